@@ -1,0 +1,13 @@
+#![doc = include_str!("map.md")]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a failed assumption of a test is a failed test"
+    )
+)]
+
+pub mod artifact;
+pub mod fault;
