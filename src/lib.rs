@@ -9,5 +9,9 @@
     )
 )]
 
+pub mod acquire;
 pub mod artifact;
 pub mod fault;
+pub mod policy;
+pub mod source;
+pub mod store;

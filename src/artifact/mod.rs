@@ -1,18 +1,20 @@
 //! What is fetched: parsed once, valid ever after.
 //!
 //! Owns the words that the rest of the crate speaks about an artifact: where it is ([`ArtifactUrl`]), which
-//! bytes it is ([`Digest`]), what it is called in a volume ([`FileName`], [`Place`]), how large it may be
+//! bytes it is ([`Digest`]), what its origin says of it ([`Facts`]), what it is called in a volume ([`FileName`], [`Place`]), how large it may be
 //! ([`parse_size`]) and which addresses may be asked for it ([`Reach`]).
 //!
 //! Invariant: no value of these types is ever invalid, none performs I/O, and none prints a secret.
 
 mod digest;
+mod facts;
 mod place;
 mod reach;
 mod size;
 mod url;
 
 pub use self::digest::{Algorithm, Digest};
+pub use self::facts::{Facts, Validator};
 pub use self::place::{FileName, Place};
 pub use self::reach::Reach;
 pub use self::size::{Bytes, parse_size};

@@ -1,0 +1,145 @@
+//! May what is cached be used? Pure: what is asked and what is known in, what to do out.
+
+use std::str::FromStr;
+
+use super::Request;
+use crate::artifact::Validator;
+use crate::store::Entry;
+
+/// When the origin is asked, as for images. It speaks at a volume's first publish only (law 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// Each time; the bytes travel only if they changed. An origin that cannot be asked is an error, never the old
+    /// bytes.
+    Always,
+    /// Only if there is no copy that this URL gave.
+    IfNotPresent,
+    /// Never; without a copy that is an error.
+    Never,
+}
+
+impl FromStr for PullPolicy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "Always" => Ok(Self::Always),
+            "IfNotPresent" => Ok(Self::IfNotPresent),
+            "Never" => Ok(Self::Never),
+            _ => Err("allowed is Always, IfNotPresent or Never"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Use the copy.
+    Have,
+    /// Ask the origin; with a validator only for what is not the object that it names.
+    Fetch { known: Option<Validator> },
+    /// There is no copy and the origin may not be asked.
+    Refuse,
+}
+
+/// `entry` is what this URL gave in this context; `present` whether those bytes are still there.
+pub(super) fn decide(request: &Request, entry: Option<&Entry>, present: bool) -> Decision {
+    let fits = match (&request.pin, entry) {
+        (_, None) => None,
+        (None, Some(_)) => Some(true),
+        (Some(pin), Some(entry)) => entry.matches(pin),
+    };
+    let usable = fits == Some(true) && present;
+    // Asking conditionally makes sense only if "unchanged" is an answer: these bytes, or the same wrong ones.
+    let tells = usable || fits == Some(false);
+    let known = entry
+        .filter(|_| tells)
+        .map(|e| e.validator.clone())
+        .filter(|v| !v.is_empty());
+    match request.pull {
+        PullPolicy::IfNotPresent | PullPolicy::Never if usable => Decision::Have,
+        PullPolicy::Never => Decision::Refuse,
+        PullPolicy::Always | PullPolicy::IfNotPresent => Decision::Fetch { known },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Digest;
+    use crate::source::Credentials;
+
+    fn digest(byte: u8) -> Digest {
+        Digest::sha256([byte; 32])
+    }
+
+    fn request(pull: PullPolicy, pin: Option<u8>) -> Request {
+        Request {
+            url: "https://example.com/a.war".parse().unwrap(),
+            pin: pin.map(digest),
+            pull,
+            credentials: Credentials::None,
+        }
+    }
+
+    fn entry(tag: Option<&str>) -> Entry {
+        let validator = Validator {
+            etag: tag.map(str::to_owned),
+            last_modified: None,
+        };
+        Entry {
+            url: String::new(),
+            sha256: digest(1),
+            sha512: None,
+            size: 1,
+            validator,
+        }
+    }
+
+    #[test]
+    fn the_table_of_pull_policies() {
+        use PullPolicy::{Always, IfNotPresent, Never};
+        let known = |tag: &str| Decision::Fetch {
+            known: Some(entry(Some(tag)).validator),
+        };
+        let fetch = || Decision::Fetch { known: None };
+        let tagged = entry(Some("\"t\""));
+        for (pull, pin, entry, present, expected) in [
+            // Nothing known.
+            (Always, None, None, false, fetch()),
+            (IfNotPresent, Some(1), None, false, fetch()),
+            (Never, Some(1), None, false, Decision::Refuse),
+            // The copy is the right one.
+            (Always, None, Some(&tagged), true, known("\"t\"")),
+            (Always, Some(1), Some(&tagged), true, known("\"t\"")),
+            (IfNotPresent, None, Some(&tagged), true, Decision::Have),
+            (IfNotPresent, Some(1), Some(&tagged), true, Decision::Have),
+            (Never, None, Some(&tagged), true, Decision::Have),
+            // It was collected.
+            (Always, None, Some(&tagged), false, fetch()),
+            (IfNotPresent, Some(1), Some(&tagged), false, fetch()),
+            (Never, None, Some(&tagged), false, Decision::Refuse),
+            // The URL gave something else than what is promised: only ask whether that changed.
+            (IfNotPresent, Some(2), Some(&tagged), false, known("\"t\"")),
+            (IfNotPresent, Some(2), Some(&tagged), true, known("\"t\"")),
+            (Never, Some(2), Some(&tagged), true, Decision::Refuse),
+            // Nothing to ask with.
+            (Always, None, Some(&self::entry(None)), true, fetch()),
+        ] {
+            assert_eq!(
+                decide(&request(pull, pin), entry, present),
+                expected,
+                "{pull:?} {pin:?} {present}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_digest_that_was_never_computed_proves_nothing() {
+        let mut r = request(PullPolicy::IfNotPresent, None);
+        r.pin = Some(Digest::sha512([1; 64]));
+        assert_eq!(
+            decide(&r, Some(&entry(Some("\"t\""))), true),
+            Decision::Fetch { known: None }
+        );
+    }
+}

@@ -1,0 +1,406 @@
+//! One download, from the first question to the last byte: asks, resumes, tries again, hashes on the way.
+
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+
+use super::gauge::{Gauge, Phase};
+use super::hash::{Budget, Hasher};
+use super::{Error, Patience, Request};
+use crate::artifact::{Algorithm, Facts, Validator};
+use crate::source::{self, Answer, Object, Retry, Source, Start};
+use crate::store::{self, Landed, Partial};
+
+/// A try that moved as much was not in vain: the count of failures starts anew.
+const WORTHWHILE: u64 = 64 << 10;
+
+/// How often the room on the disk is looked at while the length is not known.
+const ROOM_STEP: u64 = 8 << 20;
+
+/// What a download needs to know; it owns nothing.
+pub(super) struct Download<'a, S> {
+    pub(super) source: &'a S,
+    pub(super) request: &'a Request,
+    /// The object that is known already; it is downloaded only if it changed.
+    pub(super) known: Option<&'a Validator>,
+    pub(super) patience: &'a Patience,
+    pub(super) gauge: &'a Gauge,
+    pub(super) budget: &'a Budget,
+    /// This boot of the machine.
+    pub(super) boot: &'a str,
+    /// Makes sure that so many more bytes have room.
+    pub(super) room: &'a (dyn Fn(u64) -> Result<(), store::Error> + Sync),
+}
+
+/// How a download ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// The object is the one that is known.
+    Unchanged,
+    /// All of it is there, and it is what was promised.
+    Landed(Landed),
+}
+
+/// What one download remembers from try to try.
+#[derive(Default)]
+struct Course {
+    /// Has hashed just the bytes that are there.
+    hasher: Option<Hasher>,
+    /// Whether the bytes came in more than one answer.
+    joined: bool,
+    /// Whether a wrong digest was followed by a try from zero.
+    cleaned: bool,
+}
+
+impl<S: Source> Download<'_, S> {
+    /// Runs to its end. What came stays in `partial`, whatever the outcome.
+    pub(super) async fn run(&self, partial: &mut Partial) -> Result<Outcome, Error> {
+        let mut course = Course::default();
+        if !self.may_resume(partial) {
+            partial.forget()?;
+        }
+        let mut pauses = self.pauses();
+        loop {
+            let before = partial.length();
+            let error = match self.attempt(partial, &mut course).await {
+                // A wrong digest of joined parts may be the joint's fault; of one piece it is the object's.
+                Err(Error::Mismatch { .. }) if course.joined && !course.cleaned => {
+                    partial.forget()?;
+                    course = Course {
+                        cleaned: true,
+                        ..Course::default()
+                    };
+                    continue;
+                }
+                Err(error) => error,
+                ended => return ended,
+            };
+            if partial.length() >= before.saturating_add(WORTHWHILE) {
+                pauses = self.pauses();
+            }
+            self.pause(&mut pauses, error).await?;
+            if !self.may_resume(partial) {
+                partial.forget()?;
+            }
+        }
+    }
+
+    /// Waits before the next try, or gives the error back if there is to be none.
+    async fn pause(&self, pauses: &mut ExponentialBackoff, error: Error) -> Result<(), Error> {
+        let asked = match error.retry() {
+            Retry::Never => return Err(error),
+            Retry::Soon => Duration::ZERO,
+            Retry::After(time) => time,
+        };
+        let Some(usual) = pauses.next() else {
+            return Err(error);
+        };
+        let pause = usual.max(asked.min(self.patience.longest_pause));
+        tracing::info!(%error, ?pause, "the download is tried again");
+        self.gauge.enter(Phase::Pausing {
+            why: error.to_string(),
+            pause,
+        });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = self.gauge.stopped() => Err(self.stop()),
+        }
+    }
+
+    fn pauses(&self) -> ExponentialBackoff {
+        ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(self.patience.pause)
+            .with_max_delay(self.patience.longest_pause)
+            .with_max_times(self.patience.tries.saturating_sub(1))
+            .build()
+    }
+
+    fn stop(&self) -> Error {
+        Error::Stopped {
+            url: self.request.url.to_string(),
+        }
+    }
+
+    /// Whether what is there may be gone on with. A promised digest proves a joint of any parts. Without one it takes
+    /// a strong tag, and this boot of the machine: another one may have lost bytes that were never made durable.
+    fn may_resume(&self, partial: &Partial) -> bool {
+        let strong = partial
+            .facts()
+            .is_some_and(|f| f.validator.strong_tag().is_some());
+        partial.facts().is_some()
+            && (self.request.pin.is_some() || strong && partial.is_of_boot(self.boot))
+    }
+
+    async fn attempt(&self, partial: &mut Partial, course: &mut Course) -> Result<Outcome, Error> {
+        self.catch_up(partial, course).await?;
+        self.gauge.enter(Phase::Asking);
+        let start = match (partial.length(), self.known) {
+            (0, Some(known)) if !course.cleaned => Start::IfChanged(known.clone()),
+            (0, _) => Start::Beginning,
+            (offset, _) => Start::At {
+                offset,
+                tag: strong_tag(partial),
+            },
+        };
+        let answer = tokio::select! {
+            answer = self.source.open(&self.request.url, &start) => answer?,
+            () = self.gauge.stopped() => return Err(self.stop()),
+        };
+        let object = match answer {
+            Answer::Unchanged => return Ok(Outcome::Unchanged),
+            Answer::Object(object) => object,
+        };
+        self.fits(&object.facts)?;
+        if object.offset == 0 {
+            self.begin_anew(partial, course, &object.facts)?;
+        } else if !continues(partial, &object) {
+            partial.forget()?;
+            *course = Course {
+                cleaned: course.cleaned,
+                ..Course::default()
+            };
+            return Err(Error::Changed {
+                url: self.request.url.to_string(),
+            });
+        } else {
+            course.joined = true;
+        }
+        self.receive(partial, course, object).await?;
+        self.finish(partial, course)
+    }
+
+    /// Hashes what a former process left.
+    async fn catch_up(&self, partial: &Partial, course: &mut Course) -> Result<(), Error> {
+        if partial.length() == 0 || course.hasher.is_some() {
+            return Ok(());
+        }
+        self.gauge
+            .begin(partial.length(), partial.facts().and_then(|f| f.length));
+        self.gauge.enter(Phase::Rereading);
+        let hasher = self.hasher()?;
+        let mut offset = 0;
+        loop {
+            let mut buffer = vec![0; 1 << 20];
+            let count = partial.read_at(&mut buffer, offset)?;
+            if count == 0 {
+                break;
+            }
+            buffer.truncate(count);
+            offset += count as u64;
+            hasher.update(Bytes::from(buffer)).await;
+        }
+        course.hasher = Some(hasher);
+        Ok(())
+    }
+
+    fn hasher(&self) -> Result<Hasher, Error> {
+        let sha512 = self
+            .request
+            .pin
+            .as_ref()
+            .is_some_and(|p| p.algorithm() == Algorithm::Sha512);
+        Hasher::start(self.budget, sha512).map_err(|e| Error::Bug {
+            url: self.request.url.to_string(),
+            what: format!("cannot start a thread: {e}"),
+        })
+    }
+
+    /// Whether an object of these facts can be taken at all: judged before its first byte.
+    fn fits(&self, facts: &Facts) -> Result<(), Error> {
+        let url = &self.request.url;
+        let limit = self.gauge.limit().ok_or_else(|| self.stop())?;
+        if let Some(length) = facts.length.filter(|l| *l > limit.bytes()) {
+            return Err(Error::too_large(url, length, limit));
+        }
+        // What only a promised digest can prove is taken only under one.
+        match (&self.request.pin, &facts.coding) {
+            (None, Some(coding)) => Err(Error::Coded {
+                url: url.to_string(),
+                coding: shortened(coding),
+            }),
+            (None, None) if !facts.framed => Err(Error::Unframed {
+                url: url.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn begin_anew(
+        &self,
+        partial: &mut Partial,
+        course: &mut Course,
+        facts: &Facts,
+    ) -> Result<(), Error> {
+        course.hasher = Some(self.hasher()?);
+        course.joined = false;
+        partial.forget()?;
+        (self.room)(facts.length.unwrap_or(ROOM_STEP))?;
+        Ok(partial.restart(facts, self.boot)?)
+    }
+
+    async fn receive(
+        &self,
+        partial: &mut Partial,
+        course: &mut Course,
+        object: Object,
+    ) -> Result<(), Error> {
+        let url = &self.request.url;
+        let total = object.facts.length;
+        self.gauge.begin(partial.length(), total);
+        let mut body = object.body;
+        let mut speed = Speedometer::new(self.patience);
+        let mut looked = partial.length();
+        while let Some(chunk) = self.next(&mut body, &mut speed).await? {
+            let length = partial.length() + chunk.len() as u64;
+            let limit = self.gauge.limit().ok_or_else(|| self.stop())?;
+            if length > limit.bytes() {
+                return Err(Error::endless(url, limit));
+            }
+            if total.is_none() && length - looked >= ROOM_STEP {
+                (self.room)(ROOM_STEP)?;
+                looked = length;
+            }
+            if let Some(hasher) = &course.hasher {
+                hasher.update(chunk.clone()).await;
+            }
+            partial.append(&chunk)?;
+            self.gauge.reached(partial.length());
+        }
+        match total {
+            Some(total) if total != partial.length() => {
+                Err(source::Error::short(url, partial.length(), total).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The next chunk; an error where the origin breaks off, or is too slow for too long.
+    async fn next(
+        &self,
+        body: &mut BoxStream<'static, Result<Bytes, source::Error>>,
+        speed: &mut Speedometer<'_>,
+    ) -> Result<Option<Bytes>, Error> {
+        let url = &self.request.url;
+        let stalled =
+            || source::Error::stalled(url, self.patience.stall_speed, self.patience.stall_time);
+        let chunk = tokio::select! {
+            biased;
+            chunk = tokio::time::timeout(speed.left(), body.next()) => chunk.map_err(|_| stalled())?,
+            () = self.gauge.stopped() => return Err(self.stop()),
+        };
+        let Some(chunk) = chunk else { return Ok(None) };
+        let chunk = chunk?;
+        if !speed.passed(chunk.len() as u64) {
+            return Err(stalled().into());
+        }
+        Ok(Some(chunk))
+    }
+
+    fn finish(&self, partial: &Partial, course: &mut Course) -> Result<Outcome, Error> {
+        let url = self.request.url.to_string();
+        let bug = |what: &str| Error::Bug {
+            url: url.clone(),
+            what: what.into(),
+        };
+        let hasher = course
+            .hasher
+            .take()
+            .ok_or_else(|| bug("nothing was hashed"))?;
+        let facts = partial
+            .facts()
+            .cloned()
+            .ok_or_else(|| bug("nothing is known of the object"))?;
+        let digests = hasher.finish(&url)?;
+        let landed = Landed {
+            sha256: digests.sha256,
+            sha512: digests.sha512,
+            size: partial.length(),
+            facts,
+        };
+        let Some(expected) = &self.request.pin else {
+            return Ok(Outcome::Landed(landed));
+        };
+        let actual = match expected.algorithm() {
+            Algorithm::Sha256 => &landed.sha256,
+            Algorithm::Sha512 => landed
+                .sha512
+                .as_ref()
+                .ok_or_else(|| bug("no SHA-512 was computed"))?,
+        };
+        if actual == expected {
+            return Ok(Outcome::Landed(landed));
+        }
+        Err(Error::Mismatch {
+            url,
+            expected: expected.clone(),
+            actual: actual.clone(),
+            size: landed.size,
+            remembered: false,
+            landed: Some(Box::new(landed)),
+        })
+    }
+}
+
+fn strong_tag(partial: &Partial) -> Option<String> {
+    partial
+        .facts()
+        .and_then(|f| f.validator.strong_tag())
+        .map(str::to_owned)
+}
+
+/// Whether an answer goes on with what is there: at the right place, of an object of the same length and tag.
+fn continues(partial: &Partial, object: &Object) -> bool {
+    let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+    object.offset == partial.length()
+        && partial.facts().is_some_and(|was| {
+            let (was_tag, is_tag) = (&was.validator.etag, &object.facts.validator.etag);
+            (was.length.is_none() || was.length == object.facts.length) && same(was_tag, is_tag)
+        })
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+/// Judges the speed over windows of the stall time.
+struct Speedometer<'a> {
+    patience: &'a Patience,
+    began: Instant,
+    bytes: u64,
+}
+
+impl<'a> Speedometer<'a> {
+    fn new(patience: &'a Patience) -> Self {
+        Self {
+            patience,
+            began: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.patience
+            .stall_time
+            .saturating_sub(self.began.elapsed())
+    }
+
+    /// False where the window that just ended was too slow.
+    fn passed(&mut self, bytes: u64) -> bool {
+        self.bytes += bytes;
+        let time = self.began.elapsed();
+        if time < self.patience.stall_time {
+            return true;
+        }
+        let least = self
+            .patience
+            .stall_speed
+            .saturating_mul(time.as_secs().max(1));
+        let enough = self.bytes >= least;
+        (self.began, self.bytes) = (Instant::now(), 0);
+        enough
+    }
+}

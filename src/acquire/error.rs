@@ -1,0 +1,162 @@
+//! What can go wrong between a request and its artifact.
+
+use crate::artifact::{ArtifactUrl, Bytes, Digest};
+use crate::fault::Fault;
+use crate::policy::Limit;
+use crate::source::{self, Retry};
+use crate::store;
+
+/// An artifact that was not acquired.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The origin.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Other bytes than the promised ones.
+    #[error(
+        "{url}: the checksum differs: expected {expected}, but {actual} came ({}){}; correct the checksum, or the artifact at the URL",
+        Bytes(*.size),
+        if *.remembered { ", and the origin says that it is unchanged since" } else { "" }
+    )]
+    Mismatch {
+        /// What was asked for.
+        url: String,
+        /// What was promised.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+        /// How many bytes came.
+        size: u64,
+        /// Whether this is known from an earlier download.
+        remembered: bool,
+        /// All that is known of what came, for the memory; nothing where the memory itself answers.
+        landed: Option<Box<store::Landed>>,
+    },
+    /// More bytes than allowed.
+    #[error(
+        "{url}: too large: {size}, more than {limit}; raise that limit, or ship a smaller artifact"
+    )]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+        /// How many bytes it has, in words.
+        size: String,
+        /// Which limit.
+        limit: Limit,
+    },
+    /// An answer whose end cannot be told from a broken connection.
+    #[error(
+        "{url}: the origin gives neither a length nor chunks, so a broken connection would pass for the end; set checksum, or mend the origin"
+    )]
+    Unframed {
+        /// What was asked for.
+        url: String,
+    },
+    /// An answer whose bytes are not the artifact's own.
+    #[error(
+        "{url}: the origin sends it with Content-Encoding {coding} although it was asked not to; set checksum to that of the bytes as they are sent, or mend the origin"
+    )]
+    Coded {
+        /// What was asked for.
+        url: String,
+        /// The coding.
+        coding: String,
+    },
+    /// The object is another one than a moment ago.
+    #[error("{url}: the object changed at the origin while it was downloaded")]
+    Changed {
+        /// What was asked for.
+        url: String,
+    },
+    /// Nothing cached, and the origin may not be asked.
+    #[error(
+        "{url}: pullPolicy is Never and this node has no copy that came from this URL; use IfNotPresent"
+    )]
+    NotCached {
+        /// What was asked for.
+        url: String,
+    },
+    /// The flight was stopped, because nobody wants it or the program ends.
+    #[error(
+        "{url}: the download was stopped; what came is kept, and it goes on when it is asked for again"
+    )]
+    Stopped {
+        /// What was asked for.
+        url: String,
+    },
+    /// A thread of ours ended as it never should.
+    #[error("{url}: an internal error ended the download ({what}); please report it")]
+    Bug {
+        /// What was asked for.
+        url: String,
+        /// What happened.
+        what: String,
+    },
+}
+
+impl Error {
+    pub(super) fn too_large(url: &ArtifactUrl, size: u64, limit: Limit) -> Self {
+        Self::TooLarge {
+            url: url.to_string(),
+            size: Bytes(size).to_string(),
+            limit,
+        }
+    }
+
+    /// For an object whose length is not known beforehand.
+    pub(super) fn endless(url: &ArtifactUrl, limit: Limit) -> Self {
+        Self::TooLarge {
+            url: url.to_string(),
+            size: "its end has not come".into(),
+            limit,
+        }
+    }
+
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Source(e) => e.fault(),
+            Self::Store(e) => e.fault(),
+            Self::Mismatch { .. } => Fault::Mismatch,
+            Self::TooLarge { .. } => Fault::TooLarge,
+            Self::Unframed { .. } | Self::Coded { .. } => Fault::Invalid,
+            Self::NotCached { .. } => Fault::NotFound,
+            Self::Changed { .. } | Self::Stopped { .. } => Fault::Unavailable,
+            Self::Bug { .. } => Fault::Bug,
+        }
+    }
+
+    /// Whether the same download may go better the next time.
+    pub(super) fn retry(&self) -> Retry {
+        match self {
+            Self::Source(e) => e.retry(),
+            Self::Changed { .. } => Retry::Soon,
+            Self::Store(_)
+            | Self::Mismatch { .. }
+            | Self::TooLarge { .. }
+            | Self::Unframed { .. }
+            | Self::Coded { .. }
+            | Self::NotCached { .. }
+            | Self::Stopped { .. }
+            | Self::Bug { .. } => Retry::Never,
+        }
+    }
+
+    /// Whether what came so far may be of use to a later download.
+    pub(super) fn keeps_partial(&self) -> bool {
+        match self.fault() {
+            Fault::Unavailable | Fault::Pending | Fault::Unauthenticated | Fault::Bug => true,
+            Fault::Invalid
+            | Fault::NotFound
+            | Fault::Denied
+            | Fault::Mismatch
+            | Fault::TooLarge
+            | Fault::Differs
+            | Fault::Occupied
+            | Fault::NoSpace => false,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! A download on a thread of its own, which outlives the calls that wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::download::{Download, Outcome};
+use super::gauge::{Gauge, Phase};
+use super::{Budget, Error, Names, Parts, Request};
+use crate::artifact::{ArtifactUrl, Reach, Validator};
+use crate::policy::Limit;
+use crate::store::{Blob, Entry, Landed, Name, Partial};
+
+/// What a flight is to get, and with what.
+pub(super) struct Plan {
+    pub(super) parts: Parts,
+    pub(super) budget: Budget,
+    pub(super) request: Request,
+    pub(super) reach: Reach,
+    pub(super) known: Option<Validator>,
+    pub(super) names: Names,
+    pub(super) short: Arc<Mutex<HashMap<Name, u64>>>,
+}
+
+type Landing = Result<Blob, Arc<Error>>;
+
+/// A download in the air, or waiting for its place.
+pub struct Flight {
+    url: ArtifactUrl,
+    gauge: Arc<Gauge>,
+    landing: watch::Receiver<Option<Landing>>,
+}
+
+impl Flight {
+    /// Starts as soon as a place is free; `landed` is called once it is over.
+    pub(super) fn take_off(
+        plan: Plan,
+        gauge: Arc<Gauge>,
+        slots: Arc<Semaphore>,
+        landed: impl FnOnce(&Arc<Gauge>) + Send + 'static,
+    ) -> Self {
+        let (sender, landing) = watch::channel(None);
+        let url = plan.request.url.clone();
+        let watched = Arc::clone(&gauge);
+        tokio::spawn(async move {
+            let result = fly(plan, &watched, &slots).await;
+            watched.enter(Phase::Landed);
+            landed(&watched);
+            // Nobody left to hear it is no error: the result is in the store.
+            let _ = sender.send(Some(result.map_err(Arc::new)));
+        });
+        Self {
+            url,
+            gauge,
+            landing,
+        }
+    }
+
+    pub(super) fn is_of(&self, gauge: &Arc<Gauge>) -> bool {
+        Arc::ptr_eq(&self.gauge, gauge)
+    }
+
+    /// What is downloaded.
+    pub(super) fn url(&self) -> &ArtifactUrl {
+        &self.url
+    }
+
+    /// How far it is, and who wants it.
+    pub fn gauge(&self) -> &Gauge {
+        &self.gauge
+    }
+
+    /// Waits for the end, and keeps the interest of `who` alive meanwhile.
+    pub(super) async fn landed(&self, who: &str, limit: Limit) -> Landing {
+        let mut landing = self.landing.clone();
+        loop {
+            let renewal = std::time::Duration::from_secs(60);
+            match tokio::time::timeout(renewal, landing.wait_for(Option::is_some)).await {
+                Ok(Ok(result)) => {
+                    if let Some(result) = result.as_ref() {
+                        return result.clone();
+                    }
+                }
+                Ok(Err(_)) => return Err(Arc::new(self.lost("its task is gone"))),
+                Err(_) => {
+                    self.gauge.want(who, limit);
+                }
+            }
+        }
+    }
+
+    fn lost(&self, what: &str) -> Error {
+        Error::Bug {
+            url: self.url.to_string(),
+            what: what.into(),
+        }
+    }
+}
+
+/// Waits for a place, then runs the download on a thread of its own, so that neither dirty throttling nor a sick disk
+/// ever stops the runtime that answers calls.
+async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Blob, Error> {
+    let url = plan.request.url.to_string();
+    let bug = |what: String| Error::Bug {
+        url: url.clone(),
+        what,
+    };
+    let _slot = tokio::select! {
+        slot = slots.acquire() => slot.map_err(|e| bug(e.to_string()))?,
+        () = gauge.stopped() => return Err(Error::Stopped { url }),
+    };
+    let (done, landing) = oneshot::channel();
+    let gauge = Arc::clone(gauge);
+    let span = tracing::info_span!("download", url = %plan.request.url);
+    thread::Builder::new()
+        .name("flight".into())
+        .spawn(move || {
+            let _in = span.enter();
+            let _ = done.send(on_thread(&plan, &gauge));
+        })
+        .map_err(|e| bug(format!("cannot start a thread: {e}")))?;
+    // The thread drops its end only by a panic, which fails this flight and nothing else.
+    landing
+        .await
+        .map_err(|_| bug("its thread panicked".into()))?
+}
+
+fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::Bug {
+            url: plan.request.url.to_string(),
+            what: format!("no runtime: {e}"),
+        })?;
+    let mut partial = plan.parts.store.partial(&plan.names.flight)?;
+    let mut flown = runtime.block_on(plan.download(gauge, &mut partial, plan.known.as_ref()));
+    if let Ok(Outcome::Unchanged) = flown {
+        match plan.reuse() {
+            Ok(Some(blob)) => {
+                plan.parts.store.drop_partial(partial)?;
+                return Ok(blob);
+            }
+            // What was known went while the origin was asked: then all of it is needed.
+            Ok(None) => flown = runtime.block_on(plan.download(gauge, &mut partial, None)),
+            Err(error) => flown = Err(error),
+        }
+    }
+    match flown {
+        Ok(Outcome::Landed(landed)) => plan.commit(partial, &landed),
+        Ok(Outcome::Unchanged) => Err(Error::Changed {
+            url: plan.request.url.to_string(),
+        }),
+        Err(error) => Err(plan.fail(partial, error)),
+    }
+}
+
+impl Plan {
+    async fn download(
+        &self,
+        gauge: &Gauge,
+        partial: &mut Partial,
+        known: Option<&Validator>,
+    ) -> Result<Outcome, Error> {
+        let store = &self.parts.store;
+        let what = self.request.url.to_string();
+        let room = |bytes| store.make_room(bytes, &what);
+        let source = self
+            .parts
+            .http
+            .client(self.reach.clone(), self.request.credentials.clone())?;
+        let download = Download {
+            source: &source,
+            request: &self.request,
+            known,
+            patience: &self.parts.patience,
+            gauge,
+            budget: &self.budget,
+            boot: store.boot(),
+            room: &room,
+        };
+        download.run(partial).await
+    }
+
+    fn commit(&self, partial: Partial, landed: &Landed) -> Result<Blob, Error> {
+        let blob =
+            self.parts
+                .store
+                .commit(partial, landed, &self.names.entry, &self.request.url)?;
+        self.short().remove(&self.names.flight);
+        tracing::info!(digest = %blob.sha256(), size = blob.size(), "downloaded");
+        Ok(blob)
+    }
+
+    /// What the origin says is unchanged: the cached bytes, or the wrong ones of an earlier download.
+    fn reuse(&self) -> Result<Option<Blob>, Error> {
+        let store = &self.parts.store;
+        let Some(entry) = store.entry(&self.names.entry)? else {
+            return Ok(None);
+        };
+        match &self.request.pin {
+            Some(pin) if entry.matches(pin) != Some(true) => Err(self.remembered(pin, &entry)),
+            Some(_) | None => Ok(store.blob(&entry)?),
+        }
+    }
+
+    fn remembered(&self, pin: &crate::artifact::Digest, entry: &Entry) -> Error {
+        let actual = entry
+            .sha512
+            .as_ref()
+            .filter(|d| d.algorithm() == pin.algorithm());
+        Error::Mismatch {
+            url: self.request.url.to_string(),
+            expected: pin.clone(),
+            actual: actual.unwrap_or(&entry.sha256).clone(),
+            size: entry.size,
+            remembered: true,
+            landed: None,
+        }
+    }
+
+    /// Puts away what is left of a failed download: kept for a resume where that can help, else removed.
+    fn fail(&self, partial: Partial, error: Error) -> Error {
+        let store = &self.parts.store;
+        let had = partial
+            .length()
+            .max(partial.facts().and_then(|f| f.length).unwrap_or(0));
+        if !error.keeps_partial()
+            && let Err(left) = store.drop_partial(partial)
+        {
+            tracing::warn!(error = %left, "cannot remove a partial download");
+        }
+        match error {
+            Error::Mismatch {
+                landed: Some(ref landed),
+                ..
+            } => {
+                let entry = landed.entry(&self.request.url);
+                // The memory is a courtesy to the origin; the error is the same without it.
+                if let Err(lost) = store.remember(&self.names.entry, &entry) {
+                    tracing::warn!(error = %lost, "cannot remember a wrong checksum");
+                }
+                error
+            }
+            Error::Store(inner) => {
+                let inner = store.explain(inner, &self.request.url.to_string());
+                if inner.fault() == crate::fault::Fault::NoSpace {
+                    self.short().insert(self.names.flight.clone(), had);
+                }
+                Error::Store(inner)
+            }
+            other => other,
+        }
+    }
+
+    fn short(&self) -> std::sync::MutexGuard<'_, HashMap<Name, u64>> {
+        self.short.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

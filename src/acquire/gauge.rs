@@ -1,0 +1,252 @@
+//! How far a download is, and who still wants it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::artifact::{ArtifactUrl, Bytes};
+use crate::policy::Limit;
+
+/// How long an interest lasts after the last call that showed it: kubelet asks again within 2 m 2 s.
+const INTEREST: Duration = Duration::from_secs(600);
+
+/// What a download is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Others have the places.
+    Queued,
+    /// The origin has been asked.
+    Asking,
+    /// Bytes come.
+    Downloading,
+    /// It failed and is tried again.
+    Pausing {
+        /// Why.
+        why: String,
+        /// After how long.
+        pause: Duration,
+    },
+    /// What a former process left is hashed.
+    Rereading,
+    /// It is over.
+    Landed,
+}
+
+/// How far a download is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What is downloaded, redacted.
+    pub url: String,
+    /// What it is doing.
+    pub phase: Phase,
+    /// How many bytes are there.
+    pub done: u64,
+    /// Of how many, where that is known.
+    pub total: Option<u64>,
+    /// Bytes a second since it last began.
+    pub speed: u64,
+}
+
+/// Shared by a flight, which moves it, and those who watch.
+#[derive(Debug)]
+pub struct Gauge {
+    url: String,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    done: u64,
+    total: Option<u64>,
+    began: (Instant, u64),
+    wanted: BTreeMap<String, (Limit, Instant)>,
+    stopped: bool,
+}
+
+impl Gauge {
+    /// Nobody wants it yet.
+    pub fn new(url: &ArtifactUrl) -> Self {
+        let state = State {
+            phase: Phase::Queued,
+            done: 0,
+            total: None,
+            began: (Instant::now(), 0),
+            wanted: BTreeMap::new(),
+            stopped: false,
+        };
+        Self {
+            url: url.to_string(),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers or renews an interest. False if it is too late: the flight has landed or was stopped.
+    pub fn want(&self, who: &str, limit: Limit) -> bool {
+        let mut state = self.state();
+        if state.stopped || state.phase == Phase::Landed {
+            return false;
+        }
+        state.wanted.insert(who.to_owned(), (limit, Instant::now()));
+        true
+    }
+
+    /// Withdraws an interest.
+    pub fn unwant(&self, who: &str) {
+        self.state().wanted.remove(who);
+        self.changed.notify_one();
+    }
+
+    /// Ends the flight at its next chunk.
+    pub fn stop(&self) {
+        self.state().stopped = true;
+        self.changed.notify_one();
+    }
+
+    /// The largest limit among those who want it; none if nobody does and the flight is to stop. From then on nobody
+    /// can join it any more.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        let mut state = self.state();
+        state
+            .wanted
+            .retain(|_, (_, last)| last.elapsed() < INTEREST);
+        let largest = state
+            .wanted
+            .values()
+            .map(|(limit, _)| *limit)
+            .max_by_key(Limit::bytes);
+        state.stopped |= largest.is_none();
+        largest.filter(|_| !state.stopped)
+    }
+
+    /// Returns when the flight is to stop; never otherwise.
+    pub(super) async fn stopped(&self) {
+        while self.limit().is_some() {
+            let _ = tokio::time::timeout(INTEREST / 10, self.changed.notified()).await;
+        }
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        self.state().phase = phase;
+    }
+
+    /// Bytes come, from `done` on, of `total`.
+    pub(super) fn begin(&self, done: u64, total: Option<u64>) {
+        let mut state = self.state();
+        state.phase = Phase::Downloading;
+        (state.done, state.total) = (done, total);
+        state.began = (Instant::now(), done);
+    }
+
+    pub(super) fn reached(&self, done: u64) {
+        self.state().done = done;
+    }
+
+    /// How far it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        let (since, from) = state.began;
+        let micros = u64::try_from(since.elapsed().as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        let speed = (state.done.saturating_sub(from)).saturating_mul(1_000_000) / micros;
+        Snapshot {
+            url: self.url.clone(),
+            phase: state.phase.clone(),
+            done: state.done,
+            total: state.total,
+            speed,
+        }
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = &self.url;
+        match &self.phase {
+            Phase::Queued => write!(f, "waiting to download {url}: other downloads are first"),
+            Phase::Asking => write!(f, "asking for {url}"),
+            Phase::Rereading => write!(
+                f,
+                "downloading {url}: checking the {} that are here",
+                Bytes(self.done)
+            ),
+            Phase::Pausing { why, pause } => {
+                write!(
+                    f,
+                    "{why}; it is tried again in {}",
+                    humantime::format_duration(rounded(*pause))
+                )
+            }
+            Phase::Downloading | Phase::Landed => match self.total {
+                Some(total) if total > 0 => write!(
+                    f,
+                    "downloading {url}: {} of {} ({} %), {}/s",
+                    Bytes(self.done),
+                    Bytes(total),
+                    u128::from(self.done) * 100 / u128::from(total),
+                    Bytes(self.speed)
+                ),
+                Some(_) | None => {
+                    write!(
+                        f,
+                        "downloading {url}: {}, {}/s",
+                        Bytes(self.done),
+                        Bytes(self.speed)
+                    )
+                }
+            },
+        }
+    }
+}
+
+fn rounded(pause: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX) / 100 * 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    fn limit(bytes: u64) -> Limit {
+        let url = "https://example.com/a".parse().unwrap();
+        Policy::new(1 << 40).check(&url, Some(bytes)).limit()
+    }
+
+    #[test]
+    fn a_flight_goes_to_the_largest_limit_and_ends_with_the_last_interest() {
+        let gauge = Gauge::new(&"https://example.com/a?canary".parse().unwrap());
+        assert!(gauge.want("a", limit(10)) && gauge.want("b", limit(20)));
+        assert_eq!(gauge.limit().map(|l| l.bytes()), Some(20));
+        gauge.unwant("b");
+        assert_eq!(gauge.limit().map(|l| l.bytes()), Some(10));
+        gauge.unwant("a");
+        assert_eq!(gauge.limit(), None);
+        assert!(
+            !gauge.want("c", limit(10)),
+            "a flight that is stopping cannot be joined"
+        );
+        assert!(!gauge.snapshot().to_string().contains("canary"));
+    }
+
+    #[test]
+    fn progress_reads_as_people_write_it() {
+        let mut s = Gauge::new(&"https://example.com/model.bin".parse().unwrap()).snapshot();
+        (s.phase, s.done, s.total, s.speed) =
+            (Phase::Downloading, 230 << 20, Some(512 << 20), 12 << 20);
+        assert_eq!(
+            s.to_string(),
+            "downloading https://example.com/model.bin: 230.0 MiB of 512.0 MiB (44 %), 12.0 MiB/s"
+        );
+    }
+}

@@ -1,0 +1,303 @@
+//! From a request to verified bytes in the store: permit → resolve → have it? → fetch → verify → store.
+//!
+//! Owns the flights: one download per artifact and trust context, however many ask, on a thread of its own that no
+//! caller's patience ends. Owns the decision whether what is cached may be used ([`decide`]).
+//!
+//! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
+//! trust context, delivered it (law 7). Bytes that do not have the promised digest are never in the store.
+
+mod decide;
+mod download;
+mod error;
+mod fetch;
+mod flight;
+mod gauge;
+mod hash;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+pub use self::decide::PullPolicy;
+pub use self::error::Error;
+pub use self::fetch::{Fetched, fetch};
+pub use self::flight::Flight;
+pub use self::gauge::{Gauge, Phase, Snapshot};
+pub use self::hash::Budget;
+
+use self::decide::{Decision, decide};
+use crate::artifact::{ArtifactUrl, Digest, Validator};
+use crate::policy::Permit;
+use crate::source::Credentials;
+use crate::source::http::Factory;
+use crate::store::{Blob, Name, Store};
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where it is.
+    pub url: ArtifactUrl,
+    /// What it must hash to.
+    pub pin: Option<Digest>,
+    /// Whether the origin is asked.
+    pub pull: PullPolicy,
+    /// What the origin wants to see.
+    pub credentials: Credentials,
+}
+
+/// How long a download bears with an origin.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// How often in a row it is asked in vain before that is an error.
+    pub tries: usize,
+    /// The first pause between two tries; it doubles.
+    pub pause: Duration,
+    /// The longest pause, whatever `Retry-After` says.
+    pub longest_pause: Duration,
+    /// Over how long the speed is judged.
+    pub stall_time: Duration,
+    /// The least speed, in bytes a second.
+    pub stall_speed: u64,
+}
+
+/// What was acquired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Artifact {
+    /// One file.
+    File(Blob),
+}
+
+/// The answer to a request, given at once and without asking the network.
+pub enum Joined {
+    /// It is here.
+    Have(Artifact),
+    /// It is on its way.
+    Flying(Waiting),
+}
+
+/// A place in a flight, for one who wants its artifact.
+pub struct Waiting {
+    flight: Arc<Flight>,
+    who: String,
+    permit: Permit,
+}
+
+impl Waiting {
+    /// How far it is.
+    pub fn progress(&self) -> Snapshot {
+        self.flight.gauge().snapshot()
+    }
+
+    /// Waits for the end of the flight. Whoever stops waiting does not stop the flight.
+    pub async fn landed(&self) -> Result<Artifact, Arc<Error>> {
+        let blob = self.flight.landed(&self.who, self.permit.limit()).await?;
+        Ok(Artifact::File(within(
+            self.flight.url(),
+            blob,
+            &self.permit,
+        )?))
+    }
+}
+
+/// What every flight of this process shares.
+#[derive(Clone)]
+pub struct Parts {
+    /// Where the bytes go.
+    pub store: Arc<Store>,
+    /// How origins are asked.
+    pub http: Factory,
+    /// How long they are borne with.
+    pub patience: Patience,
+    /// How many downloads run at a time; others wait.
+    pub flights: usize,
+}
+
+/// What a look into the store found.
+enum Found {
+    Here(Blob),
+    Missing { known: Option<Validator> },
+}
+
+/// Gets artifacts.
+pub struct Acquire {
+    parts: Parts,
+    slots: Arc<Semaphore>,
+    budget: Budget,
+    flights: Arc<Mutex<HashMap<Name, Arc<Flight>>>>,
+    /// Downloads that found the disk full, and how much must be free before they are tried again.
+    short: Arc<Mutex<HashMap<Name, u64>>>,
+}
+
+impl Acquire {
+    /// Nothing flies yet.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(parts.flights)),
+            budget: Budget::default(),
+            flights: Arc::default(),
+            short: Arc::default(),
+            parts,
+        }
+    }
+
+    /// Gives what is cached and may be used, or a place in the flight that gets it; `who` is whose interest keeps
+    /// the flight in the air. Must be called within a tokio runtime.
+    pub fn join(&self, permit: &Permit, request: &Request, who: &str) -> Result<Joined, Error> {
+        let names = Names::of(&self.parts, permit, request);
+        let flying = |flight| {
+            Joined::Flying(Waiting {
+                flight,
+                who: who.to_owned(),
+                permit: permit.clone(),
+            })
+        };
+        let have = |blob| {
+            Ok(Joined::Have(Artifact::File(within(
+                &request.url,
+                blob,
+                permit,
+            )?)))
+        };
+        if let Found::Here(blob) = self.find(&names, request)? {
+            return have(blob);
+        }
+        // Once more under the lock: a flight leaves the map only after its bytes are in the store, so that whoever
+        // finds neither is the first, and the origin is asked once.
+        let mut flights = self.flying();
+        if let Some(flight) = flights
+            .get(&names.flight)
+            .filter(|f| f.gauge().want(who, permit.limit()))
+        {
+            return Ok(flying(Arc::clone(flight)));
+        }
+        let known = match self.find(&names, request)? {
+            Found::Here(blob) => return have(blob),
+            Found::Missing { known } => known,
+        };
+        self.still_short(&names.flight)?;
+        let gauge = Arc::new(Gauge::new(&request.url));
+        gauge.want(who, permit.limit());
+        let plan = flight::Plan {
+            parts: self.parts.clone(),
+            budget: self.budget.clone(),
+            request: request.clone(),
+            reach: permit.reach().clone(),
+            known,
+            names: names.clone(),
+            short: Arc::clone(&self.short),
+        };
+        let flight = Flight::take_off(
+            plan,
+            gauge,
+            Arc::clone(&self.slots),
+            self.removal(&names.flight),
+        );
+        let flight = Arc::new(flight);
+        flights.insert(names.flight, Arc::clone(&flight));
+        Ok(flying(flight))
+    }
+
+    fn find(&self, names: &Names, request: &Request) -> Result<Found, Error> {
+        let store = &self.parts.store;
+        let entry = store.entry(&names.entry)?;
+        let blob = match &entry {
+            Some(entry) => store.blob(entry)?,
+            None => None,
+        };
+        match (decide(request, entry.as_ref(), blob.is_some()), blob) {
+            (Decision::Have, Some(blob)) => Ok(Found::Here(blob)),
+            (Decision::Have, None) => Ok(Found::Missing { known: None }),
+            (Decision::Fetch { known }, _) => Ok(Found::Missing { known }),
+            (Decision::Refuse, _) => Err(Error::NotCached {
+                url: request.url.to_string(),
+            }),
+        }
+    }
+
+    /// Takes a flight out of the map: that one, and not the next of the same name that may be there by then.
+    fn removal(&self, name: &Name) -> impl FnOnce(&Arc<Gauge>) + Send + 'static {
+        let (flights, name) = (Arc::clone(&self.flights), name.clone());
+        move |gauge| {
+            let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
+            if flights.get(&name).is_some_and(|f| f.is_of(gauge)) {
+                flights.remove(&name);
+            }
+        }
+    }
+
+    /// Withdraws an interest: a flight that nobody wants any more stops at its next chunk.
+    pub fn leave(&self, who: &str) {
+        for flight in self.flying().values() {
+            flight.gauge().unwant(who);
+        }
+    }
+
+    /// Ends every flight at its next chunk; what came stays for a resume.
+    pub fn stop(&self) {
+        for flight in self.flying().values() {
+            flight.gauge().stop();
+        }
+    }
+
+    fn flying(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Arc<Flight>>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A download that ended on a full disk is not tried again until what was missing is free: kubelet asks every two
+    /// minutes for ever, and each try would fill the disk anew.
+    fn still_short(&self, name: &Name) -> Result<(), Error> {
+        let needed = self
+            .short
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .copied();
+        match needed {
+            Some(bytes) => Ok(self
+                .parts
+                .store
+                .make_room(bytes, "a download that found the disk full before")?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The names that a request has in the store.
+#[derive(Clone, Debug)]
+struct Names {
+    /// What its URL gave in its trust context.
+    entry: Name,
+    /// Its download: the same URL, context, promise and reach share one.
+    flight: Name,
+}
+
+impl Names {
+    fn of(parts: &Parts, permit: &Permit, request: &Request) -> Self {
+        let key = parts.store.key();
+        let mut inputs = request.credentials.parts();
+        inputs.push(parts.http.identity());
+        let context = key.name("context", &inputs);
+        let url = request.url.canonical().as_bytes();
+        let pin = request
+            .pin
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let reach = format!("{:?}", permit.reach());
+        let context = context.as_str().as_bytes();
+        Self {
+            entry: key.name("entry", &[url, context]),
+            flight: key.name("flight", &[url, context, pin.as_bytes(), reach.as_bytes()]),
+        }
+    }
+}
+
+/// The limit is each request's own, never the flight's: a small limit must not fail another pod's download.
+fn within(url: &ArtifactUrl, blob: Blob, permit: &Permit) -> Result<Blob, Error> {
+    if blob.size() > permit.limit().bytes() {
+        return Err(Error::too_large(url, blob.size(), permit.limit()));
+    }
+    Ok(blob)
+}

@@ -1,0 +1,256 @@
+//! What can go wrong with an origin, and whether asking again may help.
+
+use std::time::Duration;
+
+use crate::artifact::{ArtifactUrl, Bytes};
+use crate::fault::Fault;
+
+/// An origin that could not be asked, or whose answer cannot be used. URLs are redacted before they come here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A setting of ours that no request can be made with.
+    #[error("{0}")]
+    Setup(String),
+    /// A secret that is not one.
+    #[error("{0}; allowed are token, or username and password")]
+    Secret(String),
+    /// A rule of ours forbids the address.
+    #[error(
+        "{url}: refused, {what} is a link-local or metadata address, which is never asked; name another host"
+    )]
+    Forbidden {
+        /// What was to be asked.
+        url: String,
+        /// The host or address that the rule is about.
+        what: String,
+    },
+    /// A redirect that is not followed.
+    #[error("{url}: the redirect {why}; ask for the final URL, or mend the origin")]
+    Redirect {
+        /// Who redirected.
+        url: String,
+        /// Why it is not followed.
+        why: String,
+    },
+    /// A status other than success.
+    #[error("{url}: {host} answered {status}{}", advice(*.status))]
+    Status {
+        /// What was asked.
+        url: String,
+        /// Who answered; after redirects not the URL's host.
+        host: String,
+        /// The status code (RFC 9110 §15).
+        status: u16,
+        /// What `Retry-After` asks for.
+        after: Option<Duration>,
+    },
+    /// The name has no address.
+    #[error("{url}: cannot resolve {host}: {why}; check the name and the node's DNS")]
+    Resolve {
+        /// What was asked.
+        url: String,
+        /// The name.
+        host: String,
+        /// What the resolver says.
+        why: String,
+    },
+    /// No connection.
+    #[error(
+        "{url}: cannot connect to {host}: {why}; check that the origin is up and that this node may reach it"
+    )]
+    Connect {
+        /// What was asked.
+        url: String,
+        /// Who was to be connected.
+        host: String,
+        /// What the system says.
+        why: String,
+    },
+    /// The other side did not prove that it is who it should be.
+    #[error(
+        "{url}: TLS with {host} failed: {why}; if its certificate is from a private CA, add that CA with --ca-file"
+    )]
+    Tls {
+        /// What was asked.
+        url: String,
+        /// Whose certificate or handshake it was.
+        host: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The connection broke, or what came over it is not HTTP.
+    #[error("{url}: the answer of {host} broke off: {why}")]
+    Broken {
+        /// What was asked.
+        url: String,
+        /// Who answered.
+        host: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Too slow for too long.
+    #[error("{url}: {host} sent less than {} a second for {}", Bytes(*.least), humantime::format_duration(*.time))]
+    Stalled {
+        /// What was asked.
+        url: String,
+        /// Who is slow.
+        host: String,
+        /// Least speed, in bytes a second.
+        least: u64,
+        /// Over how long.
+        time: Duration,
+    },
+    /// An answer that no client can use.
+    #[error("{url}: {host} {why}")]
+    Nonsense {
+        /// What was asked.
+        url: String,
+        /// Who answered.
+        host: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+}
+
+/// Whether the same question may get another answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Asking again cannot help.
+    Never,
+    /// It may, after the usual pause.
+    Soon,
+    /// It may, and the origin says when.
+    After(Duration),
+}
+
+impl Error {
+    pub(super) fn secret(text: impl Into<String>) -> Self {
+        Self::Secret(text.into())
+    }
+
+    /// A body that was too slow; built by whoever reads it.
+    pub(crate) fn stalled(url: &ArtifactUrl, least: u64, time: Duration) -> Self {
+        Self::Stalled {
+            url: url.to_string(),
+            host: host(url),
+            least,
+            time,
+        }
+    }
+
+    /// A body that ended before the object did; built by whoever counts it.
+    pub(crate) fn short(url: &ArtifactUrl, got: u64, of: u64) -> Self {
+        Self::Broken {
+            url: url.to_string(),
+            host: host(url),
+            why: format!("{got} of {of} bytes came"),
+        }
+    }
+
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Setup(_) | Self::Secret(_) => Fault::Invalid,
+            Self::Forbidden { .. } | Self::Redirect { .. } => Fault::Denied,
+            Self::Status { status, .. } => of_status(*status),
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Broken { .. }
+            | Self::Stalled { .. }
+            | Self::Nonsense { .. } => Fault::Unavailable,
+        }
+    }
+
+    /// Whether asking again may help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Setup(_)
+            | Self::Secret(_)
+            | Self::Forbidden { .. }
+            | Self::Redirect { .. }
+            | Self::Tls { .. }
+            | Self::Nonsense { .. } => Retry::Never,
+            Self::Status { status, after, .. } if passing(*status) => {
+                after.map_or(Retry::Soon, Retry::After)
+            }
+            Self::Status { .. } => Retry::Never,
+            Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Broken { .. }
+            | Self::Stalled { .. } => Retry::Soon,
+        }
+    }
+}
+
+fn host(url: &ArtifactUrl) -> String {
+    super::http::host_of(url.as_url())
+}
+
+fn passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429) || status >= 500
+}
+
+fn of_status(status: u16) -> Fault {
+    match status {
+        401 | 407 => Fault::Unauthenticated,
+        404 | 410 => Fault::NotFound,
+        s if passing(s) => Fault::Unavailable,
+        400..=499 => Fault::Denied,
+        _ => Fault::Unavailable,
+    }
+}
+
+fn advice(status: u16) -> &'static str {
+    match status {
+        401 => " (unauthorized); give credentials in a secret, or correct them",
+        403 => " (forbidden); the credentials, or their absence, do not allow it",
+        404 => " (not found); check the path of the URL",
+        407 => " (proxy authentication required); correct the proxy's credentials",
+        410 => " (gone); the artifact was taken away, choose another version",
+        429 => " (too many requests); it is asked again later",
+        s if s >= 500 => "; the origin is in trouble, it is asked again later",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(status: u16) -> Error {
+        Error::Status {
+            url: "https://e/x".into(),
+            host: "e".into(),
+            status,
+            after: None,
+        }
+    }
+
+    #[test]
+    fn statuses_map_to_the_fault_that_somebody_acts_on() {
+        for (code, fault, retry) in [
+            (401, Fault::Unauthenticated, Retry::Never),
+            (403, Fault::Denied, Retry::Never),
+            (404, Fault::NotFound, Retry::Never),
+            (410, Fault::NotFound, Retry::Never),
+            (400, Fault::Denied, Retry::Never),
+            (408, Fault::Unavailable, Retry::Soon),
+            (425, Fault::Unavailable, Retry::Soon),
+            (429, Fault::Unavailable, Retry::Soon),
+            (500, Fault::Unavailable, Retry::Soon),
+            (503, Fault::Unavailable, Retry::Soon),
+        ] {
+            assert_eq!(
+                (status(code).fault(), status(code).retry()),
+                (fault, retry),
+                "{code}"
+            );
+            let text = status(code).to_string();
+            assert!(
+                text.contains(&code.to_string()) && text.contains("https://e/x"),
+                "{text}"
+            );
+        }
+    }
+}

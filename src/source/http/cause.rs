@@ -1,0 +1,83 @@
+//! What really went wrong, below an HTTP client's layers.
+
+use std::error::Error as StdError;
+use std::io;
+
+use url::Url;
+
+use super::{host_of, resolver};
+use crate::artifact::ArtifactUrl;
+use crate::source::Error;
+
+/// Turns a client's error into ours. The client's own text is not used: it holds the URL as it is.
+pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &reqwest::Error) -> Error {
+    let (url, host) = (url.to_string(), host_of(at));
+    if let Some(refused) = find::<resolver::Refused>(error) {
+        return match refused {
+            resolver::Refused::Unreachable { addr, .. } => Error::Forbidden {
+                url,
+                what: format!("{addr}, the address of {host},"),
+            },
+            resolver::Refused::Unknown { name, why } => Error::Resolve {
+                url,
+                host: name.clone(),
+                why: why.clone(),
+            },
+        };
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return Error::Tls {
+            url,
+            host,
+            why: tls.to_string(),
+        };
+    }
+    let why = text(error);
+    if error.is_connect() {
+        Error::Connect { url, host, why }
+    } else if error.is_builder() {
+        Error::Nonsense {
+            url,
+            host,
+            why: format!("cannot be asked: {why}"),
+        }
+    } else {
+        Error::Broken { url, host, why }
+    }
+}
+
+/// The innermost cause in words.
+pub(super) fn text(error: &reqwest::Error) -> String {
+    let mut last: &dyn StdError = error;
+    let mut depth = 0;
+    while let Some(next) = below(last) {
+        last = next;
+        depth += 1;
+    }
+    if depth == 0 {
+        return "the request failed".to_owned();
+    }
+    last.to_string()
+}
+
+fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+    let mut at = Some(error);
+    while let Some(this) = at {
+        if let Some(found) = this.downcast_ref::<T>() {
+            return Some(found);
+        }
+        at = below(this);
+    }
+    None
+}
+
+/// The next layer. An `io::Error` names as its source what lies *below* the error that it wraps, and so would hide it.
+fn below<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}

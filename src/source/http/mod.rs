@@ -1,0 +1,252 @@
+//! Objects over HTTP and HTTPS.
+//!
+//! Owns the one place in the crate where an HTTP client is made, so that every request, hop and address passes the
+//! same [`Reach`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
+//! headers to other origins; bodies come over HTTP/1.1 only, because a single HTTP/2 stream is a third slower.
+//! Left out on purpose: retries and resuming, which belong to whoever counts the bytes.
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the one factory of HTTP clients"
+)]
+
+mod answer;
+mod cause;
+mod resolver;
+mod tls;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{
+    ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+};
+use reqwest::{RequestBuilder, Response};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::{Answer, Credentials, Error, Source, Start};
+use crate::artifact::{ArtifactUrl, Reach, Redacted};
+
+/// How many redirects are followed.
+const MOST_REDIRECTS: usize = 10;
+
+/// What every client of this process shares.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A file of PEM certificates that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// How long an answer's head may take.
+    pub patience: Duration,
+}
+
+/// Makes clients.
+#[derive(Clone)]
+pub struct Factory {
+    tls: rustls::ClientConfig,
+    identity: Vec<u8>,
+    patience: Duration,
+}
+
+impl Factory {
+    /// Loads the trusted certificates.
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let (tls, identity) = tls::configure(settings.ca_file.as_deref())?;
+        Ok(Self {
+            tls,
+            identity,
+            patience: settings.patience,
+        })
+    }
+
+    /// What of these settings decides whose bytes are believed: part of the trust context (law 7).
+    pub fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
+    /// A client whose connections live in the runtime that first uses it.
+    pub fn client(&self, reach: Reach, credentials: Credentials) -> Result<Http, Error> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("war-vol/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .http1_only()
+            .retry(reqwest::retry::never())
+            .tls_backend_preconfigured(self.tls.clone())
+            .connect_timeout(self.patience)
+            .dns_resolver(Arc::new(resolver::Filtered::new(reach.clone())))
+            .build()
+            .map_err(|e| {
+                Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e)))
+            })?;
+        Ok(Http {
+            client,
+            reach,
+            credentials,
+            patience: self.patience,
+        })
+    }
+}
+
+/// A client for the objects of one request.
+pub struct Http {
+    client: reqwest::Client,
+    reach: Reach,
+    credentials: Credentials,
+    patience: Duration,
+}
+
+impl Source for Http {
+    async fn open(&self, url: &ArtifactUrl, start: &Start) -> Result<Answer, Error> {
+        let (at, response) = self.follow(url, start).await?;
+        // A range that the origin cannot give (416), or gives wrongly, is no reason to fail: the whole will do.
+        match answer::interpret(url, &at, start, response)? {
+            answer::Reading::Answer(answer) => Ok(answer),
+            answer::Reading::AskForTheWhole => {
+                let (at, response) = self.follow(url, &Start::Beginning).await?;
+                match answer::interpret(url, &at, &Start::Beginning, response)? {
+                    answer::Reading::Answer(answer) => Ok(answer),
+                    answer::Reading::AskForTheWhole => {
+                        Err(answer::nonsense(url, &at, "cannot give the whole object"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Http {
+    /// Asks, and follows redirects; returns who answered at last.
+    async fn follow(&self, url: &ArtifactUrl, start: &Start) -> Result<(Url, Response), Error> {
+        let mut at = url.as_url().clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.ask(url, &at, start).await?;
+            match response.status().as_u16() {
+                301 | 302 | 303 | 307 | 308 => at = next_hop(&at, &response)?,
+                _ => return Ok((at, response)),
+            }
+        }
+        Err(Error::Redirect {
+            url: url.to_string(),
+            why: format!(
+                "is the {}th in a row, to {}",
+                MOST_REDIRECTS + 1,
+                Redacted(&at)
+            ),
+        })
+    }
+
+    /// One hop.
+    async fn ask(&self, url: &ArtifactUrl, at: &Url, start: &Start) -> Result<Response, Error> {
+        let forbidden = |what: String| Error::Forbidden {
+            url: url.to_string(),
+            what,
+        };
+        if !self.reach.allows_url(at) {
+            return Err(forbidden(host_of(at)));
+        }
+        let request = conditions(self.client.get(at.clone()), start)
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let request = if same_origin(at, url.as_url()) {
+            self.authorize(request)
+        } else {
+            request
+        };
+        let response = match tokio::time::timeout(self.patience, request.send()).await {
+            Ok(answered) => answered.map_err(|e| cause::classify(url, at, &e))?,
+            Err(_) => {
+                return Err(Error::Broken {
+                    url: url.to_string(),
+                    host: host_of(at),
+                    why: format!(
+                        "no answer for {}",
+                        humantime::format_duration(self.patience)
+                    ),
+                });
+            }
+        };
+        // The belt to the resolver's braces: whatever way the connection was made.
+        match response.remote_addr() {
+            Some(peer) if !self.reach.allows_addr(peer.ip()) => {
+                Err(forbidden(peer.ip().to_string()))
+            }
+            Some(_) | None => Ok(response),
+        }
+    }
+
+    fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.credentials {
+            Credentials::None => request,
+            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            Credentials::Basic { username, password } => {
+                request.basic_auth(username.expose_secret(), Some(password.expose_secret()))
+            }
+        }
+    }
+}
+
+fn conditions(request: RequestBuilder, start: &Start) -> RequestBuilder {
+    match start {
+        Start::Beginning => request,
+        Start::At { offset, tag } => {
+            let request = request.header(RANGE, format!("bytes={offset}-"));
+            match tag {
+                Some(tag) => request.header(IF_RANGE, tag),
+                None => request,
+            }
+        }
+        Start::IfChanged(validator) => match (&validator.etag, &validator.last_modified) {
+            (Some(tag), _) => request.header(IF_NONE_MATCH, tag),
+            (None, Some(time)) => request.header(IF_MODIFIED_SINCE, time),
+            (None, None) => request,
+        },
+    }
+}
+
+fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
+    let refuse = |why: String| Error::Redirect {
+        url: Redacted(at).to_string(),
+        why,
+    };
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .ok_or_else(|| refuse("names no place (no Location header)".into()))?;
+    let text = location
+        .to_str()
+        .map_err(|_| refuse("has a Location that is not text".into()))?;
+    let next = at
+        .join(text)
+        .map_err(|_| refuse("has a Location that is not a URL".into()))?;
+    match (at.scheme(), next.scheme()) {
+        (_, "https") | ("http", "http") => Ok(without_userinfo(next)),
+        ("https", "http") => Err(refuse(format!(
+            "leads from https to http, to {}",
+            Redacted(&next)
+        ))),
+        (_, scheme) => Err(refuse(format!("leads to the scheme \"{scheme}\""))),
+    }
+}
+
+/// An origin must not choose the credentials that the next one gets.
+fn without_userinfo(mut url: Url) -> Url {
+    // Both fail only for URLs without a host, which an http URL always has.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    url
+}
+
+fn same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme()
+        && a.host() == b.host()
+        && a.port_or_known_default() == b.port_or_known_default()
+}
+
+/// Host and, where it is not the usual one, port: who is meant in a message.
+pub(super) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}

@@ -1,0 +1,65 @@
+//! Where bytes come from.
+//!
+//! Owns the one question that is asked of an origin, "give me this object from here on", and the words of the
+//! answer. [`http`] asks it over HTTP; other protocols find their place beside it.
+//!
+//! Invariant: what a [`Source`] hands out is what the origin sent, byte for byte and in order, from the offset that
+//! the answer names. Whether these are the *right* bytes is not decided here but where they are hashed.
+//! A source sends credentials to the origin that they were given for and to no other.
+
+mod credentials;
+mod error;
+pub mod http;
+
+use std::future::Future;
+
+pub use self::credentials::Credentials;
+pub use self::error::{Error, Retry};
+use crate::artifact::{ArtifactUrl, Facts, Validator};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+/// Something that objects can be had from.
+pub trait Source: Send + Sync {
+    /// Asks for an object. Returns as soon as the answer's head is there; the body is read by the caller.
+    fn open(
+        &self,
+        url: &ArtifactUrl,
+        start: &Start,
+    ) -> impl Future<Output = Result<Answer, Error>> + Send;
+}
+
+/// From where on an object is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The whole object.
+    Beginning,
+    /// What comes after the bytes that are there already; the whole object if the strong entity tag given is not
+    /// its tag any more (`If-Range`, RFC 9110 §13.1.5). The answer says which it is.
+    At {
+        /// How many bytes are there.
+        offset: u64,
+        /// The strong entity tag that they came under.
+        tag: Option<String>,
+    },
+    /// The whole object, but only if it is not the one that this validator came with.
+    IfChanged(Validator),
+}
+
+/// What an origin answers.
+pub enum Answer {
+    /// The object is the one that the validator named.
+    Unchanged,
+    /// The object, or the rest of it.
+    Object(Object),
+}
+
+/// An object on its way.
+pub struct Object {
+    /// What the origin says about the whole object.
+    pub facts: Facts,
+    /// The position of the body's first byte in the object.
+    pub offset: u64,
+    /// The bytes, in order. It ends with an error where the origin breaks off early.
+    pub body: BoxStream<'static, Result<Bytes, Error>>,
+}

@@ -1,0 +1,244 @@
+//! Complete and verified bytes.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+use nix::unistd::{Gid, Uid, fchown};
+use sha2::{Digest as _, Sha256};
+
+use super::error::{Error, IoContext};
+use super::key::Name;
+use super::retention;
+use super::{Entry, Landed, Partial, Store, list, remove, sync_dir};
+use crate::artifact::{ArtifactUrl, Digest};
+
+/// Bytes in the store that were verified when they came. There is no other way to get one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    sha256: Digest,
+    size: u64,
+}
+
+impl Blob {
+    /// What the bytes hash to.
+    pub fn sha256(&self) -> &Digest {
+        &self.sha256
+    }
+
+    /// How many bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// A blob as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// What the bytes hash to.
+    pub sha256: Digest,
+    /// How many bytes.
+    pub size: u64,
+    /// How many hard links beside its own name: one for each volume, and foreign ones (a backup's).
+    pub links: u64,
+    /// When a volume last let go of it, or when it came. By the wall clock: an order, never an age.
+    pub used: SystemTime,
+}
+
+/// What a second look at a blob found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The bytes are what their name says.
+    Whole,
+    /// They are not. The blob was set aside; volumes that hold it still show it.
+    Damaged {
+        /// What they hash to now.
+        found: Digest,
+    },
+    /// It was collected in the meantime, or cannot be opened now.
+    Skipped,
+}
+
+impl Store {
+    /// The blob that an entry names, if it is here and has the size it should have. One of another size is damaged
+    /// (a crash of the file system, a careless hand): it is set aside and counts as missing.
+    pub fn blob(&self, entry: &Entry) -> Result<Option<Blob>, Error> {
+        let path = self.blob_path(&entry.sha256);
+        match fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_file() && meta.len() == entry.size => Ok(Some(Blob {
+                sha256: entry.sha256.clone(),
+                size: entry.size,
+            })),
+            Ok(_) => self.discard(&path).map(|()| None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e).at("look at", &path),
+        }
+    }
+
+    /// Turns a complete download into a blob, durably, together with the entry that says which URL gave it.
+    ///
+    /// The entry comes first: an entry without its blob is a miss, a blob without its entry would be downloaded
+    /// again although it was acknowledged. If making the bytes durable fails they are thrown away (FAULTS 13).
+    pub fn commit(
+        &self,
+        partial: Partial,
+        landed: &Landed,
+        name: &Name,
+        url: &ArtifactUrl,
+    ) -> Result<Blob, Error> {
+        let settled = self.own(&partial).and_then(|()| partial.settle());
+        if let Err(error) = settled {
+            self.drop_partial(partial)?;
+            return Err(error);
+        }
+        let entry = landed.entry(url);
+        self.remember(name, &entry)?;
+        let path = self.blob_path(&landed.sha256);
+        // Under the lock of the collection: between here and the answer it must not be taken as unused.
+        let guard = self
+            .collecting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.blob(&entry)?.is_none() {
+            match renameat2(
+                AT_FDCWD,
+                partial.path(),
+                AT_FDCWD,
+                &path,
+                RenameFlags::RENAME_NOREPLACE,
+            ) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                // A file system without RENAME_NOREPLACE; replacing the same content by itself is as good.
+                Err(Errno::EINVAL | Errno::ENOSYS) => {
+                    fs::rename(partial.path(), &path).at("commit", &path)?
+                }
+                Err(e) => return Err(e).at("commit", &path),
+            }
+        }
+        sync_dir(&self.bucket("blobs"))?;
+        drop(guard);
+        self.drop_partial(partial)?;
+        Ok(Blob {
+            sha256: landed.sha256.clone(),
+            size: landed.size,
+        })
+    }
+
+    /// Takes the bytes out of everybody's reach: read-only, and owned by nobody who exists.
+    fn own(&self, partial: &Partial) -> Result<(), Error> {
+        let (uid, gid) = (Uid::from_raw(self.owner), Gid::from_raw(self.owner));
+        fchown(partial.file(), Some(uid), Some(gid)).at("own", partial.path())?;
+        partial
+            .file()
+            .set_permissions(Permissions::from_mode(0o444))
+            .at("protect", partial.path())
+    }
+
+    pub(super) fn blob_path(&self, sha256: &Digest) -> PathBuf {
+        self.bucket("blobs").join(sha256.hex())
+    }
+
+    /// Every blob.
+    pub fn cached(&self) -> Result<Vec<Cached>, Error> {
+        let mut all = Vec::new();
+        for path in list(&self.bucket("blobs"))? {
+            let digits = path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default();
+            let Ok(sha256) = format!("sha256:{digits}").parse() else {
+                continue;
+            };
+            match fs::symlink_metadata(&path) {
+                Ok(meta) => all.push(Cached {
+                    sha256,
+                    size: meta.len(),
+                    links: meta.nlink() - 1,
+                    used: meta.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
+                }),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e).at("look at", &path),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Notes that a volume let go of a blob: the order in which unused ones are collected. Lost after a power loss,
+    /// which costs at most a worse choice.
+    pub fn touch(&self, sha256: &Digest) {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        let _ = utimensat(
+            AT_FDCWD,
+            &self.blob_path(sha256),
+            &TimeSpec::from_duration(now),
+            &TimeSpec::UTIME_OMIT,
+            UtimensatFlags::NoFollowSymlink,
+        );
+    }
+
+    /// Removes unused blobs until so many bytes are gone, the least recently used first.
+    /// Returns how many blobs and bytes went.
+    pub fn collect(&self, bytes: u64) -> Result<(usize, u64), Error> {
+        let (mut objects, mut freed) = (0, 0);
+        for victim in retention::choose(self.cached()?, bytes) {
+            let guard = self
+                .collecting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let path = self.blob_path(&victim.sha256);
+            // A link that comes between the look and the unlink keeps its bytes; only the name is gone.
+            if fs::symlink_metadata(&path).is_ok_and(|meta| meta.nlink() == 1) {
+                remove(&path)?;
+                objects += 1;
+                freed += victim.size;
+            }
+            drop(guard);
+        }
+        if objects > 0 {
+            self.forget_collected()?;
+        }
+        Ok((objects, freed))
+    }
+
+    /// Reads a blob again and compares it with its name; sets it aside if it is damaged.
+    pub fn verify(&self, sha256: &Digest) -> Result<Verdict, Error> {
+        let path = self.blob_path(sha256);
+        match hash_file(&path) {
+            Ok(found) if found == *sha256 => Ok(Verdict::Whole),
+            Ok(found) => self.discard(&path).map(|()| Verdict::Damaged { found }),
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::WouldBlock
+                ) =>
+            {
+                Ok(Verdict::Skipped)
+            }
+            Err(e) => Err(e).at("read", &path),
+        }
+    }
+}
+
+/// Hashes a file. Opened without blocking: somebody's lease on a shared inode must not hold up the driver.
+pub(super) fn hash_file(path: &std::path::Path) -> io::Result<Digest> {
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits() | OFlag::O_NOFOLLOW.bits())
+        .open(path)?;
+    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Digest::sha256(hasher.finalize().into())),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What can go wrong with the disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::{Bytes, Digest};
+use crate::fault::Fault;
+
+/// An operation of the store that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {act} {}: {source}{}", path.display(), hint(source))]
+    Io {
+        /// What was attempted.
+        act: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process uses the store.
+    #[error("the store {} is in use by {holder}", root.display())]
+    Locked {
+        /// The store's root.
+        root: PathBuf,
+        /// Who holds the lock, as it wrote down itself.
+        holder: String,
+    },
+    /// Not enough room, by the file system's count or by our limits.
+    #[error("no space for {what} in {}: {}; free some, or lower what is cached", root.display(), shortage)]
+    Full {
+        /// What needs the room.
+        what: String,
+        /// The store's root.
+        root: PathBuf,
+        /// By what measure, and how much is missing.
+        shortage: Shortage,
+    },
+    /// The store's key is not one.
+    #[error("the key {} is damaged: {found} bytes instead of 32; remove it to start with an empty index", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// Its length.
+        found: usize,
+    },
+    /// A blob that was there a moment ago is gone; whoever wanted it fetches it again.
+    #[error("the cached object {0} was collected in the meantime")]
+    Gone(Digest),
+    /// A record cannot be written.
+    #[error("cannot write the record {}: {why}", path.display())]
+    Record {
+        /// The record's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// What there is too little of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Shortage {
+    /// Bytes on the file system, above what is to stay free.
+    #[error("{} are missing ({} free, of which {} must stay free)", Bytes(*.missing), Bytes(*.free), Bytes(*.reserve))]
+    Bytes {
+        /// How much more would have to be free.
+        missing: u64,
+        /// How much is.
+        free: u64,
+        /// How much has to stay free.
+        reserve: u64,
+    },
+    /// Bytes of the cache's own limit.
+    #[error("{} are missing (the cache may hold {}, and {} are in use by volumes)", Bytes(*.missing), Bytes(*.limit), Bytes(*.used))]
+    Limit {
+        /// How much the limit is too small.
+        missing: u64,
+        /// The limit.
+        limit: u64,
+        /// What volumes use of it.
+        used: u64,
+    },
+    /// Inodes.
+    #[error("no inodes are left (0 of {total})")]
+    Inodes {
+        /// How many the file system has.
+        total: u64,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Io { source, .. } => Fault::of_io(source),
+            Self::Full { .. } => Fault::NoSpace,
+            Self::Locked { .. } | Self::Key { .. } | Self::Gone(_) => Fault::Unavailable,
+            Self::Record { .. } => Fault::Bug,
+        }
+    }
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; the store belongs to root: run this as root, or choose another --root"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "; the cache's file system has turned read-only",
+        _ => "",
+    }
+}
+
+/// Adds what was attempted to an error of the operating system.
+pub(super) trait IoContext<T> {
+    fn at(self, act: &'static str, path: &Path) -> Result<T, Error>;
+}
+
+impl<T, E: Into<io::Error>> IoContext<T> for Result<T, E> {
+    fn at(self, act: &'static str, path: &Path) -> Result<T, Error> {
+        self.map_err(|e| Error::Io {
+            act,
+            path: path.to_owned(),
+            source: e.into(),
+        })
+    }
+}

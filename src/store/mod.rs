@@ -1,0 +1,221 @@
+//! The disk: content-addressed, shared by hard links, whole or absent.
+//!
+//! ```text
+//! <root>/lock                       held with flock(2) for life by the one process that uses the store
+//!        key                        random; names and fingerprints are HMACs under it
+//!        v1/partial/<key>/{data,meta}   downloads that are not complete; data only ever grows
+//!           blobs/<sha256>          complete and verified; mode 0444, owned by an id that nothing uses
+//!           index/<hmac>            what a URL gave in one trust context
+//!           volumes/<id>/{c,u,w,want.json}   a volume's content (hard links), upper and work layer, record
+//!           trash/                  on its way out
+//! ```
+//!
+//! Invariants. A name in `blobs/` stands for complete, verified, durable bytes. A blob's link count above one is its
+//! lease: nothing is written to take it, so nothing can leak. Durable are blobs, the index and the key and nothing
+//! else, because after a power loss no mount exists and every volume is published again (DESIGN law 4).
+//! Every step is one rename, so that a kill at any instruction leaves something whole or something that is swept.
+
+mod blobs;
+mod entry;
+mod error;
+mod key;
+mod lock;
+mod partial;
+pub mod retention;
+mod space;
+mod volumes;
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+pub use self::blobs::{Blob, Cached, Verdict};
+pub use self::entry::Entry;
+pub use self::error::Error;
+pub use self::key::{Key, Name};
+pub use self::partial::{Landed, Partial};
+pub use self::space::{Limits, Percent, Usage};
+pub use self::volumes::{Layers, Record, Staged, VolumeDir};
+
+use self::error::IoContext;
+use self::lock::Lock;
+
+/// What a store is opened with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory of everything; made if missing.
+    pub root: PathBuf,
+    /// How much may lie in it.
+    pub limits: Limits,
+    /// User and group of the blobs: an id that nothing uses, so that no container may take leases on shared bytes
+    /// and no user namespace maps it.
+    pub owner: u32,
+}
+
+impl Settings {
+    /// The id that blobs belong to unless configured otherwise.
+    pub const OWNER: u32 = 4_294_967_000;
+}
+
+/// An open store. There is one per root and machine: it holds the lock.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    limits: Limits,
+    owner: u32,
+    key: Key,
+    boot: String,
+    /// Held over "is it unused? then unlink" and over a commit, so that a collection never takes what was just
+    /// acknowledged. A link that races with it is safe without (ENGINE §5).
+    collecting: Mutex<()>,
+    open: Arc<partial::Open>,
+    _lock: Lock,
+}
+
+/// The bucket of this format. Another format gets another one; `lock` and `key` lie beside it and serve both.
+const FORMAT: &str = "v1";
+
+impl Store {
+    /// Opens the store, or says who has it: [`Error::Locked`].
+    pub fn open(settings: &Settings) -> Result<Self, Error> {
+        Self::with_lock(settings, Lock::try_take(&prepared(&settings.root)?)?)
+    }
+
+    /// Opens the store, and waits while another process has it; `says` is told who.
+    pub fn wait_for(settings: &Settings, says: impl FnOnce(&Error)) -> Result<Self, Error> {
+        let root = prepared(&settings.root)?;
+        let lock = match Lock::try_take(&root) {
+            Err(locked @ Error::Locked { .. }) => {
+                says(&locked);
+                Lock::take(&root)?
+            }
+            other => other?,
+        };
+        Self::with_lock(settings, lock)
+    }
+
+    fn with_lock(settings: &Settings, lock: Lock) -> Result<Self, Error> {
+        let root = settings.root.canonicalize().at("open", &settings.root)?;
+        let bucket = root.join(FORMAT);
+        for name in ["partial", "blobs", "index", "volumes", "trash"] {
+            make_private(&bucket.join(name))?;
+        }
+        let this = Self {
+            key: Key::load(&root)?,
+            boot: boot_id()?,
+            limits: settings.limits.clone(),
+            owner: settings.owner,
+            collecting: Mutex::new(()),
+            open: Arc::default(),
+            root,
+            _lock: lock,
+        };
+        this.sweep()?;
+        Ok(this)
+    }
+
+    /// Removes what a killed process left half-made. Whatever has a name of its own stays.
+    fn sweep(&self) -> Result<(), Error> {
+        for name in ["blobs", "index", "volumes"] {
+            for entry in list(&self.bucket(name))? {
+                if entry
+                    .file_name()
+                    .is_some_and(|n| n.as_encoded_bytes().starts_with(NEW.as_bytes()))
+                {
+                    self.discard(&entry)?;
+                }
+            }
+        }
+        self.empty_trash()
+    }
+
+    /// The directory of everything.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the volumes' directories are; what a read-only view is made of.
+    pub fn volumes_dir(&self) -> PathBuf {
+        self.bucket("volumes")
+    }
+
+    /// The node's key.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Identifies this boot of the machine (`/proc/sys/kernel/random/boot_id`).
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+
+    /// Deletes what was discarded. Takes as long as it takes: never under a lock, never in a call's way.
+    pub fn empty_trash(&self) -> Result<(), Error> {
+        for entry in list(&self.bucket("trash"))? {
+            remove(&entry)?;
+        }
+        Ok(())
+    }
+
+    fn bucket(&self, name: &str) -> PathBuf {
+        self.root.join(FORMAT).join(name)
+    }
+
+    /// Takes something out of sight in one step.
+    fn discard(&self, path: &Path) -> Result<(), Error> {
+        let trash = self.bucket("trash").join(key::random_name());
+        match fs::rename(path, &trash) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.at("discard", path),
+        }
+    }
+}
+
+/// What a name begins with that does not count yet.
+const NEW: &str = ".new-";
+
+fn prepared(root: &Path) -> Result<PathBuf, Error> {
+    make_private(root)?;
+    Ok(root.to_owned())
+}
+
+fn make_private(path: &Path) -> Result<(), Error> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .at("create", path)
+}
+
+fn list(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    fs::read_dir(dir)
+        .at("list", dir)?
+        .map(|entry| entry.map(|e| e.path()).at("list", dir))
+        .collect()
+}
+
+/// Removes a file or a tree; the standard library walks it by directory handles and follows no link.
+fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(e) => Err(e),
+    };
+    match removed {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other.at("remove", path),
+    }
+}
+
+/// Makes a directory's entries durable.
+fn sync_dir(dir: &Path) -> Result<(), Error> {
+    File::open(dir)
+        .and_then(|d| d.sync_all())
+        .at("make durable", dir)
+}
+
+fn boot_id() -> Result<String, Error> {
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    Ok(fs::read_to_string(path).at("read", path)?.trim().to_owned())
+}

@@ -1,0 +1,294 @@
+//! Downloads that are not complete.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise};
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, IoContext};
+use super::key::Name;
+use super::{Entry, Store, list, remove};
+use crate::artifact::{ArtifactUrl, Digest, Facts};
+
+/// After how many bytes the kernel is asked to start writing them back, so that the last fsync finds nothing to do.
+/// It decides whether a durable download is faster or slower than one that is not (ENGINE §4).
+const WRITE_BEHIND: u64 = 8 << 20;
+
+/// The bytes of an object from its first on, as far as they came. They only ever grow, or start again from none.
+///
+/// Invariant: the file's length is how many bytes are there; space reserved beyond it does not count.
+#[derive(Debug)]
+pub struct Partial {
+    file: File,
+    path: PathBuf,
+    length: u64,
+    started: u64,
+    /// Where what is known about the object is kept; a download outside a store keeps it in memory only.
+    meta: Option<PathBuf>,
+    note: Option<Note>,
+    _claim: Option<Claim>,
+}
+
+/// The names of the downloads that somebody has open.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    names: Mutex<HashSet<String>>,
+    closed: Condvar,
+}
+
+/// Nobody else has this download open. A flight that is stopping may still be writing when the next one for the same
+/// object begins: that one waits here.
+#[derive(Debug)]
+struct Claim {
+    open: Arc<Open>,
+    name: String,
+}
+
+impl Claim {
+    fn wait(open: &Arc<Open>, name: &str) -> Self {
+        let mut names = open.names.lock().unwrap_or_else(PoisonError::into_inner);
+        while !names.insert(name.to_owned()) {
+            names = open
+                .closed
+                .wait(names)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        Self {
+            open: Arc::clone(open),
+            name: name.to_owned(),
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.open
+            .names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.name);
+        self.open.closed.notify_all();
+    }
+}
+
+/// What a later process must know to go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Note {
+    facts: Facts,
+    boot: String,
+}
+
+/// A download that is complete: what its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Landed {
+    /// What they hash to.
+    pub sha256: Digest,
+    /// The same, where it was asked for.
+    pub sha512: Option<Digest>,
+    /// How many.
+    pub size: u64,
+    /// What the origin said about them.
+    pub facts: Facts,
+}
+
+impl Landed {
+    /// What the URL gave, for the index.
+    pub fn entry(&self, url: &ArtifactUrl) -> Entry {
+        Entry {
+            url: url.to_string(),
+            sha256: self.sha256.clone(),
+            sha512: self.sha512.clone(),
+            size: self.size,
+            validator: self.facts.validator.clone(),
+        }
+    }
+}
+
+impl Store {
+    /// The partial download of this name, with what a former process left of it. Waits while another one in this
+    /// process has it open.
+    pub fn partial(&self, name: &Name) -> Result<Partial, Error> {
+        let claim = Claim::wait(&self.open, name.as_str());
+        let dir = self.bucket("partial").join(name.as_str());
+        match DirBuilder::new().mode(0o700).create(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made.at("create", &dir)?,
+        }
+        let (path, meta) = (dir.join("data"), dir.join("meta"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .at("open", &path)?;
+        let length = file.metadata().at("read", &path)?.size();
+        let note = fs::read(&meta)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(Partial {
+            file,
+            path,
+            length,
+            started: length,
+            meta: Some(meta),
+            note,
+            _claim: Some(claim),
+        })
+    }
+
+    /// Removes the downloads that nobody has open: their bytes are only a head start, and room is wanted now.
+    pub(super) fn drop_idle_partials(&self) -> Result<(), Error> {
+        for dir in list(&self.bucket("partial"))? {
+            let names = self
+                .open
+                .names
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let name = dir.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            if !names.contains(name) {
+                self.discard(&dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a partial download.
+    pub fn drop_partial(&self, partial: Partial) -> Result<(), Error> {
+        match partial.meta.as_deref().and_then(Path::parent) {
+            Some(dir) => remove(dir),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Partial {
+    /// A download into an empty file of somebody else's.
+    pub fn into_file(file: File, path: &Path) -> Self {
+        Self {
+            file,
+            path: path.to_owned(),
+            length: 0,
+            started: 0,
+            meta: None,
+            note: None,
+            _claim: None,
+        }
+    }
+
+    /// How many bytes are there.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What the origin said about the object that these bytes are of; nothing if they are of no known object.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.note.as_ref().map(|n| &n.facts)
+    }
+
+    /// Whether the bytes were written in this boot of the machine: another boot may have lost some.
+    pub fn is_of_boot(&self, boot: &str) -> bool {
+        self.note.as_ref().is_some_and(|n| n.boot == boot)
+    }
+
+    /// Starts from none, with what is known now about the object. Reserves its space, where its length is known, so
+    /// that a full disk shows before the download and not at its end.
+    pub fn restart(&mut self, facts: &Facts, boot: &str) -> Result<(), Error> {
+        self.forget()?;
+        let note = Note {
+            facts: facts.clone(),
+            boot: boot.to_owned(),
+        };
+        if let Some(meta) = &self.meta {
+            // A plain write: after a power loss an unreadable note means no more than "from the beginning".
+            let bytes = serde_json::to_vec(&note).unwrap_or_default();
+            fs::write(meta, bytes).at("write", meta)?;
+        }
+        self.note = Some(note);
+        match facts.length {
+            Some(length) if length > 0 => self.reserve(length),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// With KEEP_SIZE, so that the file's length never runs ahead of its bytes: otherwise a crash leaves zeros that
+    /// look like data.
+    fn reserve(&self, length: u64) -> Result<(), Error> {
+        let too_long = || io::Error::from(Errno::EFBIG);
+        let length = i64::try_from(length)
+            .map_err(|_| too_long())
+            .at("reserve space for", &self.path)?;
+        match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINTR) => Ok(()),
+            other => other.at("reserve space for", &self.path),
+        }
+    }
+
+    /// Throws away what is there.
+    pub fn forget(&mut self) -> Result<(), Error> {
+        self.file.set_len(0).at("empty", &self.path)?;
+        (self.length, self.started) = (0, 0);
+        self.note = None;
+        match &self.meta {
+            Some(meta) => remove(meta),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file
+            .write_all_at(bytes, self.length)
+            .at("write", &self.path)?;
+        self.length += bytes.len() as u64;
+        if self.length - self.started >= WRITE_BEHIND {
+            self.start_write_back();
+        }
+        Ok(())
+    }
+
+    /// For dirty pages this advice only starts their write-back (they stay cached), which is all that is wanted; if
+    /// it fails nothing is lost but time.
+    fn start_write_back(&mut self) {
+        let (Ok(from), Ok(count)) = (
+            i64::try_from(self.started),
+            i64::try_from(self.length - self.started),
+        ) else {
+            return;
+        };
+        let _ = posix_fadvise(
+            &self.file,
+            from,
+            count,
+            PosixFadviseAdvice::POSIX_FADV_DONTNEED,
+        );
+        self.started = self.length;
+    }
+
+    /// Reads what is there, from `offset` on; 0 at its end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
+        self.file.read_at(buffer, offset).at("read", &self.path)
+    }
+
+    /// Gives reserved space back and makes the bytes durable. After an error they are not to be believed, not even
+    /// if asked again: a second fsync forgets what the first one reported.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        self.file.set_len(self.length).at("write", &self.path)?;
+        self.file.sync_all().at("make durable", &self.path)
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}

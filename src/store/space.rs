@@ -1,0 +1,195 @@
+//! How much room there is, and making some.
+
+use std::str::FromStr;
+use std::{fmt, fs};
+
+use nix::sys::statvfs::statvfs;
+
+use super::error::{Error, IoContext, Shortage};
+use super::{Store, list};
+
+/// How much may lie in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of cached objects; what is unused goes first, and nothing else is added beyond it.
+    pub cache: Option<u64>,
+    /// How much of the file system stays free: below it unused objects are collected, and if that does not help new
+    /// downloads and writable volumes are refused. Above the share at which kubelet evicts pods
+    /// (`nodefs.available`, 10 %), so that a full cache never costs anybody a pod.
+    pub free: Percent,
+}
+
+/// A whole number from 0 to 99.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// The share of a whole.
+    pub fn of(self, whole: u64) -> u64 {
+        whole / 100 * u64::from(self.0)
+    }
+}
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.strip_suffix('%')
+            .unwrap_or(text)
+            .parse()
+            .ok()
+            .filter(|n| *n < 100)
+            .map(Self)
+            .ok_or_else(|| "allowed is a whole number from 0 to 99, with or without %".to_owned())
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+/// The file system that the store lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Its bytes.
+    pub total: u64,
+    /// Those that are free.
+    pub free: u64,
+    /// Its inodes; 0 where it does not count them.
+    pub inodes: u64,
+    /// Those that are free.
+    pub inodes_free: u64,
+}
+
+impl Store {
+    /// Looks at the file system.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let s = statvfs(&self.root).at("look at", &self.root)?;
+        let unit = s.fragment_size();
+        Ok(Usage {
+            total: s.blocks() * unit,
+            free: s.blocks_available() * unit,
+            inodes: s.files(),
+            inodes_free: s.files_available(),
+        })
+    }
+
+    /// Makes sure that so many bytes more have room, by the file system's free space and by the cache's limit, and
+    /// collects what is unused if need be. `what` names in the message what the room is for.
+    pub fn make_room(&self, bytes: u64, what: &str) -> Result<(), Error> {
+        if let Some(shortage) = self.shortage(bytes)? {
+            let missing = match shortage {
+                Shortage::Bytes { missing, .. } | Shortage::Limit { missing, .. } => missing,
+                // How many objects give back how many inodes is not known: all unused ones then.
+                Shortage::Inodes { .. } => u64::MAX,
+            };
+            self.drop_idle_partials()?;
+            self.empty_trash()?;
+            self.collect(missing)?;
+        }
+        match self.shortage(bytes)? {
+            None => Ok(()),
+            Some(shortage) => Err(Error::Full {
+                what: what.to_owned(),
+                root: self.root.clone(),
+                shortage,
+            }),
+        }
+    }
+
+    fn shortage(&self, bytes: u64) -> Result<Option<Shortage>, Error> {
+        let usage = self.usage()?;
+        if usage.inodes > 0 && usage.inodes_free == 0 {
+            return Ok(Some(Shortage::Inodes {
+                total: usage.inodes,
+            }));
+        }
+        let reserve = self.limits.free.of(usage.total);
+        if usage.free < bytes.saturating_add(reserve) {
+            let missing = bytes.saturating_add(reserve) - usage.free;
+            return Ok(Some(Shortage::Bytes {
+                missing,
+                free: usage.free,
+                reserve,
+            }));
+        }
+        let Some(limit) = self.limits.cache else {
+            return Ok(None);
+        };
+        let cached = self.cached()?;
+        let held: u64 = cached.iter().map(|c| c.size).sum();
+        let used = cached.iter().filter(|c| c.links > 0).map(|c| c.size).sum();
+        let over = held.saturating_add(bytes).saturating_sub(limit);
+        Ok((over > 0).then_some(Shortage::Limit {
+            missing: over,
+            limit,
+            used,
+        }))
+    }
+
+    /// Says how full it is where a write found no room; any other error as it is.
+    pub fn explain(&self, error: Error, what: &str) -> Error {
+        let Error::Io { source, .. } = &error else {
+            return error;
+        };
+        if crate::fault::Fault::of_io(source) != crate::fault::Fault::NoSpace {
+            return error;
+        }
+        let Ok(usage) = self.usage() else {
+            return error;
+        };
+        let shortage = if usage.inodes > 0 && usage.inodes_free == 0 {
+            Shortage::Inodes {
+                total: usage.inodes,
+            }
+        } else {
+            Shortage::Bytes {
+                missing: 1,
+                free: usage.free,
+                reserve: self.limits.free.of(usage.total),
+            }
+        };
+        Error::Full {
+            what: what.to_owned(),
+            root: self.root.clone(),
+            shortage,
+        }
+    }
+
+    /// Forgets what URLs gave once the bytes are collected, so that the index does not grow for ever. Young entries
+    /// without bytes stay: they are the memory of wrong checksums. No harm if one is lost: it is a miss.
+    pub(super) fn forget_collected(&self) -> Result<(), Error> {
+        const KEPT: usize = 1000;
+        let mut orphans = Vec::new();
+        for path in list(&self.bucket("index"))? {
+            let entry = fs::read(&path)
+                .ok()
+                .and_then(|b| serde_json::from_slice::<super::Entry>(&b).ok());
+            if entry.is_none_or(|e| !self.blob_path(&e.sha256).exists()) {
+                let when = fs::symlink_metadata(&path).and_then(|m| m.modified()).ok();
+                orphans.push((when, path));
+            }
+        }
+        orphans.sort_by(|a, b| b.cmp(a));
+        orphans
+            .iter()
+            .skip(KEPT)
+            .try_for_each(|(_, path)| super::remove(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_a_whole_number_below_a_hundred() {
+        assert_eq!("15%".parse::<Percent>().unwrap().of(1000), 150);
+        assert_eq!("0".parse::<Percent>().unwrap().of(1000), 0);
+        for bad in ["", "%", "100", "-1", "1.5", "15%%"] {
+            assert!(bad.parse::<Percent>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The directories of volumes.
+//!
+//! A volume's directory appears with one rename and vanishes with one. Nothing in it is made durable: after a power
+//! loss there is no mount that needs it.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::unistd::Gid;
+
+use super::blobs::hash_file;
+use super::error::{Error, IoContext};
+use super::key::random_name;
+use super::{Blob, NEW, Store, list};
+use crate::artifact::{Digest, Place};
+
+/// What a volume's directory is made from.
+#[derive(Debug)]
+pub struct Staged<'a> {
+    /// Its content; the hard link to it is the volume's lease.
+    pub blob: &'a Blob,
+    /// Where in the volume it goes.
+    pub place: &'a Place,
+    /// Who may write in it.
+    pub layers: Layers,
+    /// The volume's record, opaque here.
+    pub record: &'a [u8],
+}
+
+/// Whether a volume's directories may be written to, and by which group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Whether the volume is writable at all.
+    pub writable: bool,
+    /// The group that files made in it belong to (a pod's `fsGroup`).
+    pub group: Option<u32>,
+}
+
+impl Layers {
+    /// As `emptyDir` has it: everybody may write, and with a group what is made in it belongs to that group.
+    fn mode(self) -> u32 {
+        match (self.writable, self.group) {
+            (false, _) => 0o755,
+            (true, None) => 0o777,
+            (true, Some(_)) => 0o2777,
+        }
+    }
+
+    fn apply(self, dir: &Path) -> Result<(), Error> {
+        if let (true, Some(group)) = (self.writable, self.group) {
+            chown(dir, None, Some(group)).at("give to the group", dir)?;
+        }
+        // After chown, which clears the set-group-ID bit; and not left to mkdir, which the umask would trim.
+        fs::set_permissions(dir, Permissions::from_mode(self.mode())).at("set the mode of", dir)
+    }
+}
+
+/// A volume's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeDir {
+    path: PathBuf,
+}
+
+/// The bytes of a volume's record, and what its directory is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The directory's name.
+    pub id: String,
+    /// The record; empty if it is gone.
+    pub bytes: Vec<u8>,
+}
+
+impl VolumeDir {
+    /// What the volume shows: the artifact in its place.
+    pub fn content(&self) -> PathBuf {
+        self.path.join("c")
+    }
+
+    /// What is written to the volume goes here.
+    pub fn upper(&self) -> PathBuf {
+        self.path.join("u")
+    }
+
+    /// The file system's work directory beside the upper layer.
+    pub fn work(&self) -> PathBuf {
+        self.path.join("w")
+    }
+
+    /// Makes a private copy of the content in the upper layer, shared extents where the file system can.
+    pub fn copy_content(&self, place: &Place, layers: Layers) -> Result<(), Error> {
+        let dir = make_directories(&self.upper(), place, layers)?;
+        let (from, to) = (
+            self.content().join(place.to_path()),
+            dir.join(place.name().as_str()),
+        );
+        fs::copy(&from, &to).at("copy", &from)?;
+        let gid = layers.group.or(Some(Gid::current().as_raw()));
+        chown(&to, Some(0), gid).at("give to the group", &to)?;
+        let mode = if layers.group.is_some() { 0o664 } else { 0o644 };
+        fs::set_permissions(&to, Permissions::from_mode(mode)).at("set the mode of", &to)
+    }
+
+    /// Whether the content is a link of a blob, or a copy of one that had no link to spare.
+    pub fn is_linked(&self, place: &Place) -> Result<bool, Error> {
+        let path = self.content().join(place.to_path());
+        Ok(fs::symlink_metadata(&path).at("look at", &path)?.nlink() > 1)
+    }
+
+    /// Hashes the content.
+    pub fn hash_content(&self, place: &Place) -> Result<Digest, Error> {
+        let path = self.content().join(place.to_path());
+        hash_file(&path).at("read", &path)
+    }
+}
+
+impl Store {
+    /// Makes a volume's directory: appears whole, under its name, or not at all.
+    pub fn create_volume(&self, id: &str, staged: &Staged<'_>) -> Result<VolumeDir, Error> {
+        let new = self.volumes_dir().join(format!("{NEW}{}", random_name()));
+        let path = self.volumes_dir().join(id);
+        let made = self
+            .stage(&new, staged)
+            .and_then(|()| fs::rename(&new, &path).at("create", &path));
+        match made {
+            Ok(()) => Ok(VolumeDir { path }),
+            Err(error) => {
+                self.discard(&new)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn stage(&self, new: &Path, staged: &Staged<'_>) -> Result<(), Error> {
+        mkdir(new, 0o700)?;
+        let dir = VolumeDir {
+            path: new.to_owned(),
+        };
+        mkdir(&dir.content(), 0o755)?;
+        let parent = make_directories(&dir.content(), staged.place, staged.layers)?;
+        self.link(staged.blob, &parent.join(staged.place.name().as_str()))?;
+        make_layers(&dir, staged.layers)?;
+        let record = new.join("want.json");
+        fs::write(&record, staged.record).at("write", &record)
+    }
+
+    fn link(&self, blob: &Blob, to: &Path) -> Result<(), Error> {
+        let from = self.blob_path(blob.sha256());
+        match fs::hard_link(&from, to) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                Err(Error::Gone(blob.sha256().clone()))
+            }
+            // Beyond what the file system counts (65,000 on ext4): a copy then, with the same owner and mode.
+            Err(e) if e.raw_os_error() == Some(Errno::EMLINK as i32) => {
+                fs::copy(&from, to).at("copy", &from)?;
+                chown(to, Some(self.owner), Some(self.owner)).at("own", to)
+            }
+            Err(e) => Err(e).at("link", &from),
+        }
+    }
+
+    /// A volume's directory, if it has one.
+    pub fn volume(&self, id: &str) -> Option<VolumeDir> {
+        let path = self.volumes_dir().join(id);
+        path.is_dir().then_some(VolumeDir { path })
+    }
+
+    /// The bytes of a volume's record; empty if it cannot be read.
+    pub fn record(&self, dir: &VolumeDir) -> Vec<u8> {
+        fs::read(dir.path.join("want.json")).unwrap_or_default()
+    }
+
+    /// Replaces a volume's record in one step.
+    pub fn write_record(&self, dir: &VolumeDir, bytes: &[u8]) -> Result<(), Error> {
+        let (new, path) = (dir.path.join("want.json.new"), dir.path.join("want.json"));
+        fs::write(&new, bytes).at("write", &new)?;
+        fs::rename(&new, &path).at("write", &path)
+    }
+
+    /// Every volume's directory.
+    pub fn volumes(&self) -> Result<Vec<Record>, Error> {
+        let mut all = Vec::new();
+        for path in list(&self.volumes_dir())? {
+            let id = path
+                .file_name()
+                .and_then(|n| n.to_str())
+                .unwrap_or_default()
+                .to_owned();
+            if !id.starts_with(NEW) {
+                all.push(Record {
+                    bytes: self.record(&VolumeDir { path }),
+                    id,
+                });
+            }
+        }
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(all)
+    }
+
+    /// Makes the upper and work layer of an unmounted volume anew: what was written to them lives exactly as long
+    /// as the mount, and a left-over `volatile` layer refuses to be mounted again.
+    pub fn reset_layers(&self, dir: &VolumeDir, layers: Layers) -> Result<(), Error> {
+        self.discard(&dir.upper())?;
+        self.discard(&dir.work())?;
+        make_layers(dir, layers)
+    }
+
+    /// Takes a volume's directory, and with it its lease, out of sight.
+    pub fn remove_volume(&self, id: &str) -> Result<(), Error> {
+        self.discard(&self.volumes_dir().join(id))
+    }
+}
+
+fn make_layers(dir: &VolumeDir, layers: Layers) -> Result<(), Error> {
+    mkdir(&dir.upper(), 0o755)?;
+    layers.apply(&dir.upper())?;
+    mkdir(&dir.work(), 0o700)
+}
+
+/// The directories of a place below `root`; returns the innermost. `root` itself is the caller's.
+fn make_directories(root: &Path, place: &Place, layers: Layers) -> Result<PathBuf, Error> {
+    let mut at = root.to_owned();
+    for name in place.directories() {
+        at.push(name);
+        mkdir(&at, 0o755)?;
+        layers.apply(&at)?;
+    }
+    Ok(at)
+}
+
+fn mkdir(path: &Path, mode: u32) -> Result<(), Error> {
+    DirBuilder::new()
+        .mode(mode)
+        .create(path)
+        .at("create", path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).at("set the mode of", path)
+}
