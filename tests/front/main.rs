@@ -1,1 +1,6 @@
-//! t
+//! The tests that come through the front door, and those that hold the laws of the tree.
+#![cfg(test)]
+
+mod borders;
+mod docs;
+mod tokens;

@@ -1,0 +1,46 @@
+# One target for each habit; `make` alone lists them. Everything runs in the test profile's one target directory,
+# so that nothing is built twice, and with the lock file as it is.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+cargo_deny = $(shell tests/tools.sh --where cargo-deny)
+started := $(shell date +%s)
+heading = @printf '\n== %s (%d s)\n' "$(1)" $$(( $$(date +%s) - $(started) ))
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: check
+check: ## the laws: format, lints, dependencies, module borders, documentation
+	$(call heading,check: format)
+	cargo fmt --check
+	$(call heading,check: lints)
+	cargo clippy --locked --all-targets -- -D warnings
+	$(call heading,check: dependencies)
+	tests/tools.sh cargo-deny
+	$(cargo_deny) --locked check --hide-inclusion-graph bans licenses sources
+	$(call heading,check: module borders and documents)
+	cargo test --locked --test front -- borders:: docs::
+	$(call heading,check: documentation)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+
+.PHONY: test
+test: tools ## every test; installs what the tests need
+	$(call heading,test: everything)
+	cargo test --locked --no-fail-fast
+
+.PHONY: unit
+unit: ## the tests inside the modules: no root, no tools, seconds
+	cargo test --locked --lib --bins
+
+.PHONY: tools
+tools: ## what the tests need besides Rust and Go (packages of the system as root on Debian)
+	$(call heading,tools)
+	@tests/tools.sh
+
+.PHONY: clean
+clean: ## what was built here; the cached tools stay
+	cargo clean

@@ -1,0 +1,1 @@
+use crate::artifact::Digest; //~ fault may not name artifact

@@ -1,0 +1,155 @@
+#!/bin/bash
+# What the tests need besides Rust and Go, installed once.
+#
+#   tests/tools.sh              everything the tests need
+#   tests/tools.sh cargo-deny   one tool (cargo-deny, runc, war), and nothing of the system
+#   tests/tools.sh --where TOOL the path of a tool, whether it is there or not
+#
+# Commands of the system come from Debian's packages where this runs as root on Debian; elsewhere the missing ones
+# are listed. Everything else is built or fetched into a cache outside the source tree,
+#
+#   ${WAR_VOL_CACHE:-$HOME/.cache/war-vol}/tools/<tool>-<version>/…
+#
+# so that two checkouts share it and a new version never meets an old file. A test asks for a path with --where and
+# never spells it; whoever needs a tool that is missing fails and says `make tools`.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol}/tools
+
+cargo_deny_version=0.20.2
+runc_version=$(sed -n 's/^\tgithub.com\/opencontainers\/runc v\([0-9.]*\).*/\1/p' "$here/tools/runc/go.mod")
+war_artifact=org.jolokia:jolokia-war:1.7.2:war
+war_sha256=2d5c7fbd9791b012edb5e83f3d161b5c273f0f88f72ff0a1ec63eeae3f78b419
+
+# What is looked for, and Debian's package that has it. An entry with a / is a file.
+system=(
+    gcc:gcc pkg-config:pkg-config make:make
+    strace:strace                     # faults are injected into system calls
+    mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs  # file systems that are shut down under the store
+    ip:iproute2 unshare:util-linux losetup:mount
+    curl:curl nginx:nginx-light aria2c:aria2  # what a download is measured against
+    busybox:busybox-static            # the root file system of a container, so it must be static
+    mvn:maven                         # fetches a real WAR
+    /usr/include/seccomp.h:libseccomp-dev  # runc is linked with it
+)
+
+say() { printf 'tools: %s\n' "$*"; }
+fail() {
+    printf 'tools: %s\n' "$*" >&2
+    exit 1
+}
+
+where() {
+    case $1 in
+        cargo-deny) echo "$cache/cargo-deny-$cargo_deny_version/bin/cargo-deny" ;;
+        runc) echo "$cache/runc-$runc_version/runc" ;;
+        war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
+        *) fail "no tool is called $1; there are cargo-deny, runc and war" ;;
+    esac
+}
+
+# The words of $system of which nothing is there.
+missing_here() {
+    local entry
+    for entry in "${system[@]}"; do
+        case ${entry%%:*} in
+            /*) [ -e "${entry%%:*}" ] || echo "$entry" ;;
+            busybox) static_busybox || echo "$entry" ;;
+            *) command -v "${entry%%:*}" > /dev/null || echo "$entry" ;;
+        esac
+    done
+}
+
+static_busybox() {
+    local path
+    path=$(command -v busybox) && ! ldd "$path" > /dev/null 2>&1
+}
+
+install_system() {
+    local missing packages
+    mapfile -t missing < <(missing_here)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    packages=("${missing[@]##*:}")
+    if ! command -v apt-get > /dev/null || [ "$(id -u)" != 0 ]; then
+        fail "missing: ${missing[*]%%:*}. Install them (Debian's packages: ${packages[*]}), or run this as root on Debian."
+    fi
+    say "installing ${packages[*]}"
+    keep_services_stopped
+    apt-get update -qq -o DPkg::Lock::Timeout=120
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o DPkg::Lock::Timeout=120 \
+        --no-install-recommends "${packages[@]}" > /dev/null
+    mapfile -t missing < <(missing_here)
+    [ ${#missing[@]} -eq 0 ] || fail "still missing after the installation: ${missing[*]%%:*}"
+}
+
+# A package that brings a service (nginx) must not start it here.
+keep_services_stopped() {
+    policy=/usr/sbin/policy-rc.d
+    [ ! -e "$policy" ] || return 0
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+}
+
+# cargo-deny runs for two seconds in its life: compiled without optimisation it is ready in about a minute on two cores.
+install_cargo_deny() {
+    say "building cargo-deny $cargo_deny_version (about a minute)"
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        CARGO_TARGET_DIR="$scratch/target" \
+        cargo install --quiet --locked --no-default-features --root "$scratch/out" \
+        cargo-deny --version "$cargo_deny_version"
+}
+
+install_runc() {
+    command -v go > /dev/null || fail "missing: go, which builds runc $runc_version; install Go 1.24 or newer"
+    say "building runc $runc_version (half a minute)"
+    CGO_ENABLED=1 go -C "$here/tools/runc" build -trimpath -buildvcs=false -tags seccomp -ldflags '-s -w' \
+        -o "$scratch/out/runc" github.com/opencontainers/runc
+    "$scratch/out/runc" --version | grep -q libseccomp || fail "runc was built without seccomp"
+}
+
+install_war() {
+    say "fetching $war_artifact"
+    mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+        -Dartifact="$war_artifact" -DoutputDirectory="$scratch/fetched" | sed $'s/\e\\[[0-9;]*m//g'
+    sha256sum --quiet --check <<< "$war_sha256  $(echo "$scratch"/fetched/*)"
+    mkdir -p "$scratch/out"
+    mv "$scratch"/fetched/* "$scratch/out/$(basename "$(where war)")"
+}
+
+# Installs one tool: all of it or nothing, and once, however many ask.
+install_tool() {
+    local path directory scratch
+    path=$(where "$1")
+    [ ! -e "$path" ] || return 0
+    mkdir -p "$cache"
+    exec 9> "$cache/lock"
+    flock 9
+    if [ ! -e "$path" ]; then
+        directory=$cache/$(sed "s#^$cache/##; s#/.*##" <<< "$path")
+        scratch=$cache/new-$1
+        rm -rf "$scratch" "$directory"
+        mkdir -p "$scratch/out"
+        "install_${1//-/_}"
+        mv "$scratch/out" "$directory"
+        rm -rf "$scratch"
+    fi
+    exec 9>&-
+}
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+case ${1-} in
+    --where)
+        where "${2:?--where needs the name of a tool}"
+        ;;
+    '')
+        install_system
+        for tool in cargo-deny runc war; do install_tool "$tool"; done
+        say "ready: cargo-deny $cargo_deny_version, runc $runc_version, $war_artifact in $cache"
+        ;;
+    *)
+        where "$1" > /dev/null
+        install_tool "$1"
+        ;;
+esac
