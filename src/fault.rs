@@ -6,7 +6,7 @@
 //!
 //! Invariant: nothing here knows a protocol, and no variant exists without a reader who acts on it.
 
-use std::io;
+use std::{fmt, io};
 
 use nix::errno::Errno;
 
@@ -86,6 +86,29 @@ impl Fault {
     }
 }
 
+/// The longest message in bytes: an event of Kubernetes holds 1,024.
+const LONGEST_LINE: usize = 1000;
+
+/// An error as one line that a user reads: control characters escaped, and cut where an event would cut it.
+pub fn line(error: &dyn fmt::Display) -> String {
+    let mut line = String::new();
+    for c in error.to_string().chars() {
+        if c.is_control() {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
+        }
+    }
+    if line.len() > LONGEST_LINE {
+        let end = (0..=LONGEST_LINE - '…'.len_utf8())
+            .rev()
+            .find(|i| line.is_char_boundary(*i));
+        line.truncate(end.unwrap_or_default());
+        line.push('…');
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +122,13 @@ mod tests {
                 .iter()
                 .all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
         );
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_at_most_a_thousand_bytes() {
+        assert_eq!(line(&"a\nb\u{1b}[0m"), "a\\nb\\u{1b}[0m");
+        let long = line(&"é".repeat(5000));
+        assert!(long.len() <= 1000 && long.ends_with('…'), "{}", long.len());
     }
 
     #[test]

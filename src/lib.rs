@@ -1,8 +1,14 @@
 #![doc = include_str!("map.md")]
 
 pub mod acquire;
+pub mod app;
 pub mod artifact;
+pub mod cli;
+pub mod config;
 pub mod fault;
+pub mod mount;
 pub mod policy;
 pub mod source;
 pub mod store;
+pub mod telemetry;
+pub mod volume;

@@ -209,6 +209,14 @@ impl Store {
         Ok((objects, freed))
     }
 
+    /// Removes all that no volume uses, and the downloads that nobody has open.
+    pub fn prune(&self) -> Result<(usize, u64), Error> {
+        self.drop_idle_partials()?;
+        let pruned = self.collect(u64::MAX)?;
+        self.empty_trash()?;
+        Ok(pruned)
+    }
+
     /// Reads a blob again and compares it with its name; sets it aside if it is damaged.
     pub fn verify(&self, sha256: &Digest) -> Result<Verdict, Error> {
         let path = self.blob_path(sha256);

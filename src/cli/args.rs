@@ -1,0 +1,216 @@
+//! The command line as it is typed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+use crate::config::{Downloading, Storing};
+use crate::telemetry::Format;
+
+/// Shows a versioned, verified artifact as a directory.
+#[derive(Parser, Debug)]
+#[command(name = "war-vol", version, after_help = exit::HELP, max_term_width = 110)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// How results are printed on stdout
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    pub(super) output: Output,
+
+    /// How log lines are printed on stderr
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT",
+        env = "WAR_VOL_LOG_FORMAT"
+    )]
+    pub(super) log_format: Format,
+
+    /// What is logged: error, warn, info, debug or trace
+    #[arg(
+        long,
+        global = true,
+        default_value = "warn",
+        value_name = "LEVEL",
+        env = "WAR_VOL_LOG"
+    )]
+    pub(super) log_level: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For people
+    Text,
+    /// For programs: one JSON document
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Download an artifact to a file: verified, durable, complete or not at all
+    Fetch(Fetch),
+    /// Show an artifact in a directory
+    Mount(Mount),
+    /// Take away what `mount` has mounted
+    Unmount(Unmount),
+    /// Look after the cached artifacts
+    Cache(Cache),
+    /// List the volumes of this machine
+    Volumes(Volumes),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Artifact {
+    /// What to download: an http or https URL
+    #[arg(value_name = "URL")]
+    pub(super) url: String,
+
+    /// sha256:<hex> or sha512:<hex> that the bytes must have
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) checksum: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Fetch {
+    #[command(flatten)]
+    pub(super) artifact: Artifact,
+
+    /// Where to write it [default: the last segment of the URL's path, in this directory]
+    #[arg(
+        short,
+        long = "output-file",
+        visible_alias = "out",
+        value_name = "FILE"
+    )]
+    pub(super) file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) downloading: Downloading,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Mount {
+    #[command(flatten)]
+    pub(super) artifact: Artifact,
+
+    /// Where to show it; made if its parent exists, otherwise it must be an empty directory
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+
+    /// Nobody may write to it
+    #[arg(long)]
+    pub(super) read_only: bool,
+
+    /// overlay, or copy for processes in a user namespace [default: overlay]
+    #[arg(long, value_name = "LAYOUT")]
+    pub(super) layout: Option<String>,
+
+    /// Name of the file in DIR [default: the last segment of the URL's path]
+    #[arg(long, value_name = "NAME")]
+    pub(super) file_name: Option<String>,
+
+    /// Directory in DIR that the file goes to
+    #[arg(long, value_name = "PATH")]
+    pub(super) path: Option<String>,
+
+    /// Always, IfNotPresent or Never [default: IfNotPresent with a checksum, else Always]
+    #[arg(long, value_name = "POLICY")]
+    pub(super) pull_policy: Option<String>,
+
+    #[command(flatten)]
+    pub(super) storing: Storing,
+
+    #[command(flatten)]
+    pub(super) downloading: Downloading,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Unmount {
+    /// Where `mount` showed it
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+
+    #[command(flatten)]
+    pub(super) storing: Storing,
+
+    #[command(flatten)]
+    pub(super) downloading: Downloading,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Cache {
+    #[command(subcommand)]
+    pub(super) action: CacheAction,
+
+    #[command(flatten)]
+    pub(super) storing: Storing,
+}
+
+#[derive(Subcommand, Clone, Copy, Debug)]
+pub(super) enum CacheAction {
+    /// List the cached artifacts
+    Ls,
+    /// Read all of them again; set aside what is damaged, so that it is fetched anew
+    Verify,
+    /// Remove what no volume uses, and downloads that were broken off
+    Prune,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Volumes {
+    #[command(flatten)]
+    pub(super) storing: Storing,
+
+    #[command(flatten)]
+    pub(super) downloading: Downloading,
+}
+
+impl Artifact {
+    /// The flags by the names of the attributes: one parser, one kind of message.
+    pub(super) fn attributes(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::from([("downloadURL".to_owned(), self.url.clone())]);
+        all.extend(self.checksum.clone().map(|c| ("checksum".to_owned(), c)));
+        all
+    }
+}
+
+impl Mount {
+    pub(super) fn attributes(&self) -> BTreeMap<String, String> {
+        let mut all = self.artifact.attributes();
+        let given = [
+            ("layout", &self.layout),
+            ("fileName", &self.file_name),
+            ("path", &self.path),
+            ("pullPolicy", &self.pull_policy),
+        ];
+        all.extend(
+            given
+                .into_iter()
+                .filter_map(|(k, v)| Some((k.to_owned(), v.clone()?))),
+        );
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

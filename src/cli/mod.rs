@@ -1,0 +1,233 @@
+//! The command line: data on stdout, words on stderr, an exit code for programs.
+//!
+//! Left out on purpose: any knowledge of how a thing is done; each command is a few calls of [`crate::app`].
+
+mod args;
+mod cache;
+mod exit;
+mod progress;
+mod volumes;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use serde_json::{Value, json};
+
+use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
+use crate::app::{self, Error, Local};
+use crate::artifact::Bytes;
+use crate::fault;
+use crate::telemetry;
+
+/// What a command has to say.
+struct Report {
+    /// For people, on stdout.
+    text: String,
+    /// For programs, on stdout.
+    data: Value,
+    /// How it ended.
+    code: ExitCode,
+}
+
+impl Report {
+    fn done(text: impl Into<String>, data: Value) -> Self {
+        Self {
+            text: text.into(),
+            data,
+            code: ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// Parses the arguments, runs the command, prints what it has to say.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        // Help and version end here too, on stdout and with 0.
+        Err(e) => {
+            let code = if e.use_stderr() {
+                exit::exit(fault::Fault::Invalid)
+            } else {
+                ExitCode::SUCCESS
+            };
+            let _ = e.print();
+            return code;
+        }
+    };
+    if let Err(why) = telemetry::start(cli.log_format, &cli.log_level) {
+        return say(cli.output, Err(Error::Setting(why)));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            return say(
+                cli.output,
+                Err(Error::Setting(format!("cannot start: {e}"))),
+            );
+        }
+    };
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            report = command(&cli.command) => Some(report),
+            () = interrupted() => None,
+        }
+    });
+    // What still runs is a download that the next command takes up where it stands.
+    runtime.shutdown_background();
+    match ended {
+        Some(report) => say(cli.output, report),
+        None => {
+            eprintln!(
+                "interrupted; nothing is half done, and a broken download into the store goes on the next time"
+            );
+            ExitCode::from(exit::INTERRUPTED)
+        }
+    }
+}
+
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        (Ok(mut int), Ok(mut term)) => tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+        },
+        // Without handlers the signals end the process by themselves.
+        _ => std::future::pending().await,
+    }
+}
+
+async fn command(command: &Command) -> Result<Report, Error> {
+    match command {
+        Command::Fetch(args) => fetch(args).await,
+        Command::Mount(args) => mount(args).await,
+        Command::Unmount(args) => unmount(args).await,
+        Command::Cache(args) => cache::run(args),
+        Command::Volumes(args) => volumes::run(args),
+    }
+}
+
+fn say(output: Output, report: Result<Report, Error>) -> ExitCode {
+    use std::io::Write;
+    let (text, code) = match report {
+        Ok(report) => {
+            let text = match output {
+                Output::Text => report.text,
+                Output::Json => report.data.to_string(),
+            };
+            (text, report.code)
+        }
+        Err(error) => {
+            let line = fault::line(&error);
+            eprintln!("war-vol: {line}");
+            let data = json!({ "error": { "fault": error.fault().name(), "message": line } });
+            let text = if output == Output::Json {
+                data.to_string()
+            } else {
+                String::new()
+            };
+            (text, exit::exit(error.fault()))
+        }
+    };
+    if !text.is_empty() {
+        // A reader that has seen enough (`| head`) is no error.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+    code
+}
+
+async fn fetch(args: &Fetch) -> Result<Report, Error> {
+    let watched = std::sync::OnceLock::new();
+    let attributes = args.artifact.attributes();
+    let work = app::fetch(
+        &args.downloading,
+        &attributes,
+        args.file.as_deref(),
+        |gauge| {
+            let _ = watched.set(Arc::clone(gauge));
+        },
+    );
+    let fetched = progress::shown(work, || Some(watched.get()?.snapshot())).await?;
+    let path = fetched.path.display().to_string();
+    Ok(Report::done(
+        format!("{}  {path}  ({})", fetched.sha256, Bytes(fetched.size)),
+        json!({ "path": path, "digest": fetched.sha256, "size": fetched.size }),
+    ))
+}
+
+async fn mount(args: &Mount) -> Result<Report, Error> {
+    needs_root(
+        "mount",
+        "makes a mount and keeps its cache out of everybody's reach",
+    )?;
+    let local = Local::open(&args.storing, &args.downloading, says_it_waits)?;
+    let work = local.mount(args.attributes(), &args.dir, args.read_only);
+    progress::shown(work, || local.progress(&args.dir)).await?;
+    let dir = absolute(&args.dir);
+    let shown = local
+        .list()?
+        .into_iter()
+        .filter_map(|v| v.record)
+        .find(|r| r.target == dir);
+    let Some(record) = shown else {
+        return Err(Error::Setting(format!(
+            "{} was unmounted again meanwhile",
+            dir.display()
+        )));
+    };
+    let file = dir.join(&record.path).join(&record.name);
+    Ok(Report::done(
+        format!(
+            "{}  {}  ({}, {})",
+            record.sha256,
+            file.display(),
+            Bytes(record.size),
+            record.view.name()
+        ),
+        json!({
+            "dir": dir, "file": file, "digest": record.sha256, "size": record.size, "layout": record.view,
+        }),
+    ))
+}
+
+async fn unmount(args: &Unmount) -> Result<Report, Error> {
+    needs_root("unmount", "takes away a mount")?;
+    let local = Local::open(&args.storing, &args.downloading, says_it_waits)?;
+    let was_there = local.unmount(&args.dir).await?;
+    let dir = absolute(&args.dir);
+    if !was_there {
+        eprintln!("nothing of war-vol is mounted on {}", dir.display());
+    }
+    Ok(Report::done(
+        "",
+        json!({ "dir": dir, "unmounted": was_there }),
+    ))
+}
+
+fn absolute(dir: &std::path::Path) -> std::path::PathBuf {
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    // Without a trailing slash, as targets are written.
+    absolute.components().collect()
+}
+
+fn says_it_waits(locked: &str) {
+    eprintln!("{locked}; waiting until it is done");
+}
+
+fn needs_root(what: &'static str, why: &'static str) -> Result<(), Error> {
+    if nix::unistd::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Error::NeedsRoot(what, why))
+    }
+}

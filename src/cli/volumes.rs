@@ -1,0 +1,48 @@
+//! `war-vol volumes`.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::args::Volumes;
+use super::{Report, needs_root, says_it_waits};
+use crate::app::{Error, Local, Owner};
+use crate::artifact::Bytes;
+
+pub(super) fn run(args: &Volumes) -> Result<Report, Error> {
+    needs_root("volumes", "looks into the store")?;
+    let local = Local::open(&args.storing, &args.downloading, says_it_waits)?;
+    let mut text = format!(
+        "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",
+        "MOUNTED", "LAYOUT", "SIZE", "OWNER"
+    );
+    let mut data = Vec::new();
+    for volume in local.list()? {
+        let mounted = if volume.mounted { "yes" } else { "no" };
+        let Some(r) = &volume.record else {
+            let _ = write!(
+                text,
+                "\n{mounted:<7}  (its record cannot be read: {})",
+                volume.id
+            );
+            data.push(json!({ "id": volume.id, "mounted": volume.mounted }));
+            continue;
+        };
+        let owner = match r.owner {
+            Owner::CommandLine => "command line",
+            Owner::Kubelet { .. } => "kubelet",
+        };
+        let size = Bytes(r.size).to_string();
+        let (view, target) = (r.view.name(), r.target.display());
+        let _ = write!(
+            text,
+            "\n{mounted:<7}  {view:<17}  {size:>10}  {owner:<12}  {target}  {}",
+            r.url
+        );
+        data.push(json!({
+            "id": volume.id, "mounted": volume.mounted, "dir": r.target, "url": r.url, "digest": r.sha256,
+            "size": r.size, "layout": r.view, "owner": owner,
+        }));
+    }
+    Ok(Report::done(text, json!({ "volumes": data })))
+}

@@ -1,0 +1,102 @@
+//! What was typed: flags, and the environment where a flag is missing.
+//!
+//! Owns names, defaults and help texts of the settings. What they mean to each module is [`crate::app`]'s to say.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::artifact::parse_size;
+
+/// How origins are asked: what every command that downloads takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Downloading")]
+pub struct Downloading {
+    /// Trust the PEM certificates in FILE beside the system's
+    #[arg(long, env = "WAR_VOL_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Read credentials from FILE: lines of token=…, or username=… and password=…; without it from the environment
+    /// variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
+    #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+
+    /// Refuse anything larger
+    #[arg(long, env = "WAR_VOL_MAX_SIZE", value_name = "SIZE", default_value = "64Gi", value_parser = size)]
+    pub max_size: u64,
+
+    /// Ask an origin so often in a row in vain before that is an error
+    #[arg(long, env = "WAR_VOL_TRIES", value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
+    pub tries: u16,
+
+    /// First pause between two tries; it doubles
+    #[arg(long, env = "WAR_VOL_RETRY_PAUSE", value_name = "TIME", default_value = "500ms", value_parser = time)]
+    pub retry_pause: Duration,
+
+    /// Longest pause between two tries, whatever the origin asks for
+    #[arg(long, env = "WAR_VOL_LONGEST_PAUSE", value_name = "TIME", default_value = "1m", value_parser = time)]
+    pub longest_pause: Duration,
+
+    /// Give an attempt up if it is slower than --stall-speed for so long
+    #[arg(long, env = "WAR_VOL_STALL_TIME", value_name = "TIME", default_value = "1m", value_parser = time)]
+    pub stall_time: Duration,
+
+    /// Least speed, a second
+    #[arg(long, env = "WAR_VOL_STALL_SPEED", value_name = "SIZE", default_value = "1Ki", value_parser = size)]
+    pub stall_speed: u64,
+}
+
+/// Where the store is and how much it holds: what every command that uses it takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub struct Storing {
+    /// Directory of the cache and the volumes; belongs to root
+    #[arg(
+        long,
+        env = "WAR_VOL_ROOT",
+        value_name = "DIR",
+        default_value = "/var/lib/war-vol"
+    )]
+    pub root: PathBuf,
+
+    /// Most bytes of cached artifacts; what no volume uses goes first [default: as the disk allows]
+    #[arg(long, env = "WAR_VOL_CACHE_SIZE", value_name = "SIZE", value_parser = size)]
+    pub cache_size: Option<u64>,
+
+    /// Share of the disk that stays free: below it unused artifacts are removed, and then new ones refused. kubelet
+    /// evicts pods at 10 %
+    #[arg(
+        long,
+        env = "WAR_VOL_KEEP_FREE",
+        value_name = "PERCENT",
+        default_value = "12%"
+    )]
+    pub keep_free: String,
+
+    /// How many downloads run at a time; others wait
+    #[arg(long, env = "WAR_VOL_DOWNLOADS", value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub downloads: u16,
+
+    /// User and group of the cached files: an id that nothing on this machine uses
+    #[arg(
+        long,
+        env = "WAR_VOL_CACHE_OWNER",
+        value_name = "ID",
+        default_value = "4294967000"
+    )]
+    pub cache_owner: u32,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).map_err(|e| e.to_string())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let allowed = "allowed is a time above 0, such as 500ms, 90s or 2m";
+    match humantime::parse_duration(text) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        Ok(_) => Err(allowed.to_owned()),
+        Err(e) => Err(format!("{e}; {allowed}")),
+    }
+}

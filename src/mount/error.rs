@@ -1,0 +1,246 @@
+//! Why a target could not be made, shown or taken away.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use crate::fault::Fault;
+
+/// A failure at one target, or in the self-test. Every message names the path and, where somebody can do
+/// something, what.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The path that was asked for cannot be a target, whatever stands there.
+    #[error(
+        "target {path}: {why}; allowed is an absolute path below {base}, without . and .., of at most {} bytes",
+        super::target::LONGEST_PATH
+    )]
+    NotATarget {
+        /// The path.
+        path: ShownPath,
+        /// The directory that it has to be in.
+        base: ShownPath,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A directory on the way to the target is a symlink.
+    #[error("target {path}: leads through a symlink; name the directory itself")]
+    Symlink {
+        /// The target.
+        path: ShownPath,
+    },
+    /// The directory in which the target should be made is not there.
+    #[error(
+        "target {path}: its parent directory does not exist; if the caller made it, the driver does not see \
+         the same directory: check its hostPath and mount propagation"
+    )]
+    NoParent {
+        /// The target.
+        path: ShownPath,
+    },
+    /// The target is not there, or was moved while something was mounted on it.
+    #[error("target {path}: not there, or moved away meanwhile; publish again")]
+    Gone {
+        /// The target.
+        path: ShownPath,
+    },
+    /// A file, a symlink or the like stands at the target.
+    #[error("target {path}: is not a directory; remove what stands there")]
+    NotADirectory {
+        /// The target.
+        path: ShownPath,
+    },
+    /// The target's directory cannot be removed because of what is in it or on it.
+    #[error(
+        "remove target {path}: {why}; it is not ours to delete, take it away and unpublish again"
+    )]
+    NotRemovable {
+        /// The target.
+        path: ShownPath,
+        /// What is in it or on it.
+        why: &'static str,
+    },
+    /// The caller asked for layers that no overlay can have.
+    #[error("overlay at {path}: {why}")]
+    Layers {
+        /// The target.
+        path: ShownPath,
+        /// What is wrong with them.
+        why: &'static str,
+    },
+    /// The kernel takes one page of options, and cuts the rest off in silence.
+    #[error(
+        "overlay at {path}: the mount options take {bytes} bytes and the kernel takes {}; put the store into \
+         a directory with a shorter path",
+        super::options::LONGEST
+    )]
+    TooLong {
+        /// The target.
+        path: ShownPath,
+        /// How many bytes the options take.
+        bytes: usize,
+    },
+    /// This process may not mount.
+    #[error(
+        "{act} {path}: {errno}: needs root (CAP_SYS_ADMIN) and no AppArmor, SELinux or seccomp rule that \
+         forbids mount; run the container privileged"
+    )]
+    Privilege {
+        /// What was tried.
+        act: &'static str,
+        /// Where.
+        path: ShownPath,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+    /// The store cannot hold writable layers.
+    #[error(
+        "store {path}: lies on an overlay file system (the root of a container?), on which the kernel takes \
+         no writable layer; put it on a real one, such as a hostPath or a disk (ext4, xfs)"
+    )]
+    OnOverlay {
+        /// The directory of the store.
+        path: ShownPath,
+    },
+    /// This kernel, or the file system of the store, cannot do what every volume needs.
+    #[error("self-test in {path}: {why}")]
+    Unsupported {
+        /// The directory of the self-test.
+        path: ShownPath,
+        /// What it cannot do, and what can.
+        why: &'static str,
+    },
+    /// The kernel refused a mount.
+    #[error("{act} {path}: {errno}{}", hint(*errno))]
+    Mount {
+        /// What was tried.
+        act: &'static str,
+        /// Where.
+        path: ShownPath,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+    /// The operating system refused something else.
+    #[error("{act} {path}: {errno}")]
+    System {
+        /// What was tried.
+        act: &'static str,
+        /// Where.
+        path: ShownPath,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NotATarget { .. } | Self::Symlink { .. } => Fault::Invalid,
+            Self::NotADirectory { .. } | Self::NotRemovable { .. } => Fault::Occupied,
+            Self::Layers { .. } => Fault::Bug,
+            Self::Privilege { .. } => Fault::Denied,
+            Self::NoParent { .. }
+            | Self::Gone { .. }
+            | Self::TooLong { .. }
+            | Self::OnOverlay { .. }
+            | Self::Unsupported { .. } => Fault::Unavailable,
+            Self::Mount { errno, .. } | Self::System { errno, .. } => {
+                Fault::of_io(&io::Error::from(*errno))
+            }
+        }
+    }
+
+    pub(super) fn system(act: &'static str, path: &Path, errno: Errno) -> Self {
+        Self::System {
+            act,
+            path: path.into(),
+            errno,
+        }
+    }
+
+    pub(super) fn io(act: &'static str, path: &Path, error: &io::Error) -> Self {
+        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        Self::system(act, path, errno)
+    }
+
+    /// A refusal of mount(2) or umount(2).
+    pub(super) fn mount(act: &'static str, path: &Path, errno: Errno) -> Self {
+        let path = path.into();
+        if matches!(errno, Errno::EPERM | Errno::EACCES) {
+            Self::Privilege { act, path, errno }
+        } else {
+            Self::Mount { act, path, errno }
+        }
+    }
+}
+
+/// What an answer of mount(2) means beyond its own words.
+fn hint(errno: Errno) -> &'static str {
+    if errno == Errno::ENOENT {
+        "; what should be shown is not there"
+    } else if errno == Errno::EINVAL {
+        "; the kernel's log says why"
+    } else if errno == Errno::ENOSPC {
+        "; no disk space, or more mounts than sysctl fs.mount-max allows"
+    } else {
+        ""
+    }
+}
+
+/// A path as it may be shown in a message: escaped, and cut in its middle where it is long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownPath(String);
+
+impl From<&Path> for ShownPath {
+    fn from(path: &Path) -> Self {
+        const HEAD: usize = 48;
+        const TAIL: usize = 96;
+        // A path may be a megabyte of somebody's making: only its two ends are ever looked at.
+        let text: Vec<char> = path
+            .to_string_lossy()
+            .chars()
+            .flat_map(char::escape_debug)
+            .collect();
+        if text.len() <= HEAD + TAIL + 1 {
+            return Self(text.into_iter().collect());
+        }
+        let (head, tail) = (&text[..HEAD], &text[text.len() - TAIL..]);
+        Self(head.iter().chain(&['…']).chain(tail).collect())
+    }
+}
+
+impl fmt::Display for ShownPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_keeps_its_ends_and_a_hostile_one_is_escaped() {
+        let long = format!("/var/lib/kubelet/{}/webapps/mount", "x/".repeat(1 << 18));
+        let shown = ShownPath::from(Path::new(&long)).to_string();
+        assert!(shown.starts_with("/var/lib/kubelet/x/"), "{shown}");
+        assert!(shown.ends_with("/webapps/mount"), "{shown}");
+        assert!(shown.chars().count() < 150);
+        assert_eq!(
+            ShownPath::from(Path::new("/a\n\u{1b}[0m")).to_string(),
+            "/a\\n\\u{1b}[0m"
+        );
+    }
+
+    #[test]
+    fn a_full_disk_is_no_space_and_a_missing_right_is_denied() {
+        let of = |errno| Error::mount("mount overlay at", Path::new("/t"), errno).fault();
+        assert_eq!(of(Errno::ENOSPC), Fault::NoSpace);
+        assert_eq!(of(Errno::EPERM), Fault::Denied);
+        assert_eq!(of(Errno::EINVAL), Fault::Unavailable);
+        assert_eq!(of(Errno::EIO), Fault::Unavailable);
+    }
+}

@@ -1,0 +1,211 @@
+//! The mounts of a Linux machine.
+//!
+//! Needs Linux 5.8 or later (openat2, statx with mount ids), /proc, and CAP_SYS_ADMIN.
+
+mod look;
+mod selftest;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+pub use self::selftest::Features;
+
+use super::options::options;
+use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, table};
+
+/// How long a busy target is waited for, between one try and the next; then it is detached. Long enough for a
+/// process that is just ending, short against every deadline.
+const PATIENCE: [Duration; 4] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(40),
+];
+
+/// Mounts for real, in the mount namespace of the calling thread.
+#[derive(Clone, Debug)]
+pub struct Linux {
+    features: Features,
+}
+
+impl Linux {
+    /// Finds out by trying what overlays can do below `scratch`, which must lie on the file system that the
+    /// layers will lie on. Some milliseconds; leaves nothing behind, and removes what a killed one left.
+    ///
+    /// Call it under the store's lock. Errors: [`Error::Privilege`] without the right to mount,
+    /// [`Error::OnOverlay`] and [`Error::Unsupported`] where no volume could ever be shown.
+    pub fn new(scratch: &Path) -> Result<Self, Error> {
+        let features = selftest::run(scratch)?;
+        Ok(Self { features })
+    }
+
+    /// What the self-test found.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Mounts by `call` onto the directory of a target, and sees that it is there afterwards.
+    fn show(
+        target: &Target,
+        act: &'static str,
+        call: impl FnOnce(&Path) -> nix::Result<()>,
+    ) -> Result<MountId, Error> {
+        let path = target.path();
+        let parent = look::parent(target)?;
+        let directory = look::directory(parent.as_fd(), target)?;
+        call(&by_descriptor(directory.as_fd())).map_err(|e| Error::mount(act, &path, e))?;
+        match look::at(parent.as_fd(), target)? {
+            Probe::Mount(id) => Ok(id),
+            Probe::Missing | Probe::Directory { .. } | Probe::NotADirectory | Probe::Stale => {
+                Err(Error::Gone {
+                    path: path.as_path().into(),
+                })
+            }
+        }
+    }
+}
+
+impl Mounter for Linux {
+    fn create(&self, target: &Target) -> Result<bool, Error> {
+        let parent = look::parent(target)?;
+        match mkdirat(&parent, target.name(), Mode::from_bits_truncate(0o750)) {
+            Ok(()) => return Ok(true),
+            Err(Errno::EEXIST) => {}
+            Err(e) => return Err(Error::system("make target", &target.path(), e)),
+        }
+        let path = || target.path().as_path().into();
+        match look::at(parent.as_fd(), target)? {
+            Probe::Directory { .. } | Probe::Mount(_) | Probe::Stale => Ok(false),
+            Probe::NotADirectory => Err(Error::NotADirectory { path: path() }),
+            Probe::Missing => Err(Error::Gone { path: path() }),
+        }
+    }
+
+    fn remove(&self, target: &Target) -> Result<(), Error> {
+        let Some(parent) = look::parent_if_any(target)? else {
+            return Ok(());
+        };
+        let path = target.path();
+        let not_removable = |why| Error::NotRemovable {
+            path: path.as_path().into(),
+            why,
+        };
+        match unlinkat(&parent, target.name(), UnlinkatFlags::RemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => Err(not_removable("holds files")),
+            Err(Errno::EBUSY) => Err(not_removable("something is mounted there")),
+            Err(Errno::ENOTDIR) => Err(Error::NotADirectory {
+                path: path.as_path().into(),
+            }),
+            Err(e) => Err(Error::system("remove target", &path, e)),
+        }
+    }
+
+    fn probe(&self, target: &Target) -> Result<Probe, Error> {
+        look::parent_if_any(target)?.map_or(Ok(Probe::Missing), |parent| {
+            look::at(parent.as_fd(), target)
+        })
+    }
+
+    fn bind(&self, source: &Path, target: &Target) -> Result<MountId, Error> {
+        Self::show(target, "bind at target", |to| {
+            mount(
+                Some(source),
+                to,
+                None::<&str>,
+                MsFlags::MS_BIND,
+                None::<&str>,
+            )
+        })
+    }
+
+    fn overlay(&self, overlay: &Overlay<'_>, target: &Target) -> Result<MountId, Error> {
+        let options = options(overlay, self.features, &target.path())?;
+        let source = format!("{SOURCE}{}", overlay.volume);
+        let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        flags.set(MsFlags::MS_RDONLY, overlay.upper.is_none());
+        Self::show(target, "mount overlay at target", |to| {
+            mount(
+                Some(source.as_str()),
+                to,
+                Some("overlay"),
+                flags,
+                Some(options.as_os_str()),
+            )
+        })
+    }
+
+    fn unmount(&self, target: &Target) -> Result<bool, Error> {
+        let Some(parent) = look::parent_if_any(target)? else {
+            return Ok(false);
+        };
+        let path = by_descriptor(parent.as_fd()).join(target.name());
+        let Err(errno) = let_go(&path) else {
+            return Ok(true);
+        };
+        // EINVAL is how the kernel says that nothing is mounted, and also that it does not let go.
+        if matches!(errno, Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR)
+            && !matches!(
+                look::at(parent.as_fd(), target)?,
+                Probe::Mount(_) | Probe::Stale
+            )
+        {
+            return Ok(false);
+        }
+        Err(Error::mount("unmount target", &target.path(), errno))
+    }
+
+    fn table(&self) -> Result<Vec<Mounted>, Error> {
+        let with_id = |entry: table::Entry| {
+            let id = entry.id;
+            Mounted::of(entry).map(|mounted| Mounted {
+                id: look::topmost(&mounted.target, id),
+                ..mounted
+            })
+        };
+        Ok(read_table()?.into_iter().filter_map(with_id).collect())
+    }
+
+    fn view(&self, source: &Path, view: &Path) -> Result<bool, Error> {
+        view::make(source, view)
+    }
+
+    fn unview(&self, view: &Path) -> Result<(), Error> {
+        view::remove(view)
+    }
+}
+
+/// Unmounts what is topmost at a path; what stays busy is detached.
+fn let_go(path: &Path) -> nix::Result<()> {
+    for pause in PATIENCE {
+        match umount2(path, MntFlags::UMOUNT_NOFOLLOW) {
+            Err(Errno::EBUSY) => thread::sleep(pause),
+            Ok(()) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+    umount2(path, MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH)
+}
+
+/// The table of the calling thread's mount namespace.
+fn read_table() -> Result<Vec<table::Entry>, Error> {
+    let path = Path::new("/proc/thread-self/mountinfo");
+    let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+    Ok(table::parse(&bytes))
+}
+
+/// A path to what is open, that nobody can make lead elsewhere meanwhile.
+fn by_descriptor(open: BorrowedFd<'_>) -> PathBuf {
+    PathBuf::from(format!("/proc/thread-self/fd/{}", open.as_raw_fd()))
+}

@@ -1,0 +1,152 @@
+//! The way to a target, and what stands there.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sys::stat::Mode;
+use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, statx};
+
+use crate::mount::{Error, MountId, Probe, Target};
+
+/// A mount's id that is never used again (Linux 6.8); an older kernel takes no notice of it. rustix 1.1 has no
+/// name for it.
+const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+
+/// Neither a symlink's end, nor an automount, nor a server is asked: a look must not hang.
+const QUIETLY: AtFlags = AtFlags::SYMLINK_NOFOLLOW
+    .union(AtFlags::NO_AUTOMOUNT)
+    .union(AtFlags::STATX_DONT_SYNC);
+
+/// A directory as a place, not as something to read.
+const PLACE: OFlag = OFlag::O_PATH
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
+
+fn inside() -> OpenHow {
+    OpenHow::new().flags(PLACE).resolve(
+        ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    )
+}
+
+/// The directory that holds a target, reached without any symlink below the target's base.
+///
+/// The base itself is the operator's word, and may be a symlink: /var/lib/kubelet often is.
+pub(super) fn parent(target: &Target) -> Result<OwnedFd, Error> {
+    open(target.base(), PLACE, Mode::empty())
+        .and_then(|base| openat2(base, target.parent(), inside()))
+        .map_err(|errno| {
+            let path = target.path();
+            let shown = path.as_path().into();
+            if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+                Error::NoParent { path: shown }
+            } else if errno == Errno::ELOOP {
+                Error::Symlink { path: shown }
+            } else {
+                Error::system("reach target", &path, errno)
+            }
+        })
+}
+
+/// As [`parent`], where a missing one is no error.
+pub(super) fn parent_if_any(target: &Target) -> Result<Option<OwnedFd>, Error> {
+    match parent(target) {
+        Ok(parent) => Ok(Some(parent)),
+        Err(Error::NoParent { .. }) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
+/// The directory of a target itself (what is mounted there, if anything is), to mount on.
+pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<OwnedFd, Error> {
+    openat2(parent, target.name(), inside()).map_err(|errno| {
+        let path = target.path();
+        let shown = path.as_path().into();
+        if errno == Errno::ENOENT {
+            Error::Gone { path: shown }
+        } else if matches!(errno, Errno::ENOTDIR | Errno::ELOOP) {
+            Error::NotADirectory { path: shown }
+        } else {
+            Error::system("open target", &path, errno)
+        }
+    })
+}
+
+/// What stands at a target in a parent that is open.
+pub(super) fn at(parent: BorrowedFd<'_>, target: &Target) -> Result<Probe, Error> {
+    let mask = StatxFlags::TYPE | StatxFlags::MNT_ID | MNT_ID_UNIQUE;
+    let seen = match statx(parent, target.name(), QUIETLY, mask).map_err(errno_of) {
+        Ok(seen) => seen,
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Probe::Missing),
+        // A FUSE mount of an ordinary user answers EACCES even to root; the others are dead servers.
+        Err(Errno::ENOTCONN | Errno::ESTALE | Errno::EACCES | Errno::EHOSTDOWN) => {
+            return Ok(Probe::Stale);
+        }
+        Err(e) => return Err(Error::system("look at target", &target.path(), e)),
+    };
+    if is_mount(&seen) {
+        Ok(Probe::Mount(id(&seen)))
+    } else if FileType::from_raw_mode(seen.stx_mode.into()) == FileType::Directory {
+        Ok(Probe::Directory {
+            empty: is_empty(parent, target),
+        })
+    } else {
+        Ok(Probe::NotADirectory)
+    }
+}
+
+/// Whether a directory holds nothing; one that cannot be read is not known to be empty.
+fn is_empty(parent: BorrowedFd<'_>, target: &Target) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(parent, target.name(), flags, Mode::empty())
+        .and_then(Dir::from_fd)
+        .is_ok_and(|mut directory| {
+            directory
+                .iter()
+                .all(|entry| entry.is_ok_and(|e| matches!(e.file_name().to_bytes(), b"." | b"..")))
+        })
+}
+
+/// The id of the mount at `path` if it is the one that the table of mounts calls `listed`.
+pub(super) fn topmost(path: &Path, listed: u64) -> Option<MountId> {
+    let now = mount_at(path)?;
+    // The table has the short-lived ids only, so it takes a second look for the lasting one.
+    let lasting = statx(CWD, path, QUIETLY, StatxFlags::MNT_ID | MNT_ID_UNIQUE).ok()?;
+    (now.stx_mnt_id == listed).then(|| id(&lasting))
+}
+
+/// The root of the mount at `path`, with the id that the table of mounts uses; `None` if there is none.
+pub(super) fn mount_at(path: &Path) -> Option<Statx> {
+    statx(CWD, path, QUIETLY, StatxFlags::MNT_ID | StatxFlags::INO)
+        .ok()
+        .filter(is_mount)
+}
+
+/// Whether the kernel tells what every look at a target needs (Linux 5.8).
+pub(super) fn tells_mounts(directory: &OwnedFd) -> bool {
+    let flags = AtFlags::EMPTY_PATH | QUIETLY;
+    statx(directory.as_fd(), "", flags, StatxFlags::MNT_ID).is_ok_and(|seen| {
+        seen.stx_attributes_mask
+            .contains(StatxAttributes::MOUNT_ROOT)
+            && StatxFlags::from_bits_retain(seen.stx_mask).contains(StatxFlags::MNT_ID)
+    })
+}
+
+fn is_mount(seen: &Statx) -> bool {
+    seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+}
+
+fn id(seen: &Statx) -> MountId {
+    MountId {
+        id: seen.stx_mnt_id,
+        device: rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor),
+    }
+}
+
+fn errno_of(error: rustix::io::Errno) -> Errno {
+    Errno::from_raw(error.raw_os_error())
+}

@@ -1,0 +1,115 @@
+//! The pre-made read-only mount that read-only binds are taken from.
+//!
+//! A bind cannot be made read-only in one call without mount_setattr(2), which neither nix nor rustix has.
+//! But a bind *of* a read-only mount is read-only from its first moment. So the two steps are done once, at a
+//! place of their own, and the view itself is then one bind of that: it is never seen writable, neither after
+//! a kill nor in a namespace that it propagates to.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+use super::{look, read_table};
+use crate::mount::Error;
+
+/// Makes the view of `source` at `view`; `false` if it is there and right.
+pub(super) fn make(source: &Path, view: &Path) -> Result<bool, Error> {
+    let making = making(view);
+    clear(&making)?;
+    if is_right(source, view)? {
+        return Ok(false);
+    }
+    clear(view)?;
+    for place in [view, making.as_path()] {
+        DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(place)
+            .map_err(|e| Error::io("make directory", place, &e))?;
+    }
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    change(Some(source), &making, MsFlags::MS_BIND)?;
+    change(None, &making, MsFlags::MS_PRIVATE)?;
+    change(
+        None,
+        &making,
+        MsFlags::MS_REMOUNT | MsFlags::MS_BIND | flags,
+    )?;
+    change(Some(&making), view, MsFlags::MS_BIND)?;
+    // Below a shared mount the kernel made it shared again.
+    change(None, view, MsFlags::MS_PRIVATE)?;
+    clear(&making)?;
+    if is_right(source, view)? {
+        Ok(true)
+    } else {
+        Err(Error::Unsupported {
+            path: view.into(),
+            why: "the read-only mount of the volumes does not appear as it was made; is another process \
+                  using this store?",
+        })
+    }
+}
+
+/// Takes away the view, and what a killed [`make`] left.
+pub(super) fn remove(view: &Path) -> Result<(), Error> {
+    clear(&making(view))?;
+    clear(view)
+}
+
+/// The place beside the view where it becomes read-only.
+fn making(view: &Path) -> PathBuf {
+    let mut name = OsString::from(view);
+    name.push(".making");
+    name.into()
+}
+
+/// Whether the topmost mount at `view` shows `source` itself, private, and by its own flags (not only by its
+/// superblock's, which may be remounted) read-only.
+fn is_right(source: &Path, view: &Path) -> Result<bool, Error> {
+    let Some(seen) = look::mount_at(view) else {
+        return Ok(false);
+    };
+    let wanted =
+        fs::metadata(source).map_err(|e| Error::io("look at the volumes in", source, &e))?;
+    let device = rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor);
+    if (device, seen.stx_ino) != (wanted.dev(), wanted.ino()) {
+        return Ok(false);
+    }
+    Ok(read_table()?.iter().any(|entry| {
+        entry.id == seen.stx_mnt_id
+            && !entry.shared
+            && ["ro", "nosuid", "nodev"].iter().all(|flag| entry.has(flag))
+    }))
+}
+
+/// Takes away every mount at `place`, and the directory.
+fn clear(place: &Path) -> Result<(), Error> {
+    unmount_all(place)?;
+    match fs::remove_dir(place) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove directory", place, &e))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Takes away every mount at a place of the store's own.
+pub(super) fn unmount_all(place: &Path) -> Result<(), Error> {
+    loop {
+        match umount2(place, MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH) {
+            Ok(()) => {}
+            Err(Errno::EINVAL | Errno::ENOENT) => return Ok(()),
+            Err(e) => return Err(Error::mount("unmount", place, e)),
+        }
+    }
+}
+
+fn change(source: Option<&Path>, place: &Path, flags: MsFlags) -> Result<(), Error> {
+    mount(source, place, None::<&str>, flags, None::<&str>)
+        .map_err(|e| Error::mount("make the read-only mount at", place, e))
+}

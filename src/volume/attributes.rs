@@ -1,0 +1,302 @@
+//! What people write into `volumeAttributes` or a StorageClass's `parameters`.
+
+use std::collections::BTreeMap;
+
+use crate::acquire::PullPolicy;
+use crate::artifact::{self, ArtifactUrl, Digest, FileName, Place, parse_size};
+use crate::fault::Fault;
+
+/// An attribute that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A required one is missing.
+    #[error(
+        "the attribute {0} is missing; it names what to mount, such as https://example.com/v2/sample.war"
+    )]
+    Missing(&'static str),
+    /// It has no such name.
+    #[error(
+        "the attribute {name} is not known{}; known are {}",
+        nearest(name),
+        known()
+    )]
+    Unknown {
+        /// The name, escaped.
+        name: String,
+    },
+    /// It is planned, and not there yet.
+    #[error("the attribute {0} is not built yet; leave it out (known are {known})", known = known())]
+    NotBuilt(&'static str),
+    /// Its value is wrong.
+    #[error("the attribute {name}: {why}")]
+    Value {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong, and what is allowed.
+        why: String,
+    },
+}
+
+impl Error {
+    /// Attributes are the asker's to correct.
+    pub fn fault(&self) -> Fault {
+        Fault::Invalid
+    }
+
+    fn value(name: &'static str, why: impl ToString) -> Self {
+        Self::Value {
+            name,
+            why: why.to_string(),
+        }
+    }
+}
+
+/// The attributes that are built, each with a line for the documentation.
+pub const ATTRIBUTES: [(&str, &str); 8] = [
+    (
+        "downloadURL",
+        "what to mount: an http or https URL; required",
+    ),
+    (
+        "checksum",
+        "sha256:<hex> or sha512:<hex> that the bytes must have",
+    ),
+    (
+        "fileName",
+        "name of the file in the volume; default: the last segment of downloadURL's path, decoded",
+    ),
+    (
+        "path",
+        "directory inside the volume that the file goes to; default: the volume's root",
+    ),
+    (
+        "pullPolicy",
+        "Always, IfNotPresent or Never; default: IfNotPresent with a checksum, else Always",
+    ),
+    (
+        "maxSize",
+        "refuse anything larger, such as 500M or 2Gi; default: the driver's limit",
+    ),
+    (
+        "layout",
+        "overlay, or copy for pods with hostUsers: false; default: overlay",
+    ),
+    (
+        "writable",
+        "scratch: a claim's volume may be written, each pod for itself, gone with the pod; default: never",
+    ),
+];
+
+/// Those that the design has and this version has not.
+const LATER: [&str; 4] = ["unpack", "stripComponents", "include", "refresh"];
+
+/// How a volume is laid out for writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// An overlay over the shared bytes.
+    Overlay,
+    /// A private copy, for pods with a user namespace, which cannot use an overlay.
+    Copy,
+}
+
+/// The attributes as they are meant.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// What to mount.
+    pub url: ArtifactUrl,
+    /// What it must hash to.
+    pub pin: Option<Digest>,
+    /// Where in the volume it goes.
+    pub place: Place,
+    /// When the origin is asked.
+    pub pull: PullPolicy,
+    /// The volume's own limit in bytes.
+    pub max_size: Option<u64>,
+    /// How it is laid out.
+    pub layout: Layout,
+    /// Whether a volume that people expect to last may be written nevertheless.
+    pub scratch: bool,
+}
+
+impl Want {
+    /// Reads the attributes; Kubernetes' own keys must be gone from them.
+    pub fn parse(attributes: &BTreeMap<String, String>) -> Result<Self, Error> {
+        for name in attributes.keys() {
+            if let Some(later) = LATER.iter().find(|l| *l == name) {
+                return Err(Error::NotBuilt(later));
+            }
+            if !ATTRIBUTES.iter().any(|(known, _)| known == name) {
+                return Err(Error::Unknown {
+                    name: artifact::shown(name),
+                });
+            }
+        }
+        let get = |name: &'static str| (name, attributes.get(name).map(String::as_str));
+        let url: ArtifactUrl = parsed(get("downloadURL"))?.ok_or(Error::Missing("downloadURL"))?;
+        let pin: Option<Digest> = parsed(get("checksum"))?;
+        let name = match parsed::<FileName>(get("fileName"))? {
+            Some(name) => name,
+            None => url
+                .file_name()
+                .map_err(|e| Error::value("downloadURL", e))?,
+        };
+        let path = attributes.get("path").map_or("", String::as_str);
+        let pull = match parsed(get("pullPolicy"))? {
+            Some(policy) => policy,
+            None if pin.is_some() => PullPolicy::IfNotPresent,
+            None => PullPolicy::Always,
+        };
+        let size = attributes.get("maxSize").map(|text| parse_size(text));
+        Ok(Self {
+            place: Place::new(path, name).map_err(|e| Error::value("path", e))?,
+            max_size: size.transpose().map_err(|e| Error::value("maxSize", e))?,
+            layout: one_of(
+                get("layout"),
+                &[("overlay", Layout::Overlay), ("copy", Layout::Copy)],
+            )?
+            .unwrap_or(Layout::Overlay),
+            scratch: one_of(get("writable"), &[("scratch", true)])?.unwrap_or(false),
+            url,
+            pin,
+            pull,
+        })
+    }
+}
+
+fn parsed<T: std::str::FromStr<Err: ToString>>(
+    (name, text): (&'static str, Option<&str>),
+) -> Result<Option<T>, Error> {
+    text.map(str::parse)
+        .transpose()
+        .map_err(|e| Error::value(name, e))
+}
+
+fn one_of<T: Copy>(
+    (name, text): (&'static str, Option<&str>),
+    allowed: &[(&str, T)],
+) -> Result<Option<T>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let words: Vec<_> = allowed.iter().map(|(word, _)| *word).collect();
+    allowed
+        .iter()
+        .find(|(word, _)| *word == text)
+        .map(|(_, value)| Some(*value))
+        .ok_or_else(|| {
+            Error::value(
+                name,
+                format!(
+                    "{}; allowed is {}",
+                    artifact::shown(text),
+                    words.join(" or ")
+                ),
+            )
+        })
+}
+
+fn known() -> String {
+    ATTRIBUTES.map(|(name, _)| name).join(", ")
+}
+
+fn nearest(name: &str) -> String {
+    let name = name.trim_matches('"').to_lowercase();
+    ATTRIBUTES
+        .iter()
+        .map(|(known, _)| (strsim::jaro_winkler(&known.to_lowercase(), &name), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Want, Error> {
+        Want::parse(
+            &pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
+    }
+
+    const URL: (&str, &str) = ("downloadURL", "https://example.com/v2/sample.war");
+
+    #[test]
+    fn defaults() {
+        let want = parse(&[URL]).unwrap();
+        assert_eq!(want.place.to_path().to_str(), Some("sample.war"));
+        assert_eq!(
+            (want.pull, want.layout, want.scratch),
+            (PullPolicy::Always, Layout::Overlay, false)
+        );
+        let pin = format!("sha256:{}", "0".repeat(64));
+        assert_eq!(
+            parse(&[URL, ("checksum", &pin)]).unwrap().pull,
+            PullPolicy::IfNotPresent
+        );
+    }
+
+    #[test]
+    fn every_refusal_names_the_attribute_and_what_is_allowed() {
+        let long = "a".repeat(1 << 20);
+        for (pairs, says) in [
+            (vec![], "the attribute downloadURL is missing"),
+            (vec![URL, ("downloadUrl", "x")], "did you mean downloadURL?"),
+            (vec![URL, ("filename", "x")], "did you mean fileName?"),
+            (
+                vec![URL, ("zzz", "x")],
+                "\"zzz\" is not known; known are downloadURL, checksum",
+            ),
+            (vec![URL, (long.as_str(), "x")], "is not known"),
+            (
+                vec![URL, ("unpack", "auto")],
+                "the attribute unpack is not built yet",
+            ),
+            (
+                vec![URL, ("refresh", "1m")],
+                "the attribute refresh is not built yet",
+            ),
+            (
+                vec![URL, ("checksum", "md5:1")],
+                "the attribute checksum: \"md5:1\"",
+            ),
+            (vec![URL, ("checksum", &long)], "the attribute checksum"),
+            (
+                vec![URL, ("maxSize", "big")],
+                "the attribute maxSize: \"big\": not a size",
+            ),
+            (
+                vec![URL, ("pullPolicy", "always")],
+                "Always, IfNotPresent or Never",
+            ),
+            (
+                vec![URL, ("layout", "flat")],
+                "the attribute layout: \"flat\"; allowed is overlay or copy",
+            ),
+            (vec![URL, ("writable", "true")], "allowed is scratch"),
+            (vec![URL, ("path", "../x")], "the attribute path: \"../x\""),
+            (vec![URL, ("path", "/x")], "absolute"),
+            (
+                vec![URL, ("fileName", "a/b")],
+                "the attribute fileName: \"a/b\"",
+            ),
+            (
+                vec![("downloadURL", "file:///etc/passwd")],
+                "\"file\" is not built in",
+            ),
+            (
+                vec![("downloadURL", "https://u:canary@example.com/a")],
+                "user or password",
+            ),
+            (
+                vec![("downloadURL", "https://example.com/")],
+                "give fileName",
+            ),
+        ] {
+            let text = parse(&pairs).unwrap_err().to_string();
+            assert!(text.contains(says), "{text}");
+            assert!(text.len() <= 1000 && !text.contains("canary"), "{text}");
+        }
+    }
+}

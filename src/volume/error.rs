@@ -1,0 +1,146 @@
+//! Why a volume is not there, or does not go.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::attributes;
+use super::plan::{Place, Refusal};
+use crate::fault::Fault;
+use crate::{acquire, artifact, mount, store};
+
+/// A publish or unpublish that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The attributes.
+    #[error(transparent)]
+    Attributes(#[from] attributes::Error),
+    /// The artifact.
+    #[error(transparent)]
+    Acquire(#[from] Arc<acquire::Error>),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The mounts.
+    #[error(transparent)]
+    Mount(#[from] mount::Error),
+    /// No safe way to show it.
+    #[error(
+        "the attribute layout: copy has no safe form for a volume that is read-only by the driver's decision; set \
+         persistentVolumeClaim.readOnly: true in the pod, or writable: scratch in the StorageClass"
+    )]
+    NoSafeForm,
+    /// Published before, from other attributes.
+    #[error(
+        "{} shows this volume with other attributes or another readonly; unpublish it first, or ask with the same",
+        target.display()
+    )]
+    Differs {
+        /// Where.
+        target: PathBuf,
+    },
+    /// Something in the way.
+    #[error("{}: {}; nothing was touched", target.display(), in_the_way(*place))]
+    Occupied {
+        /// Where.
+        target: PathBuf,
+        /// What it is.
+        place: Place,
+    },
+    /// Another call has its hands on it.
+    #[error("another call is at work on the volume at {}; ask again", target.display())]
+    Busy {
+        /// Where.
+        target: PathBuf,
+    },
+    /// An unpublish came while the artifact was waited for.
+    #[error("the volume at {} was unpublished while it waited for its artifact", target.display())]
+    Ended {
+        /// Where.
+        target: PathBuf,
+    },
+    /// What the volume showed before cannot be shown again.
+    #[error("the content of the volume at {} is damaged ({why}); delete the pod, so that it is fetched again", target.display())]
+    Damaged {
+        /// Where.
+        target: PathBuf,
+        /// How.
+        why: String,
+    },
+    /// An error that would be final for a volume that was never published, but this one was: the caller must not
+    /// forget it (law 1).
+    #[error("{0}")]
+    Published(Box<Error>),
+    /// A thread of ours ended as it never should.
+    #[error("an internal error at the volume {}: {what}; please report it", target.display())]
+    Bug {
+        /// Where.
+        target: PathBuf,
+        /// What happened.
+        what: String,
+    },
+}
+
+impl From<acquire::Error> for Error {
+    fn from(error: acquire::Error) -> Self {
+        Self::Acquire(Arc::new(error))
+    }
+}
+
+impl Error {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Attributes(e) => e.fault(),
+            Self::Acquire(e) => e.fault(),
+            Self::Store(e) => e.fault(),
+            Self::Mount(e) => e.fault(),
+            Self::NoSafeForm => Fault::Invalid,
+            Self::Differs { .. } => Fault::Differs,
+            Self::Occupied { .. } => Fault::Occupied,
+            Self::Busy { .. } | Self::Ended { .. } => Fault::Pending,
+            Self::Damaged { .. } | Self::Published(_) => Fault::Unavailable,
+            Self::Bug { .. } => Fault::Bug,
+        }
+    }
+
+    pub(super) fn of_refusal(refusal: Refusal, target: PathBuf) -> Self {
+        match refusal {
+            Refusal::Differs => Self::Differs { target },
+            Refusal::Occupied(place) => Self::Occupied { target, place },
+        }
+    }
+
+    pub(super) fn unreadable(target: PathBuf, error: &artifact::Error) -> Self {
+        Self::Damaged {
+            target,
+            why: format!("its record: {error}"),
+        }
+    }
+
+    /// Law 1: of a volume that was published before, no error is final, save that its attributes differ.
+    pub(super) fn of_published(self) -> Self {
+        match self.fault() {
+            Fault::Differs | Fault::NoSpace | Fault::Unavailable | Fault::Pending => self,
+            Fault::Invalid
+            | Fault::NotFound
+            | Fault::Unauthenticated
+            | Fault::Denied
+            | Fault::Mismatch
+            | Fault::TooLarge
+            | Fault::Occupied
+            | Fault::Bug => Self::Published(Box::new(self)),
+        }
+    }
+}
+
+fn in_the_way(place: Place) -> &'static str {
+    match place {
+        Place::Full => "the directory is not empty; choose an empty one",
+        Place::NoDirectory => "is not a directory; choose a directory, not a file or a link",
+        Place::Foreign => {
+            "something that is not this volume is mounted there; unmount it, or choose another directory"
+        }
+        // Never in the way; said all the same if it ever is.
+        Place::Free | Place::Empty | Place::Ours => "is in an unexpected state",
+    }
+}

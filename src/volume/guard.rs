@@ -1,0 +1,179 @@
+//! Who works on which volume.
+//!
+//! A publish has two phases (DESIGN law 2). While it *waits* for its artifact anybody may come: another publish waits
+//! beside it, an unpublish ends the wait at once. While it *commits* (milliseconds) it is alone, and others are told
+//! to come back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+/// The volumes that somebody works on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guards(Arc<Mutex<HashMap<String, Slot>>>);
+
+#[derive(Debug)]
+struct Slot {
+    /// Counts the unpublishes: a wait that began before one has ended.
+    ended: watch::Sender<u64>,
+    committing: bool,
+    users: usize,
+}
+
+/// A wait for an artifact; over when dropped.
+#[derive(Debug)]
+pub(super) struct Wait {
+    guards: Guards,
+    id: String,
+    began: u64,
+    ended: watch::Receiver<u64>,
+}
+
+/// The only hands on a volume; free again when dropped.
+#[derive(Debug)]
+pub(super) struct Commit {
+    guards: Guards,
+    id: String,
+}
+
+/// Why the hands cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// Somebody else commits.
+    Committing,
+    /// An unpublish came: there is nothing to commit any more.
+    Ended,
+}
+
+impl Guards {
+    fn slots(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait(&self, id: &str) -> Wait {
+        let mut slots = self.slots();
+        let slot = slots.entry(id.to_owned()).or_insert_with(Slot::new);
+        slot.users += 1;
+        let ended = slot.ended.subscribe();
+        let began = *ended.borrow();
+        Wait {
+            guards: self.clone(),
+            id: id.to_owned(),
+            began,
+            ended,
+        }
+    }
+
+    /// Ends all waits for a volume and takes it: for an unpublish.
+    pub(super) fn end(&self, id: &str) -> Result<Commit, Busy> {
+        let mut slots = self.slots();
+        let slot = slots.entry(id.to_owned()).or_insert_with(Slot::new);
+        slot.ended.send_modify(|n| *n += 1);
+        if slot.committing {
+            return Err(Busy::Committing);
+        }
+        slot.committing = true;
+        slot.users += 1;
+        Ok(Commit {
+            guards: self.clone(),
+            id: id.to_owned(),
+        })
+    }
+
+    fn leave(&self, id: &str, commit: bool) {
+        let mut slots = self.slots();
+        if let Some(slot) = slots.get_mut(id) {
+            slot.users -= 1;
+            slot.committing &= !commit;
+            if slot.users == 0 {
+                slots.remove(id);
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn new() -> Self {
+        Self {
+            ended: watch::Sender::new(0),
+            committing: false,
+            users: 0,
+        }
+    }
+}
+
+impl Wait {
+    /// Returns when an unpublish ends the wait.
+    pub(super) async fn ended(&self) {
+        let began = self.began;
+        // The sender lives as long as this wait does.
+        let _ = self.ended.clone().wait_for(|n| *n != began).await;
+    }
+
+    /// Goes over to the second phase.
+    pub(super) fn commit(&self) -> Result<Commit, Busy> {
+        let mut slots = self.guards.slots();
+        let Some(slot) = slots.get_mut(&self.id) else {
+            return Err(Busy::Ended);
+        };
+        if *slot.ended.borrow() != self.began {
+            return Err(Busy::Ended);
+        }
+        if slot.committing {
+            return Err(Busy::Committing);
+        }
+        slot.committing = true;
+        slot.users += 1;
+        Ok(Commit {
+            guards: self.guards.clone(),
+            id: self.id.clone(),
+        })
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.guards.leave(&self.id, false);
+    }
+}
+
+impl Drop for Commit {
+    fn drop(&mut self) {
+        self.guards.leave(&self.id, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unpublish_ends_every_wait_and_no_commit_follows() {
+        let guards = Guards::default();
+        let (a, b) = (guards.wait("v"), guards.wait("v"));
+        let commit = guards.end("v").unwrap();
+        a.ended().await;
+        b.ended().await;
+        assert_eq!(a.commit().unwrap_err(), Busy::Ended);
+        drop(commit);
+        assert_eq!(b.commit().unwrap_err(), Busy::Ended);
+        assert!(guards.wait("v").commit().is_ok());
+    }
+
+    #[test]
+    fn only_against_a_commit_is_anybody_busy() {
+        let guards = Guards::default();
+        let (a, b) = (guards.wait("v"), guards.wait("v"));
+        let commit = a.commit().unwrap();
+        assert_eq!(b.commit().unwrap_err(), Busy::Committing);
+        assert_eq!(guards.end("v").unwrap_err(), Busy::Committing);
+        assert!(guards.wait("other").commit().is_ok());
+        drop(commit);
+        drop((a, b));
+        assert!(
+            guards.slots().is_empty(),
+            "nothing is kept of volumes that nobody works on"
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! Volumes: what is shown where, from the call that asks for it to the one that ends it.
+//!
+//! Owns publish, unpublish and recovery. What is to be done is decided in [`plan`], which is pure; this module looks,
+//! asks it, and does what it says.
+//!
+//! Invariants: the laws of the design (§4). A final error leaves nothing behind and is given only to a volume that was
+//! never published; every call may come twice; a healthy volume is never touched; nothing of others is ever touched.
+
+pub mod attributes;
+mod error;
+mod guard;
+pub mod plan;
+mod publish;
+mod record;
+mod recover;
+mod unpublish;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use secrecy::SecretString;
+
+pub use self::error::Error;
+pub use self::record::{Owner, Record};
+pub use self::recover::Listed;
+
+use self::guard::{Busy, Guards};
+use self::plan::{Kept, Place};
+use crate::acquire::{Acquire, Snapshot, Waiting};
+use crate::mount::{self, MountId, Mounter, Probe, Target};
+use crate::policy::Policy;
+use crate::store::{Name, Store, VolumeDir};
+
+/// A volume that somebody wants to see.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// Its id, as the caller names it.
+    pub volume: String,
+    /// Where it is to be seen.
+    pub target: Target,
+    /// What it is to show; Kubernetes' own keys are gone from it.
+    pub attributes: BTreeMap<String, String>,
+    /// What the origin wants to see.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// What the call itself says: the runtime keeps every mount of the pod read-only.
+    pub readonly: bool,
+    /// Whether we let it be written to, where the call leaves that open.
+    pub writable: Writable,
+    /// The group that may write to it (a pod's `fsGroup`).
+    pub group: Option<u32>,
+    /// Who asks.
+    pub owner: Owner,
+}
+
+/// Whether a volume may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writable {
+    /// It lives and dies with the one who uses it.
+    Yes,
+    /// Never.
+    No,
+    /// Only where its attributes say `writable: scratch`: people expect what they write to a claim to stay.
+    IfScratch,
+}
+
+/// Volumes, and what they are made with.
+pub struct Volumes<M> {
+    shared: Arc<Shared<M>>,
+    guards: Guards,
+}
+
+/// What an owned task of a commit needs; it outlives the call.
+struct Shared<M> {
+    store: Arc<Store>,
+    acquire: Acquire,
+    policy: Policy,
+    mounter: M,
+    /// The mounts that are ours, by volume: made by this process, or found at its start.
+    mounted: Mutex<HashMap<String, MountId>>,
+    /// Whether the read-only view was made by this process; none before it is needed.
+    view: Mutex<Option<bool>>,
+    /// Who waits for what.
+    waiting: Mutex<HashMap<String, Arc<Waiting>>>,
+}
+
+impl<M: Mounter> Volumes<M> {
+    /// Finds out what is mounted.
+    pub fn open(
+        store: Arc<Store>,
+        acquire: Acquire,
+        policy: Policy,
+        mounter: M,
+    ) -> Result<Self, Error> {
+        let shared = Shared {
+            store,
+            acquire,
+            policy,
+            mounter,
+            mounted: Mutex::default(),
+            view: Mutex::default(),
+            waiting: Mutex::default(),
+        };
+        shared.find_mounts()?;
+        Ok(Self {
+            shared: Arc::new(shared),
+            guards: Guards::default(),
+        })
+    }
+
+    /// How far the artifact is that a volume waits for.
+    pub fn progress(&self, volume: &str, target: &Target) -> Option<Snapshot> {
+        let id = self.shared.id(volume, target);
+        self.shared.waits().get(id.as_str()).map(|w| w.progress())
+    }
+
+    /// Ends downloads at their next chunk, and takes away the view that this process made.
+    pub fn close(&self) -> Result<(), Error> {
+        self.shared.acquire.stop();
+        let mut view = self
+            .shared
+            .view
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if view.take() == Some(true) {
+            self.shared.mounter.unview(&self.shared.view_path())?;
+        }
+        Ok(())
+    }
+
+    fn busy(&self, busy: Busy, target: &Target) -> Error {
+        let target = target.path();
+        match busy {
+            Busy::Committing => Error::Busy { target },
+            Busy::Ended => Error::Ended { target },
+        }
+    }
+}
+
+/// What is there of a volume.
+struct Found {
+    dir: Option<VolumeDir>,
+    /// None also where it cannot be read.
+    record: Option<Record>,
+    kept: Kept,
+    place: Place,
+}
+
+impl<M: Mounter> Shared<M> {
+    /// The name of a volume at a target: the volume ids of callers never become paths.
+    fn id(&self, volume: &str, target: &Target) -> Id {
+        let path = target.path();
+        let parts = [volume.as_bytes(), path.as_os_str().as_encoded_bytes()];
+        Id(self.store.key().name("volume", &parts))
+    }
+
+    /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
+    fn look(&self, id: &Id, target: &Target, fingerprint: Option<&str>) -> Result<Found, Error> {
+        let dir = self.store.volume(id.as_str());
+        let record = dir
+            .as_ref()
+            .and_then(|d| Record::read(&self.store.record(d)));
+        let kept = match (&dir, &record, fingerprint) {
+            (None, _, _) => Kept::Nothing,
+            (Some(_), Some(record), Some(print)) if record.fingerprint != print => Kept::Other,
+            (Some(_), _, _) => Kept::Same,
+        };
+        let place = match self.mounter.probe(target)? {
+            Probe::Missing => Place::Free,
+            Probe::Directory { empty: true } => Place::Empty,
+            Probe::Directory { empty: false } => Place::Full,
+            Probe::NotADirectory => Place::NoDirectory,
+            Probe::Mount(mount) if self.mounts().get(id.as_str()) == Some(&mount) => Place::Ours,
+            Probe::Mount(_) => self.ours_by_table(id, target)?,
+            Probe::Stale => Place::Foreign,
+        };
+        Ok(Found {
+            dir,
+            record,
+            kept,
+            place,
+        })
+    }
+
+    /// A mount that is not the one remembered may still be ours: stacked twice, or made by a process that was killed
+    /// before it could remember. The table is read for it, which is slow and rare.
+    fn ours_by_table(&self, id: &Id, target: &Target) -> Result<Place, Error> {
+        let path = target.path();
+        let shown = self
+            .mounter
+            .table()?
+            .into_iter()
+            .find(|m| m.target == path && m.id.is_some());
+        match shown.filter(|m| m.shows(id.as_str())).and_then(|m| m.id) {
+            Some(mount) => {
+                self.mounts().insert(id.as_str().to_owned(), mount);
+                Ok(Place::Ours)
+            }
+            None => Ok(Place::Foreign),
+        }
+    }
+
+    fn mounts(&self) -> std::sync::MutexGuard<'_, HashMap<String, MountId>> {
+        self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waits(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Waiting>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view_path(&self) -> PathBuf {
+        self.store.root().join("ro")
+    }
+
+    /// The read-only view of all volumes' directories, made when it is first needed.
+    fn view(&self) -> Result<PathBuf, mount::Error> {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.view_path();
+        if view.is_none() {
+            *view = Some(self.mounter.view(&self.store.volumes_dir(), &path)?);
+        }
+        Ok(path)
+    }
+}
+
+/// The name of a volume's directory: 32 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Id(Name);
+
+impl Id {
+    fn as_str(&self) -> &str {
+        // A Name is 64 digits long.
+        self.0.as_str().get(..32).unwrap_or_default()
+    }
+}

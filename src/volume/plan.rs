@@ -1,0 +1,281 @@
+//! What is to be done for a volume. Pure: what is wanted and what is there in, steps out.
+//!
+//! Invariants, each a property test: a satisfied volume has an empty plan; no plan touches what is not ours;
+//! after a crash behind any step the same question leads to the same end.
+
+use super::attributes::Layout;
+
+/// How shared bytes are shown so that no pod can ever write them (DESIGN §3, ENGINE §1–§2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum View {
+    /// A bind that is read-only from its first moment; only where the call itself says read-only, because then the
+    /// container runtime keeps it so.
+    Bind,
+    /// An overlay without an upper layer: there is nothing that a runtime could make writable.
+    ReadOnlyOverlay,
+    /// An overlay with a layer of the volume's own.
+    Overlay,
+    /// A private copy, bound.
+    Copy,
+}
+
+impl View {
+    /// Whether a pod may write to it.
+    pub fn writable(self) -> bool {
+        match self {
+            Self::Bind | Self::ReadOnlyOverlay => false,
+            Self::Overlay | Self::Copy => true,
+        }
+    }
+
+    /// The name in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bind => "bind",
+            Self::ReadOnlyOverlay => "read-only overlay",
+            Self::Overlay => "overlay",
+            Self::Copy => "copy",
+        }
+    }
+}
+
+/// The table of layouts; nothing where there is no safe form.
+///
+/// `call` is what the caller's `readonly` says, `writable` whether we let the volume be written.
+pub fn view(call: bool, writable: bool, layout: Layout) -> Option<View> {
+    match (call, writable, layout) {
+        (true, _, _) => Some(View::Bind),
+        (false, false, Layout::Overlay) => Some(View::ReadOnlyOverlay),
+        (false, true, Layout::Overlay) => Some(View::Overlay),
+        (false, true, Layout::Copy) => Some(View::Copy),
+        // A read-only bind does not start in a user namespace, and a writable one breaks the promise.
+        (false, false, Layout::Copy) => None,
+    }
+}
+
+/// What stands where the volume is to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing.
+    Free,
+    /// An empty directory.
+    Empty,
+    /// A directory with something in it.
+    Full,
+    /// A file, a link, a device.
+    NoDirectory,
+    /// This volume.
+    Ours,
+    /// Somebody else's mount.
+    Foreign,
+}
+
+/// What is there of the volume on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// No directory: it was never published here, or unpublished.
+    Nothing,
+    /// Its directory, made from the same request (or with a record that cannot be read: that compares as equal).
+    Same,
+    /// Its directory, made from another request.
+    Other,
+}
+
+/// One thing to do, in an order that a crash behind any of them leaves repairable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Get the artifact, however long it takes. Comes first: nothing exists before it is there.
+    Acquire,
+    /// Make the volume's directory with its lease, in one rename.
+    MakeDirectory,
+    /// Throw away the layers of a mount that is gone and make new ones.
+    ResetLayers,
+    /// Copy the artifact into the volume's own layer.
+    CopyContent,
+    /// Make the directory to mount on.
+    MakeTarget,
+    /// One mount.
+    Mount(View),
+    /// One unmount of ours.
+    Unmount,
+    /// Remove the directory that was mounted on, if it is ours to remove.
+    RemoveTarget,
+    /// Take the volume's directory and its lease out of sight.
+    RemoveDirectory,
+}
+
+/// Why nothing is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The volume exists with other attributes.
+    Differs,
+    /// Something that is not ours is in the way.
+    Occupied(Place),
+}
+
+/// The steps from what is there to a volume that is shown.
+pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<Step>, Refusal> {
+    match (kept, place) {
+        (Kept::Other, _) => return Err(Refusal::Differs),
+        (Kept::Same, Place::Ours) => return Ok(Vec::new()),
+        (_, Place::Full | Place::NoDirectory | Place::Foreign) => {
+            return Err(Refusal::Occupied(place));
+        }
+        // Mounted although its directory is gone: somebody removed it by hand. What is shown stays; it is ours no more.
+        (Kept::Nothing, Place::Ours) => return Err(Refusal::Occupied(Place::Foreign)),
+        (Kept::Nothing | Kept::Same, Place::Free | Place::Empty) => {}
+    }
+    let mut steps = match kept {
+        Kept::Nothing => vec![Step::Acquire, Step::MakeDirectory],
+        // Published before: the content is in its own directory, whatever the origin or the pull policy say.
+        Kept::Same | Kept::Other => vec![Step::ResetLayers],
+    };
+    if view == View::Copy {
+        steps.push(Step::CopyContent);
+    }
+    if place == Place::Free {
+        steps.push(Step::MakeTarget);
+    }
+    steps.push(Step::Mount(view));
+    Ok(steps)
+}
+
+/// The steps from what is there to nothing.
+pub fn unpublish(kept: Kept, place: Place, remove_target: bool) -> Result<Vec<Step>, Refusal> {
+    let mut steps = Vec::new();
+    match place {
+        Place::Foreign => return Err(Refusal::Occupied(place)),
+        Place::Ours => steps.push(Step::Unmount),
+        Place::Free | Place::Empty | Place::Full | Place::NoDirectory => {}
+    }
+    // What is under our mount is seen only once that is gone; an `rmdir` of something that is not empty fails.
+    if remove_target && matches!(place, Place::Ours | Place::Empty) {
+        steps.push(Step::RemoveTarget);
+    }
+    if kept != Kept::Nothing {
+        steps.push(Step::RemoveDirectory);
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A world small enough to try everything in.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct World {
+        kept: Kept,
+        place: Place,
+    }
+
+    impl World {
+        fn after(mut self, step: Step) -> Self {
+            match step {
+                Step::Acquire | Step::ResetLayers | Step::CopyContent => {}
+                Step::MakeDirectory => self.kept = Kept::Same,
+                Step::MakeTarget => self.place = Place::Empty,
+                Step::Mount(_) => self.place = Place::Ours,
+                Step::Unmount => self.place = Place::Empty,
+                Step::RemoveTarget => self.place = Place::Free,
+                Step::RemoveDirectory => self.kept = Kept::Nothing,
+            }
+            self
+        }
+    }
+
+    fn views() -> impl Strategy<Value = View> {
+        prop_oneof![
+            Just(View::Bind),
+            Just(View::ReadOnlyOverlay),
+            Just(View::Overlay),
+            Just(View::Copy)
+        ]
+    }
+
+    fn worlds() -> impl Strategy<Value = World> {
+        let kept = prop_oneof![Just(Kept::Nothing), Just(Kept::Same), Just(Kept::Other)];
+        let place = prop_oneof![
+            Just(Place::Free),
+            Just(Place::Empty),
+            Just(Place::Full),
+            Just(Place::NoDirectory),
+            Just(Place::Ours),
+            Just(Place::Foreign)
+        ];
+        (kept, place).prop_map(|(kept, place)| World { kept, place })
+    }
+
+    const SHOWN: World = World {
+        kept: Kept::Same,
+        place: Place::Ours,
+    };
+
+    proptest! {
+        #[test]
+        fn a_satisfied_volume_has_an_empty_plan(view in views()) {
+            prop_assert_eq!(publish(view, SHOWN.kept, SHOWN.place), Ok(vec![]));
+        }
+
+        #[test]
+        fn every_plan_ends_shown_and_mounts_once(view in views(), world in worlds()) {
+            if let Ok(steps) = publish(view, world.kept, world.place) {
+                let end = steps.iter().fold(world, |w, s| w.after(*s));
+                prop_assert_eq!(end, SHOWN);
+                let mounts = steps.iter().filter(|s| matches!(s, Step::Mount(_))).count();
+                prop_assert_eq!(mounts, usize::from(world != SHOWN));
+                prop_assert!(steps.iter().position(|s| *s == Step::Acquire).is_none_or(|i| i == 0));
+            }
+        }
+
+        #[test]
+        fn after_a_crash_behind_any_step_the_same_call_leads_to_the_same_end(
+            view in views(), world in worlds(), stop in 0_usize..8
+        ) {
+            if let Ok(steps) = publish(view, world.kept, world.place) {
+                let crashed = steps.iter().take(stop).fold(world, |w, s| w.after(*s));
+                let again = publish(view, crashed.kept, crashed.place).expect("no refusal after a crash");
+                prop_assert_eq!(again.iter().fold(crashed, |w, s| w.after(*s)), SHOWN);
+                let undo = unpublish(crashed.kept, crashed.place, true).expect("nothing foreign");
+                let end = undo.iter().fold(crashed, |w, s| w.after(*s));
+                prop_assert_eq!(end, World { kept: Kept::Nothing, place: Place::Free });
+            }
+        }
+
+        #[test]
+        fn what_is_not_ours_is_never_touched(view in views(), world in worlds()) {
+            if matches!(world.place, Place::Full | Place::NoDirectory | Place::Foreign) {
+                prop_assert!(publish(view, world.kept, world.place).is_err());
+            }
+            let undo = unpublish(world.kept, world.place, true).unwrap_or_default();
+            if world.place != Place::Ours {
+                prop_assert!(!undo.contains(&Step::Unmount));
+            }
+            if matches!(world.place, Place::Full | Place::NoDirectory | Place::Foreign) {
+                prop_assert!(!undo.contains(&Step::RemoveTarget));
+            }
+        }
+
+        #[test]
+        fn unpublish_of_nothing_is_nothing(remove in any::<bool>()) {
+            prop_assert_eq!(unpublish(Kept::Nothing, Place::Free, remove), Ok(vec![]));
+        }
+    }
+
+    #[test]
+    fn the_table_of_layouts() {
+        for (call, writable, layout, expected) in [
+            (true, true, Layout::Overlay, Some(View::Bind)),
+            (true, false, Layout::Copy, Some(View::Bind)),
+            (false, false, Layout::Overlay, Some(View::ReadOnlyOverlay)),
+            (false, false, Layout::Copy, None),
+            (false, true, Layout::Overlay, Some(View::Overlay)),
+            (false, true, Layout::Copy, Some(View::Copy)),
+        ] {
+            assert_eq!(view(call, writable, layout), expected);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a volume remembers of itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::View;
+use crate::artifact::{self, Digest, FileName};
+use crate::store::{Key, Layers};
+
+/// Written once, when the volume's directory is made. Holds no secret: the URL is redacted, and of the attributes
+/// (query strings are secrets) only an HMAC is kept. A record that cannot be read compares as equal to any request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The volume's id as the caller gave it.
+    pub volume: String,
+    /// Where it is shown.
+    pub target: PathBuf,
+    /// Whether the directory there was made for it, and goes with it.
+    pub made_target: bool,
+    /// Whose volume it is.
+    pub owner: Owner,
+    /// What it shows, redacted.
+    pub url: String,
+    /// What that hashes to.
+    pub sha256: Digest,
+    /// How many bytes.
+    pub size: u64,
+    /// The directory in the volume that the file is in.
+    pub path: String,
+    /// The file's name.
+    pub name: String,
+    /// How it is shown.
+    pub view: View,
+    /// The group that may write to it.
+    pub group: Option<u32>,
+    /// The HMAC of the attributes as written and of the call's `readonly`.
+    pub fingerprint: String,
+    /// The boot in which it was published.
+    pub boot: String,
+}
+
+/// Who asked for a volume, and so who ends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// Somebody at a command line; such a volume is never swept.
+    CommandLine,
+    /// kubelet, by the directory that it had then: one of another path or inode is not the same kubelet's.
+    Kubelet {
+        /// Its directory.
+        dir: PathBuf,
+        /// That directory's inode.
+        inode: u64,
+    },
+}
+
+impl Record {
+    /// Reads a record; none if it cannot be read.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Where in the volume the file is.
+    pub fn place(&self) -> Result<artifact::Place, artifact::Error> {
+        artifact::Place::new(&self.path, self.name.parse::<FileName>()?)
+    }
+
+    /// Who may write to it.
+    pub fn layers(&self) -> Layers {
+        Layers {
+            writable: self.view.writable(),
+            group: self.group,
+        }
+    }
+}
+
+/// Names a request: equal names mean the same volume for the same caller.
+pub(super) fn fingerprint(key: &Key, attributes: &BTreeMap<String, String>, readonly: bool) -> String {
+    let mut parts: Vec<&[u8]> = vec![if readonly { b"ro" } else { b"rw" }];
+    for (name, value) in attributes {
+        parts.extend([name.as_bytes(), value.as_bytes()]);
+    }
+    key.name("fingerprint", &parts).as_str().to_owned()
+}

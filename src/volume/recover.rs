@@ -1,0 +1,108 @@
+//! After a start: what is mounted, what is left over.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Owner, Record, Shared, Volumes};
+use crate::mount::{MountId, Mounted, Mounter};
+
+/// A volume as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The name of its directory.
+    pub id: String,
+    /// What it remembers of itself; none if that cannot be read.
+    pub record: Option<Record>,
+    /// Whether it is mounted where it should be seen.
+    pub mounted: bool,
+}
+
+impl<M: Mounter> Volumes<M> {
+    /// Every volume of this node.
+    pub fn list(&self) -> Result<Vec<Listed>, Error> {
+        self.shared.list()
+    }
+
+    /// Removes the volumes whose pods are gone: not mounted, by kubelet's doing, in the directory that kubelet still
+    /// has, and with that the target's parent gone. Only for a driver that has shown that it sees kubelet's mounts.
+    /// Returns how many went. Volumes of the command line, and those whose record cannot be read, are never swept.
+    pub fn sweep(&self) -> Result<usize, Error> {
+        let mut swept = 0;
+        for listed in self.shared.list()? {
+            let gone = listed
+                .record
+                .as_ref()
+                .is_some_and(|r| !listed.mounted && pod_is_gone(r));
+            if gone {
+                self.shared.store.remove_volume(&listed.id)?;
+                swept += 1;
+            }
+        }
+        self.shared.store.empty_trash()?;
+        Ok(swept)
+    }
+}
+
+impl<M: Mounter> Shared<M> {
+    /// Remembers the mounts that are ours, so that a probe can tell them without reading the table.
+    pub(super) fn find_mounts(&self) -> Result<(), Error> {
+        let found: HashMap<String, MountId> = self
+            .with_mounts()?
+            .into_iter()
+            .filter_map(|(l, mount)| Some((l.id, mount?)))
+            .collect();
+        *self.mounts() = found;
+        Ok(())
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, Error> {
+        Ok(self
+            .with_mounts()?
+            .into_iter()
+            .map(|(listed, _)| listed)
+            .collect())
+    }
+
+    fn with_mounts(&self) -> Result<Vec<(Listed, Option<MountId>)>, Error> {
+        let table = self.mounter.table()?;
+        let mut by_target: HashMap<&Path, Vec<&Mounted>> = HashMap::new();
+        for mounted in &table {
+            by_target.entry(&mounted.target).or_default().push(mounted);
+        }
+        let volumes = self.store.volumes()?.into_iter().map(|kept| {
+            let record = Record::read(&kept.bytes);
+            let at = record
+                .as_ref()
+                .and_then(|r| by_target.get(r.target.as_path()));
+            let mount =
+                at.and_then(|list| list.iter().find(|m| m.shows(&kept.id) && m.id.is_some()));
+            let id = mount.and_then(|m| m.id);
+            // Without a record the volume's target is not known, but its mount names it.
+            let mounted =
+                mount.is_some() || record.is_none() && table.iter().any(|m| m.shows(&kept.id));
+            (
+                Listed {
+                    id: kept.id,
+                    record,
+                    mounted,
+                },
+                id,
+            )
+        });
+        Ok(volumes.collect())
+    }
+}
+
+fn pod_is_gone(record: &Record) -> bool {
+    let Owner::Kubelet { dir, inode } = &record.owner else {
+        return false;
+    };
+    let same_kubelet = std::fs::metadata(dir).is_ok_and(|meta| meta.ino() == *inode);
+    let parent: PathBuf = record
+        .target
+        .parent()
+        .map(Path::to_owned)
+        .unwrap_or_default();
+    same_kubelet && matches!(parent.try_exists(), Ok(false))
+}

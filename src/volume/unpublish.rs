@@ -1,0 +1,87 @@
+//! From a volume that is seen to nothing.
+
+use std::sync::Arc;
+
+use super::plan::{self, Step};
+use super::{Error, Id, Owner, Shared, Volumes};
+use crate::mount::{Mounter, Target};
+
+impl<M: Mounter> Volumes<M> {
+    /// Takes a volume away, and with it the directory it was seen at if that was made for it. One that is not known
+    /// is gone already: that is success. Ends the wait of a publish at once.
+    pub async fn unpublish(&self, volume: &str, target: &Target) -> Result<(), Error> {
+        let id = self.shared.id(volume, target);
+        let hands = self
+            .guards
+            .end(id.as_str())
+            .map_err(|b| self.busy(b, target))?;
+        self.shared.acquire.leave(id.as_str());
+        let (shared, target) = (Arc::clone(&self.shared), target.clone());
+        let path = target.path();
+        let span = tracing::Span::current();
+        let task = tokio::task::spawn_blocking(move || {
+            let (_hands, _in) = (hands, span.enter());
+            shared.take_away(&id, &target)
+        });
+        task.await.unwrap_or_else(|e| {
+            Err(Error::Bug {
+                target: path,
+                what: e.to_string(),
+            })
+        })?;
+        // Deleting what a pod left may take long, and nobody has to wait for it.
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = shared.store.empty_trash() {
+                tracing::warn!(%error, "cannot delete what was discarded; the next start tries again");
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<M: Mounter> Shared<M> {
+    fn take_away(&self, id: &Id, target: &Target) -> Result<(), Error> {
+        loop {
+            let found = self.look(id, target, None)?;
+            let remove_target = found
+                .record
+                .as_ref()
+                .is_none_or(|r| r.made_target || r.owner != Owner::CommandLine);
+            let steps = plan::unpublish(found.kept, found.place, remove_target)
+                .map_err(|r| Error::of_refusal(r, target.path()))?;
+            for step in &steps {
+                match step {
+                    Step::Unmount => {
+                        self.mounter.unmount(target)?;
+                        self.mounts().remove(id.as_str());
+                        // What is under it is looked at anew: it may be ours once more.
+                        break;
+                    }
+                    Step::RemoveTarget => self.mounter.remove(target)?,
+                    Step::RemoveDirectory => {
+                        if let Some(record) = &found.record {
+                            self.store.touch(&record.sha256);
+                        }
+                        self.store.remove_volume(id.as_str())?;
+                    }
+                    Step::Acquire
+                    | Step::MakeDirectory
+                    | Step::ResetLayers
+                    | Step::CopyContent
+                    | Step::MakeTarget
+                    | Step::Mount(_) => {
+                        let what = format!("{step:?} in an unpublish");
+                        return Err(Error::Bug {
+                            target: target.path(),
+                            what,
+                        });
+                    }
+                }
+            }
+            if steps.first() != Some(&Step::Unmount) {
+                return Ok(());
+            }
+        }
+    }
+}
