@@ -232,27 +232,25 @@ impl Plan {
         {
             tracing::warn!(error = %left, "cannot remove a partial download");
         }
-        match error {
-            Error::Mismatch {
-                landed: Some(ref landed),
-                ..
-            } => {
-                let entry = landed.entry(&self.request.url);
-                // The memory is a courtesy to the origin; the error is the same without it.
-                if let Err(lost) = store.remember(&self.names.entry, &entry) {
-                    tracing::warn!(error = %lost, "cannot remember a wrong checksum");
-                }
-                error
+        if let Error::Mismatch {
+            landed: Some(landed),
+            ..
+        } = &error
+        {
+            let entry = landed.entry(&self.request.url);
+            // The memory is a courtesy to the origin; the error is the same without it.
+            if let Err(lost) = store.remember(&self.names.entry, &entry) {
+                tracing::warn!(error = %lost, "cannot remember a wrong checksum");
             }
-            Error::Store(inner) => {
-                let inner = store.explain(inner, &self.request.url.to_string());
-                if inner.fault() == crate::fault::Fault::NoSpace {
-                    self.short().insert(self.names.flight.clone(), had);
-                }
-                Error::Store(inner)
-            }
-            other => other,
         }
+        let Error::Store(inner) = error else {
+            return error;
+        };
+        let inner = store.explain(inner, &self.request.url.to_string());
+        if inner.fault() == crate::fault::Fault::NoSpace {
+            self.short().insert(self.names.flight.clone(), had);
+        }
+        Error::Store(inner)
     }
 
     fn short(&self) -> std::sync::MutexGuard<'_, HashMap<Name, u64>> {

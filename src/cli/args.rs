@@ -87,12 +87,7 @@ pub(super) struct Fetch {
     pub(super) artifact: Artifact,
 
     /// Where to write it [default: the last segment of the URL's path, in this directory]
-    #[arg(
-        short,
-        long = "output-file",
-        visible_alias = "out",
-        value_name = "FILE"
-    )]
+    #[arg(short = 'o', long = "output-file", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -152,19 +147,16 @@ pub(super) struct Unmount {
 pub(super) struct Cache {
     #[command(subcommand)]
     pub(super) action: CacheAction,
-
-    #[command(flatten)]
-    pub(super) storing: Storing,
 }
 
-#[derive(Subcommand, Clone, Copy, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 pub(super) enum CacheAction {
     /// List the cached artifacts
-    Ls,
+    Ls(Storing),
     /// Read all of them again; set aside what is damaged, so that it is fetched anew
-    Verify,
+    Verify(Storing),
     /// Remove what no volume uses, and downloads that were broken off
-    Prune,
+    Prune(Storing),
 }
 
 #[derive(Args, Debug)]

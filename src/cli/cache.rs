@@ -13,10 +13,14 @@ use crate::fault::Fault;
 
 pub(super) fn run(args: &Cache) -> Result<Report, Error> {
     needs_root("cache", "looks into the store")?;
-    let store = app::open_store(&args.storing, says_it_waits)?;
-    match args.action {
-        CacheAction::Ls => Ok(list(&store.cached()?, &store.entries()?)),
-        CacheAction::Verify => {
+    let open = |storing| app::open_store(storing, says_it_waits);
+    match &args.action {
+        CacheAction::Ls(storing) => {
+            let store = open(storing)?;
+            Ok(list(&store.cached()?, &store.entries()?))
+        }
+        CacheAction::Verify(storing) => {
+            let store = open(storing)?;
             let mut seen = Vec::new();
             for cached in store.cached()? {
                 eprintln!("verifying {} ({})", cached.sha256, Bytes(cached.size));
@@ -24,8 +28,8 @@ pub(super) fn run(args: &Cache) -> Result<Report, Error> {
             }
             Ok(verified(&seen))
         }
-        CacheAction::Prune => {
-            let (objects, bytes) = store.prune()?;
+        CacheAction::Prune(storing) => {
+            let (objects, bytes) = open(storing)?.prune()?;
             Ok(Report::done(
                 format!("removed {objects} artifacts ({})", Bytes(bytes)),
                 json!({ "removed": objects, "bytes": bytes }),

@@ -187,6 +187,10 @@ impl Mounter for Linux {
 }
 
 /// Unmounts what is topmost at a path; what stays busy is detached.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "mount calls block by nature: they run on threads that may"
+)]
 fn let_go(path: &Path) -> nix::Result<()> {
     for pause in PATIENCE {
         match umount2(path, MntFlags::UMOUNT_NOFOLLOW) {

@@ -67,15 +67,13 @@ pub enum Error {
         why: String,
     },
     /// The other side did not prove that it is who it should be.
-    #[error(
-        "{url}: TLS with {host} failed: {why}; if its certificate is from a private CA, add that CA with --ca-file"
-    )]
+    #[error("{url}: TLS with {host} failed: {why}")]
     Tls {
         /// What was asked.
         url: String,
         /// Whose certificate or handshake it was.
         host: String,
-        /// What is wrong.
+        /// What is wrong, and what to do.
         why: String,
     },
     /// The connection broke, or what came over it is not HTTP.

@@ -102,12 +102,12 @@ impl Error {
 }
 
 fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; the store belongs to root: run this as root, or choose another --root"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => "; the cache's file system has turned read-only",
-        _ => "",
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        "; the store belongs to root: run this as root, or choose another --root"
+    } else if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        "; the cache's file system has turned read-only"
+    } else {
+        ""
     }
 }
 

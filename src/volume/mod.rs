@@ -53,6 +53,14 @@ pub struct Publish {
     pub owner: Owner,
 }
 
+impl Publish {
+    /// Whether the request itself says read-only: at a command line by its flag, from kubelet by `readonly` and by
+    /// nothing else (an access mode never makes a volume another one, law 2).
+    fn asks_read_only(&self) -> bool {
+        self.readonly || self.owner == Owner::CommandLine && self.writable == Writable::No
+    }
+}
+
 /// Whether a volume may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writable {

@@ -29,7 +29,7 @@ impl<M: Mounter> Volumes<M> {
 
     async fn publish_once(&self, id: Id, want: Publish) -> Result<(), Error> {
         let shared = &self.shared;
-        let print = fingerprint(shared.store.key(), &want.attributes, want.readonly);
+        let print = fingerprint(shared.store.key(), &want.attributes, want.asks_read_only());
         let wait = self.guards.wait(id.as_str());
         for _ in 0..MOST_RACES {
             let found = shared.look(&id, &want.target, Some(&print))?;

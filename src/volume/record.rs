@@ -77,7 +77,11 @@ impl Record {
 }
 
 /// Names a request: equal names mean the same volume for the same caller.
-pub(super) fn fingerprint(key: &Key, attributes: &BTreeMap<String, String>, readonly: bool) -> String {
+pub(super) fn fingerprint(
+    key: &Key,
+    attributes: &BTreeMap<String, String>,
+    readonly: bool,
+) -> String {
     let mut parts: Vec<&[u8]> = vec![if readonly { b"ro" } else { b"rw" }];
     for (name, value) in attributes {
         parts.extend([name.as_bytes(), value.as_bytes()]);

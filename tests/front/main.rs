@@ -3,4 +3,5 @@
 
 mod borders;
 mod docs;
+mod sandbox;
 mod tokens;

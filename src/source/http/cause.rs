@@ -29,7 +29,7 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &reqwest::Error) -> E
         return Error::Tls {
             url,
             host,
-            why: tls.to_string(),
+            why: in_words(tls),
         };
     }
     let why = text(error);
@@ -44,6 +44,16 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &reqwest::Error) -> E
     } else {
         Error::Broken { url, host, why }
     }
+}
+
+/// With what to do: the certificate is one thing, a server that does not speak TLS another.
+fn in_words(error: &rustls::Error) -> String {
+    if let rustls::Error::InvalidCertificate(why) = error {
+        return format!(
+            "its certificate is not valid: {why}; if it is from a private CA, add that CA with --ca-file"
+        );
+    }
+    format!("{error}; check that this port speaks https")
 }
 
 /// The innermost cause in words.

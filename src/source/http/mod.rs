@@ -4,11 +4,7 @@
 //! same [`Reach`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
 //! headers to other origins; bodies come over HTTP/1.1 only, because a single HTTP/2 stream is a third slower.
 //! Left out on purpose: retries and resuming, which belong to whoever counts the bytes.
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the one factory of HTTP clients"
-)]
+#![expect(clippy::disallowed_methods, reason = "the one factory of HTTP clients")]
 
 mod answer;
 mod cause;

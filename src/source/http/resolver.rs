@@ -60,7 +60,13 @@ async fn look_up(cell: &OnceCell<TokioResolver>, name: &str) -> Result<Vec<IpAdd
         })
         .await
         .map_err(|e| format!("cannot read the system's resolver configuration: {e}"))?;
-    let found = resolver.lookup_ip(name).await.map_err(|e| e.to_string())?;
+    let found = resolver.lookup_ip(name).await.map_err(|e| {
+        if e.is_no_records_found() {
+            "it has no address".to_owned()
+        } else {
+            e.to_string()
+        }
+    })?;
     Ok(found.iter().collect())
 }
 

@@ -1,0 +1,205 @@
+//! What is shown at a target, and how it goes.
+
+use std::fs;
+
+use nix::errno::Errno;
+
+use super::{Machine, READ_ONLY};
+use crate::fault::Fault;
+use crate::mount::{Error, Flags, Overlay, Probe, Upper};
+
+pub(in crate::mount) fn a_target_that_was_not_made_shows_nothing(m: &dyn Machine) {
+    let target = m.target("mount");
+    let error = m.mounter().bind(m.disk(), &target).unwrap_err();
+    assert!(matches!(error, Error::Gone { .. }), "{error:?}");
+    assert_eq!(m.mounter().probe(&target).unwrap(), Probe::Missing);
+}
+
+pub(in crate::mount) fn a_bind_shows_its_source_and_takes_writes(m: &dyn Machine) {
+    let (source, target) = (m.content("a", "old"), m.made("mount"));
+    m.mounter().bind(&source, &target).unwrap();
+    assert_eq!(m.shown(&target), "old");
+    assert_eq!(m.errno_of_write(&target), None);
+    assert_eq!(fs::read(source.join("a.war")).unwrap(), b"written");
+    assert!(m.mounter().unmount(&target).unwrap());
+    let empty = Probe::Directory { empty: true };
+    assert_eq!(m.mounter().probe(&target).unwrap(), empty);
+}
+
+pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Machine) {
+    let target = m.made("mount");
+    let error = m.mounter().bind(&m.disk().join("no"), &target).unwrap_err();
+    assert_eq!(error.fault(), Fault::Unavailable);
+    assert!(error.to_string().contains("is not there"), "{error}");
+    let overlay = Overlay {
+        volume: "v",
+        lower: &[m.disk().join("no"), m.empty("b")],
+        upper: None,
+    };
+    let error = m.mounter().overlay(&overlay, &target).unwrap_err();
+    assert_eq!(error.fault(), Fault::Unavailable);
+    let empty = Probe::Directory { empty: true };
+    assert_eq!(m.mounter().probe(&target).unwrap(), empty);
+}
+
+pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes(m: &dyn Machine) {
+    let (top, below) = (m.content("top", "top"), m.content("below", "below"));
+    fs::write(below.join("b.war"), "b").unwrap();
+    let target = m.made("mount");
+    let overlay = Overlay {
+        volume: "v",
+        lower: &[top.clone(), below],
+        upper: None,
+    };
+    let id = m.mounter().overlay(&overlay, &target).unwrap();
+    assert_eq!(m.id(&target), id);
+    assert_eq!(m.shown(&target), "top");
+    assert_eq!(m.read(&target.path().join("b.war")).unwrap(), b"b");
+    assert_eq!(m.errno_of_write(&target), Some(Errno::EROFS));
+    assert_eq!(m.flags(&target.path()), READ_ONLY);
+    assert_eq!(fs::read(top.join("a.war")).unwrap(), b"top");
+}
+
+pub(in crate::mount) fn a_writable_overlay_keeps_writes_to_itself(m: &dyn Machine) {
+    let (lower, upper, work) = (m.content("c", "shared"), m.empty("u"), m.empty("w"));
+    let target = m.made("mount");
+    let overlay = Overlay {
+        volume: "v",
+        lower: std::slice::from_ref(&lower),
+        upper: Some(Upper {
+            upper: &upper,
+            work: &work,
+        }),
+    };
+    m.mounter().overlay(&overlay, &target).unwrap();
+    assert_eq!(m.shown(&target), "shared");
+    assert_eq!(m.errno_of_write(&target), None);
+    m.write(&target.path().join("new"), b"new").unwrap();
+    assert_eq!(m.shown(&target), "written");
+    assert_eq!(fs::read(lower.join("a.war")).unwrap(), b"shared");
+    assert_eq!(fs::read(upper.join("a.war")).unwrap(), b"written");
+    assert!(upper.join("new").exists() && !lower.join("new").exists());
+    let flags = Flags {
+        read_only: false,
+        ..READ_ONLY
+    };
+    assert_eq!(m.flags(&target.path()), flags);
+}
+
+pub(in crate::mount) fn an_upper_layer_serves_one_mount(m: &dyn Machine) {
+    let (lower, upper, work) = (m.content("c", "shared"), m.empty("u"), m.empty("w"));
+    let target = m.made("mount");
+    let overlay = Overlay {
+        volume: "v",
+        lower: &[lower],
+        upper: Some(Upper {
+            upper: &upper,
+            work: &work,
+        }),
+    };
+    m.mounter().overlay(&overlay, &target).unwrap();
+    assert!(m.mounter().unmount(&target).unwrap());
+    let error = m.mounter().overlay(&overlay, &target).unwrap_err();
+    assert_eq!(error.fault(), Fault::Unavailable, "{error}");
+    fs::remove_dir_all(&work).unwrap();
+    fs::create_dir(&work).unwrap();
+    m.mounter().overlay(&overlay, &target).unwrap();
+}
+
+pub(in crate::mount) fn layers_that_are_no_overlay_are_our_error(m: &dyn Machine) {
+    let target = m.made("mount");
+    let overlay = Overlay {
+        volume: "v",
+        lower: &[m.content("c", "alone")],
+        upper: None,
+    };
+    let error = m.mounter().overlay(&overlay, &target).unwrap_err();
+    assert_eq!(error.fault(), Fault::Bug);
+}
+
+pub(in crate::mount) fn an_unmounted_target_is_not_unmounted_again(m: &dyn Machine) {
+    let target = m.made("mount");
+    assert!(!m.mounter().unmount(&target).unwrap());
+    m.mounter().bind(&m.content("a", "a"), &target).unwrap();
+    assert!(m.mounter().unmount(&target).unwrap());
+    assert!(!m.mounter().unmount(&target).unwrap());
+    m.mounter().remove(&target).unwrap();
+    assert!(!m.mounter().unmount(&target).unwrap());
+}
+
+pub(in crate::mount) fn stacked_mounts_go_one_at_a_time(m: &dyn Machine) {
+    let (mounter, target) = (m.mounter(), m.made("mount"));
+    let below = mounter.bind(&m.content("a", "below"), &target).unwrap();
+    let top = mounter.bind(&m.content("b", "top"), &target).unwrap();
+    assert_eq!((m.shown(&target).as_str(), m.id(&target)), ("top", top));
+    assert!(mounter.unmount(&target).unwrap());
+    assert_eq!((m.shown(&target).as_str(), m.id(&target)), ("below", below));
+    assert!(mounter.unmount(&target).unwrap());
+    assert!(!mounter.unmount(&target).unwrap());
+}
+
+pub(in crate::mount) fn a_mount_keeps_its_id_and_no_other_gets_it(m: &dyn Machine) {
+    let (mounter, source) = (m.mounter(), m.content("a", "a"));
+    let (one, two) = (m.made("one"), m.made("two"));
+    let first = mounter.bind(&source, &one).unwrap();
+    mounter.bind(&source, &two).unwrap();
+    assert_eq!(m.id(&one), first);
+    assert_ne!(m.id(&two), first);
+    assert!(mounter.unmount(&one).unwrap());
+    let again = mounter.bind(&source, &one).unwrap();
+    assert_ne!(again, first);
+    assert_eq!(m.id(&one), again);
+}
+
+pub(in crate::mount) fn a_mounted_target_is_not_removed(m: &dyn Machine) {
+    let target = m.made("mount");
+    m.mounter().bind(&m.empty("a"), &target).unwrap();
+    let error = m.mounter().remove(&target).unwrap_err();
+    assert_eq!(error.fault(), Fault::Occupied);
+    assert!(error.to_string().contains("mounted"), "{error}");
+    assert!(!m.mounter().create(&target).unwrap());
+    m.id(&target);
+}
+
+pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Machine) {
+    let target = m.made("mount");
+    m.mounter().bind(&m.content("a", "a"), &target).unwrap();
+    let held = m.hold(&target.path());
+    assert!(m.mounter().unmount(&target).unwrap());
+    let empty = Probe::Directory { empty: true };
+    assert_eq!(m.mounter().probe(&target).unwrap(), empty);
+    m.mounter().remove(&target).unwrap();
+    drop(held);
+}
+
+pub(in crate::mount) fn the_table_lists_what_shows_volumes(m: &dyn Machine) {
+    let mounter = m.mounter();
+    let (ours, empty) = (m.content("v1/volumes/ab/c", "a"), m.empty("none"));
+    let (bound, laid, other) = (m.made("a b\\c"), m.made("laid"), m.made("other"));
+    let below = mounter.bind(&ours, &bound).unwrap();
+    let overlay = Overlay {
+        volume: "cd",
+        lower: &[ours, empty.clone()],
+        upper: None,
+    };
+    let top = mounter.overlay(&overlay, &laid).unwrap();
+    mounter.bind(&empty, &other).unwrap();
+    let shows = |volume| -> Vec<_> {
+        let all = mounter.table().unwrap().into_iter();
+        all.filter(|mounted| mounted.shows(volume))
+            .map(|mounted| (mounted.target, mounted.id, mounted.read_only))
+            .collect()
+    };
+    assert_eq!(shows("ab"), [(bound.path(), Some(below), false)]);
+    assert_eq!(shows("cd"), [(laid.path(), Some(top), true)]);
+    assert_eq!(shows("c"), []);
+    mounter.bind(&empty, &laid).unwrap();
+    assert_eq!(shows("cd"), [(laid.path(), None, true)]);
+    assert!(
+        !mounter
+            .table()
+            .unwrap()
+            .iter()
+            .any(|mounted| mounted.target == other.path())
+    );
+}
