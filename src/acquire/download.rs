@@ -1,6 +1,6 @@
 //! One download, from the first question to the last byte: asks, resumes, tries again, hashes on the way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 
 use super::gauge::{Gauge, Phase};
 use super::hash::{Budget, Hasher};
+use super::pace::Speedometer;
 use super::{Error, Patience, Request};
 use crate::artifact::{Algorithm, Facts, Validator};
 use crate::source::{self, Answer, Object, Retry, Source, Start};
@@ -364,43 +365,4 @@ fn continues(partial: &Partial, object: &Object) -> bool {
 
 fn shortened(text: &str) -> String {
     text.chars().take(40).flat_map(char::escape_debug).collect()
-}
-
-/// Judges the speed over windows of the stall time.
-struct Speedometer<'a> {
-    patience: &'a Patience,
-    began: Instant,
-    bytes: u64,
-}
-
-impl<'a> Speedometer<'a> {
-    fn new(patience: &'a Patience) -> Self {
-        Self {
-            patience,
-            began: Instant::now(),
-            bytes: 0,
-        }
-    }
-
-    fn left(&self) -> Duration {
-        self.patience
-            .stall_time
-            .saturating_sub(self.began.elapsed())
-    }
-
-    /// False where the window that just ended was too slow.
-    fn passed(&mut self, bytes: u64) -> bool {
-        self.bytes += bytes;
-        let time = self.began.elapsed();
-        if time < self.patience.stall_time {
-            return true;
-        }
-        let least = self
-            .patience
-            .stall_speed
-            .saturating_mul(time.as_secs().max(1));
-        let enough = self.bytes >= least;
-        (self.began, self.bytes) = (Instant::now(), 0);
-        enough
-    }
 }

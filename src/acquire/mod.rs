@@ -13,11 +13,13 @@ mod fetch;
 mod flight;
 mod gauge;
 mod hash;
+mod pace;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use self::decide::PullPolicy;
@@ -45,6 +47,23 @@ pub struct Request {
     pub pull: PullPolicy,
     /// What the origin wants to see.
     pub credentials: Credentials,
+}
+
+impl Request {
+    /// A request with the keys of a secret, of which any that is not known is refused.
+    pub fn new(
+        url: ArtifactUrl,
+        pin: Option<Digest>,
+        pull: PullPolicy,
+        secret: BTreeMap<String, SecretString>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            url,
+            pin,
+            pull,
+            credentials: Credentials::from_keys(secret)?,
+        })
+    }
 }
 
 /// How long a download bears with an origin.

@@ -7,6 +7,7 @@
 //! never published; every call may come twice; a healthy volume is never touched; nothing of others is ever touched.
 
 pub mod attributes;
+mod commit;
 mod error;
 mod guard;
 pub mod plan;

@@ -1,0 +1,67 @@
+//! Is it fast enough?
+
+use std::time::{Duration, Instant};
+
+use super::Patience;
+
+/// Judges the speed over windows of the stall time.
+pub(super) struct Speedometer<'a> {
+    patience: &'a Patience,
+    began: Instant,
+    bytes: u64,
+}
+
+impl<'a> Speedometer<'a> {
+    pub(super) fn new(patience: &'a Patience) -> Self {
+        Self {
+            patience,
+            began: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        self.patience
+            .stall_time
+            .saturating_sub(self.began.elapsed())
+    }
+
+    /// False where the window that just ended was too slow.
+    pub(super) fn passed(&mut self, bytes: u64) -> bool {
+        self.bytes += bytes;
+        let time = self.began.elapsed();
+        if time < self.patience.stall_time {
+            return true;
+        }
+        let least = self
+            .patience
+            .stall_speed
+            .saturating_mul(time.as_secs().max(1));
+        let enough = self.bytes >= least;
+        (self.began, self.bytes) = (Instant::now(), 0);
+        enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_too_slow_is_found_at_its_end_and_not_before() {
+        let patience = Patience {
+            tries: 1,
+            pause: Duration::ZERO,
+            longest_pause: Duration::ZERO,
+            stall_time: Duration::from_secs(10),
+            stall_speed: 100,
+        };
+        let mut speed = Speedometer::new(&patience);
+        assert!(speed.passed(1), "the window is not over");
+        speed.began -= Duration::from_secs(10);
+        assert!(!speed.passed(1), "2 bytes in 10 s");
+        speed.began -= Duration::from_secs(10);
+        assert!(speed.passed(1000), "1,000 bytes in 10 s");
+        assert!(speed.left() <= patience.stall_time);
+    }
+}

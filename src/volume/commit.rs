@@ -1,0 +1,249 @@
+//! The second phase of a publish: milliseconds, alone, never cancelled.
+
+use super::attributes::Want;
+use super::plan::{self, Step, View};
+use super::{Error, Found, Id, Publish, Record, Shared};
+use crate::acquire::Request;
+use crate::artifact;
+use crate::mount::{Mounter, Overlay, Target, Upper};
+use crate::store::{Blob, Layers, Staged, VolumeDir};
+
+/// What a request means for a volume that is not known here.
+pub(super) struct Anew {
+    pub(super) meant: Want,
+    pub(super) view: View,
+    pub(super) request: Request,
+}
+
+/// What is to be shown.
+pub(super) enum Goal {
+    /// What the request says.
+    Anew(Box<Anew>),
+    /// What the volume showed before.
+    Again(Box<Record>),
+}
+
+impl Goal {
+    pub(super) fn view(&self) -> View {
+        match self {
+            Self::Anew(anew) => anew.view,
+            Self::Again(record) => record.view,
+        }
+    }
+}
+
+/// What the second phase is to do.
+pub(super) struct Work {
+    pub(super) id: Id,
+    pub(super) want: Publish,
+    pub(super) goal: Goal,
+    pub(super) print: String,
+    pub(super) blob: Option<Blob>,
+}
+
+/// A volume in the making: what the steps need of it.
+struct Making {
+    dir: Option<VolumeDir>,
+    place: artifact::Place,
+    layers: Layers,
+    made_target: bool,
+}
+
+impl<M: Mounter> Shared<M> {
+    /// Looks again, now that nobody else has hands on it, and does what is to be done. An error leaves nothing of a
+    /// volume that was not there before.
+    pub(super) fn commit(&self, work: &Work) -> Result<(), Error> {
+        let target = &work.want.target;
+        let found = self.look(&work.id, target, Some(&work.print))?;
+        let steps = plan::publish(work.goal.view(), found.kept, found.place)
+            .map_err(|r| Error::of_refusal(r, target.path()))?;
+        let is_new = found.dir.is_none();
+        let mut making = self.making(work, found)?;
+        for step in steps {
+            if let Err(error) = self.step(work, &mut making, step) {
+                self.undo(work, &making, is_new);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn making(&self, work: &Work, found: Found) -> Result<Making, Error> {
+        let (place, layers) = match &work.goal {
+            Goal::Anew(anew) => {
+                let writable = anew.view.writable();
+                (
+                    anew.meant.place.clone(),
+                    Layers {
+                        writable,
+                        group: work.want.group.filter(|_| writable),
+                    },
+                )
+            }
+            Goal::Again(record) => {
+                let place = record
+                    .place()
+                    .map_err(|e| Error::unreadable(work.want.target.path(), &e))?;
+                (place, record.layers())
+            }
+        };
+        Ok(Making {
+            dir: found.dir,
+            place,
+            layers,
+            made_target: false,
+        })
+    }
+
+    fn step(&self, work: &Work, making: &mut Making, step: Step) -> Result<(), Error> {
+        let target = &work.want.target;
+        match step {
+            // Done in the first phase.
+            Step::Acquire => Ok(()),
+            Step::MakeDirectory => {
+                making.dir = Some(self.make_directory(work, making)?);
+                Ok(())
+            }
+            Step::ResetLayers => self.reset(work, making),
+            Step::CopyContent => {
+                Ok(dir(making, target)?.copy_content(&making.place, making.layers)?)
+            }
+            Step::MakeTarget => {
+                making.made_target = self.mounter.create(target)?;
+                Ok(())
+            }
+            Step::Mount(view) => self.mount(work, dir(making, target)?, view),
+            Step::Unmount | Step::RemoveTarget | Step::RemoveDirectory => Err(Error::Bug {
+                target: target.path(),
+                what: format!("{step:?} in a publish"),
+            }),
+        }
+    }
+
+    fn make_directory(&self, work: &Work, making: &Making) -> Result<VolumeDir, Error> {
+        let target = work.want.target.path();
+        let bug = |what: &str| Error::Bug {
+            target: target.clone(),
+            what: what.to_owned(),
+        };
+        let (Some(blob), Goal::Anew(anew)) = (&work.blob, &work.goal) else {
+            return Err(bug("no artifact was acquired"));
+        };
+        let place = &making.place;
+        let record = Record {
+            volume: work.want.volume.clone(),
+            made_target: matches!(
+                self.mounter.probe(&work.want.target)?,
+                crate::mount::Probe::Missing
+            ),
+            owner: work.want.owner.clone(),
+            url: anew.meant.url.to_string(),
+            sha256: blob.sha256().clone(),
+            size: blob.size(),
+            path: place.directories().collect::<Vec<_>>().join("/"),
+            name: place.name().to_string(),
+            view: anew.view,
+            group: making.layers.group,
+            fingerprint: work.print.clone(),
+            boot: self.store.boot().to_owned(),
+            target: target.clone(),
+        };
+        let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
+        let staged = Staged {
+            blob,
+            place,
+            layers: making.layers,
+            record: &record,
+        };
+        Ok(self.store.create_volume(work.id.as_str(), &staged)?)
+    }
+
+    /// A volume whose mount is gone: after a reboot, or torn down by somebody. It shows what it showed.
+    fn reset(&self, work: &Work, making: &Making) -> Result<(), Error> {
+        let target = &work.want.target;
+        let dir = dir(making, target)?;
+        self.store.reset_layers(dir, making.layers)?;
+        // A link of a blob is as durable as the blob. A copy is not, and another boot may have lost bytes of it.
+        let Goal::Again(record) = &work.goal else {
+            return Ok(());
+        };
+        if record.boot == self.store.boot() || dir.is_linked(&making.place)? {
+            return Ok(());
+        }
+        let found = dir.hash_content(&making.place)?;
+        if found == record.sha256 {
+            return Ok(());
+        }
+        Err(Error::Damaged {
+            target: target.path(),
+            why: format!("{found} instead of {}", record.sha256),
+        })
+    }
+
+    fn mount(&self, work: &Work, dir: &VolumeDir, view: View) -> Result<(), Error> {
+        let (target, id) = (&work.want.target, work.id.as_str());
+        let (content, upper, work_dir) = (dir.content(), dir.upper(), dir.work());
+        let mount = match view {
+            View::Bind => self
+                .mounter
+                .bind(&self.view()?.join(id).join("c"), target)?,
+            View::Copy => self.mounter.bind(&upper, target)?,
+            // Two lowers, because an overlay without an upper layer needs them; the second is empty.
+            View::ReadOnlyOverlay => {
+                let lower = [content, upper];
+                self.mounter.overlay(
+                    &Overlay {
+                        volume: id,
+                        lower: &lower,
+                        upper: None,
+                    },
+                    target,
+                )?
+            }
+            View::Overlay => {
+                let upper = Some(Upper {
+                    upper: &upper,
+                    work: &work_dir,
+                });
+                self.mounter.overlay(
+                    &Overlay {
+                        volume: id,
+                        lower: &[content],
+                        upper,
+                    },
+                    target,
+                )?
+            }
+        };
+        self.mounts().insert(id.to_owned(), mount);
+        Ok(())
+    }
+
+    /// Law 1: a failed publish leaves nothing behind of a volume that was not there before. What cannot be taken
+    /// back is said in the log; the next call or the next start finds it.
+    fn undo(&self, work: &Work, making: &Making, is_new: bool) {
+        let target = &work.want.target;
+        let left = |what: &str, error: &dyn std::fmt::Display| {
+            tracing::warn!(target = %target.path().display(), %error, "cannot take back {what}");
+        };
+        if making.made_target
+            && let Err(error) = self.mounter.remove(target)
+        {
+            left("the target directory", &error);
+        }
+        if is_new
+            && making.dir.is_some()
+            && let Err(error) = self.store.remove_volume(work.id.as_str())
+        {
+            left("the volume's directory", &error);
+        }
+    }
+}
+
+fn dir<'a>(making: &'a Making, target: &Target) -> Result<&'a VolumeDir, Error> {
+    let bug = || Error::Bug {
+        target: target.path(),
+        what: "the volume has no directory".into(),
+    };
+    making.dir.as_ref().ok_or_else(bug)
+}
