@@ -189,6 +189,7 @@ impl Local {
         };
         let was_there = self.volumes.list()?.len();
         self.volumes.unpublish(&volume, &target).await?;
+        self.volumes.clean_up();
         Ok(self.volumes.list()?.len() < was_there)
     }
 

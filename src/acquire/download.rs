@@ -239,6 +239,7 @@ impl<S: Source> Download<'_, S> {
         course.hasher = Some(self.hasher()?);
         course.joined = false;
         partial.forget()?;
+        self.gauge.begin(0, facts.length);
         (self.room)(facts.length.unwrap_or(ROOM_STEP))?;
         Ok(partial.restart(facts, self.boot)?)
     }

@@ -1,17 +1,25 @@
 //! A download on a thread of its own, which outlives the calls that wait for it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::download::{Download, Outcome};
 use super::gauge::{Gauge, Phase};
+use super::setback::Setbacks;
 use super::{Budget, Error, Names, Parts, Request};
 use crate::artifact::{ArtifactUrl, Reach, Validator};
+use crate::fault::Fault;
 use crate::policy::Limit;
-use crate::store::{Blob, Entry, Landed, Name, Partial};
+use crate::store::{Blob, Entry, Landed, Partial};
+
+/// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
+const STEP: u64 = 8 << 20;
+
+/// How often one who waits looks whether the artifact still suits.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What a flight is to get, and with what.
 pub(super) struct Plan {
@@ -21,7 +29,7 @@ pub(super) struct Plan {
     pub(super) reach: Reach,
     pub(super) known: Option<Validator>,
     pub(super) names: Names,
-    pub(super) short: Arc<Mutex<HashMap<Name, u64>>>,
+    pub(super) setbacks: Arc<Setbacks>,
 }
 
 type Landing = Result<Blob, Arc<Error>>;
@@ -72,23 +80,35 @@ impl Flight {
         &self.gauge
     }
 
-    /// Waits for the end, and keeps the interest of `who` alive meanwhile.
+    /// Waits for the end, and keeps the interest of `who` alive meanwhile. Whose own limit is passed waits no longer,
+    /// although the flight may go on for others.
     pub(super) async fn landed(&self, who: &str, limit: Limit) -> Landing {
         let mut landing = self.landing.clone();
         loop {
-            let renewal = std::time::Duration::from_secs(60);
-            match tokio::time::timeout(renewal, landing.wait_for(Option::is_some)).await {
+            match tokio::time::timeout(LOOK, landing.wait_for(Option::is_some)).await {
                 Ok(Ok(result)) => {
                     if let Some(result) = result.as_ref() {
                         return result.clone();
                     }
                 }
                 Ok(Err(_)) => return Err(Arc::new(self.lost("its task is gone"))),
-                Err(_) => {
-                    self.gauge.want(who, limit);
-                }
+                Err(_) => self.still(who, limit)?,
             }
         }
+    }
+
+    fn still(&self, who: &str, limit: Limit) -> Result<(), Arc<Error>> {
+        let now = self.gauge.snapshot();
+        let too_large = match now.total {
+            Some(total) if total > limit.bytes() => Error::too_large(&self.url, total, limit),
+            Some(_) | None if now.done > limit.bytes() => Error::endless(&self.url, limit),
+            Some(_) | None => {
+                self.gauge.want(who, limit);
+                return Ok(());
+            }
+        };
+        self.gauge.unwant(who);
+        Err(Arc::new(too_large))
     }
 
     fn lost(&self, what: &str) -> Error {
@@ -153,7 +173,7 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
         Ok(Outcome::Unchanged) => Err(Error::Changed {
             url: plan.request.url.to_string(),
         }),
-        Err(error) => Err(plan.fail(partial, error)),
+        Err(error) => Err(plan.fail(gauge, partial, error)),
     }
 }
 
@@ -189,7 +209,7 @@ impl Plan {
             self.parts
                 .store
                 .commit(partial, landed, &self.names.entry, &self.request.url)?;
-        self.short().remove(&self.names.flight);
+        self.setbacks.forget(&self.names.flight);
         tracing::info!(digest = %blob.sha256(), size = blob.size(), "downloaded");
         Ok(blob)
     }
@@ -222,38 +242,53 @@ impl Plan {
     }
 
     /// Puts away what is left of a failed download: kept for a resume where that can help, else removed.
-    fn fail(&self, partial: Partial, error: Error) -> Error {
+    fn fail(&self, gauge: &Gauge, partial: Partial, error: Error) -> Error {
         let store = &self.parts.store;
-        let had = partial
-            .length()
-            .max(partial.facts().and_then(|f| f.length).unwrap_or(0));
+        let error = match error {
+            Error::Store(inner) => {
+                Error::Store(store.explain(inner, &self.request.url.to_string()))
+            }
+            Error::Mismatch {
+                landed: Some(ref landed),
+                ..
+            } => {
+                self.remember_wrong(landed, &error);
+                error
+            }
+            other @ (Error::Source(_)
+            | Error::Mismatch { .. }
+            | Error::TooLarge { .. }
+            | Error::Unframed { .. }
+            | Error::Coded { .. }
+            | Error::Changed { .. }
+            | Error::NotCached { .. }
+            | Error::Stopped { .. }
+            | Error::Bug { .. }) => other,
+        };
+        if error.fault() == Fault::NoSpace {
+            // Of an unknown length is known only that all there was did not do.
+            let free = store.usage().map_or(0, |usage| usage.free);
+            let more = partial.length().saturating_add(free).saturating_add(STEP);
+            self.setbacks
+                .full(&self.names.flight, gauge.snapshot().total.unwrap_or(more));
+        }
         if !error.keeps_partial()
             && let Err(left) = store.drop_partial(partial)
         {
             tracing::warn!(error = %left, "cannot remove a partial download");
         }
-        if let Error::Mismatch {
-            landed: Some(landed),
-            ..
-        } = &error
-        {
-            let entry = landed.entry(&self.request.url);
-            // The memory is a courtesy to the origin; the error is the same without it.
-            if let Err(lost) = store.remember(&self.names.entry, &entry) {
-                tracing::warn!(error = %lost, "cannot remember a wrong checksum");
-            }
-        }
-        let Error::Store(inner) = error else {
-            return error;
-        };
-        let inner = store.explain(inner, &self.request.url.to_string());
-        if inner.fault() == crate::fault::Fault::NoSpace {
-            self.short().insert(self.names.flight.clone(), had);
-        }
-        Error::Store(inner)
+        error
     }
 
-    fn short(&self) -> std::sync::MutexGuard<'_, HashMap<Name, u64>> {
-        self.short.lock().unwrap_or_else(PoisonError::into_inner)
+    /// In the index where the origin can be asked whether its object is still the same one, else for a while.
+    fn remember_wrong(&self, landed: &Landed, error: &Error) {
+        if landed.facts.validator.is_empty() {
+            self.setbacks.wrong(&self.names.flight, error);
+        }
+        // The memory is a courtesy to the origin; the error is the same without it.
+        let entry = landed.entry(&self.request.url);
+        if let Err(lost) = self.parts.store.remember(&self.names.entry, &entry) {
+            tracing::warn!(error = %lost, "cannot remember a wrong checksum");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod flight;
 mod gauge;
 mod hash;
 mod pace;
+mod setback;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,7 @@ pub use self::gauge::{Gauge, Phase, Snapshot};
 pub use self::hash::Budget;
 
 use self::decide::{Decision, decide};
+use self::setback::Setbacks;
 use crate::artifact::{ArtifactUrl, Digest, Validator};
 use crate::policy::Permit;
 use crate::source::Credentials;
@@ -145,8 +147,7 @@ pub struct Acquire {
     slots: Arc<Semaphore>,
     budget: Budget,
     flights: Arc<Mutex<HashMap<Name, Arc<Flight>>>>,
-    /// Downloads that found the disk full, and how much must be free before they are tried again.
-    short: Arc<Mutex<HashMap<Name, u64>>>,
+    setbacks: Arc<Setbacks>,
 }
 
 impl Acquire {
@@ -156,7 +157,7 @@ impl Acquire {
             slots: Arc::new(Semaphore::new(parts.flights)),
             budget: Budget::default(),
             flights: Arc::default(),
-            short: Arc::default(),
+            setbacks: Arc::default(),
             parts,
         }
     }
@@ -195,7 +196,7 @@ impl Acquire {
             Found::Here(blob) => return have(blob),
             Found::Missing { known } => known,
         };
-        self.still_short(&names.flight)?;
+        self.setbacks.allow(&names.flight, &self.parts.store)?;
         let gauge = Arc::new(Gauge::new(&request.url));
         gauge.want(who, permit.limit());
         let plan = flight::Plan {
@@ -205,7 +206,7 @@ impl Acquire {
             reach: permit.reach().clone(),
             known,
             names: names.clone(),
-            short: Arc::clone(&self.short),
+            setbacks: Arc::clone(&self.setbacks),
         };
         let flight = Flight::take_off(
             plan,
@@ -262,24 +263,6 @@ impl Acquire {
 
     fn flying(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Arc<Flight>>> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A download that ended on a full disk is not tried again until what was missing is free: kubelet asks every two
-    /// minutes for ever, and each try would fill the disk anew.
-    fn still_short(&self, name: &Name) -> Result<(), Error> {
-        let needed = self
-            .short
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .copied();
-        match needed {
-            Some(bytes) => Ok(self
-                .parts
-                .store
-                .make_room(bytes, "a download that found the disk full before")?),
-            None => Ok(()),
-        }
     }
 }
 

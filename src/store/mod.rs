@@ -28,7 +28,7 @@ mod volumes;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::blobs::{Blob, Cached, Verdict};
 pub use self::entry::Entry;
@@ -70,6 +70,8 @@ pub struct Store {
     /// acknowledged. A link that races with it is safe without (ENGINE §5).
     collecting: Mutex<()>,
     open: Arc<partial::Open>,
+    /// Two that delete the same trash would trip over each other.
+    emptying: Mutex<()>,
     _lock: Lock,
 }
 
@@ -108,6 +110,7 @@ impl Store {
             owner: settings.owner,
             collecting: Mutex::new(()),
             open: Arc::default(),
+            emptying: Mutex::default(),
             root,
             _lock: lock,
         };
@@ -152,6 +155,7 @@ impl Store {
 
     /// Deletes what was discarded. Takes as long as it takes: never under a lock, never in a call's way.
     pub fn empty_trash(&self) -> Result<(), Error> {
+        let _alone = self.emptying.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in list(&self.bucket("trash"))? {
             remove(&entry)?;
         }

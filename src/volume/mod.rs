@@ -18,7 +18,7 @@ mod unpublish;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use secrecy::SecretString;
 
@@ -90,7 +90,7 @@ struct Shared<M> {
     /// Whether the read-only view was made by this process; none before it is needed.
     view: Mutex<Option<bool>>,
     /// Who waits for what.
-    waiting: Mutex<HashMap<String, Arc<Waiting>>>,
+    waiting: Mutex<HashMap<String, Weak<Waiting>>>,
 }
 
 impl<M: Mounter> Volumes<M> {
@@ -120,7 +120,11 @@ impl<M: Mounter> Volumes<M> {
     /// How far the artifact is that a volume waits for.
     pub fn progress(&self, volume: &str, target: &Target) -> Option<Snapshot> {
         let id = self.shared.id(volume, target);
-        self.shared.waits().get(id.as_str()).map(|w| w.progress())
+        self.shared
+            .waits()
+            .get(id.as_str())
+            .and_then(Weak::upgrade)
+            .map(|w| w.progress())
     }
 
     /// Ends downloads at their next chunk, and takes away the view that this process made.
@@ -213,8 +217,17 @@ impl<M: Mounter> Shared<M> {
         self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waits(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Waiting>>> {
+    fn waits(&self) -> std::sync::MutexGuard<'_, HashMap<String, Weak<Waiting>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets others see what a volume waits for, for as long as somebody waits.
+    fn watched(&self, id: &Id, waiting: Waiting) -> Arc<Waiting> {
+        let waiting = Arc::new(waiting);
+        let mut all = self.waits();
+        all.retain(|_, w| w.strong_count() > 0);
+        all.insert(id.as_str().to_owned(), Arc::downgrade(&waiting));
+        waiting
     }
 
     fn view_path(&self) -> PathBuf {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use super::attributes::Want;
 use super::commit::{Anew, Goal, Work};
 use super::guard::{Commit, Wait};
-use super::plan::{self, Step};
+use super::plan::{self, Step, View};
 use super::record::fingerprint;
 use super::{Error, Id, Publish, Volumes, Writable};
 use crate::acquire::{Artifact, Joined, Request};
@@ -22,7 +24,15 @@ impl<M: Mounter> Volumes<M> {
     pub async fn publish(&self, want: Publish) -> Result<(), Error> {
         let id = self.shared.id(&want.volume, &want.target);
         let was_there = self.shared.store.volume(id.as_str()).is_some();
-        let published = self.publish_once(id, want).await;
+        let target = want.target.path();
+        let span = tracing::info_span!(
+            "publish",
+            volume = id.as_str(),
+            target = %target.display(),
+            artifact = tracing::field::Empty,
+            digest = tracing::field::Empty,
+        );
+        let published = self.publish_once(id, want).instrument(span).await;
         // Law 1; looked up before anything of the request was parsed.
         published.map_err(|e| if was_there { e.of_published() } else { e })
     }
@@ -49,6 +59,9 @@ impl<M: Mounter> Volumes<M> {
                 }
                 _ => None,
             };
+            if let Some(blob) = &blob {
+                tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
+            }
             let commit = wait.commit().map_err(|b| self.busy(b, &want.target))?;
             let work = Work {
                 id: id.clone(),
@@ -98,23 +111,22 @@ impl<M: Mounter> Volumes<M> {
             // A writable layer has no limit of its own, so none begins on a disk that is nearly full.
             shared.store.make_room(0, "a writable volume")?;
         }
+        tracing::Span::current().record("artifact", tracing::field::display(&anew.meant.url));
         let permit = shared.policy.check(&anew.meant.url, anew.meant.max_size);
-        let waiting = match shared.acquire.join(&permit, &anew.request, id.as_str())? {
-            Joined::Have(Artifact::File(blob)) => return Ok(blob),
-            Joined::Flying(waiting) => Arc::new(waiting),
+        let blob = match shared.acquire.join(&permit, &anew.request, id.as_str())? {
+            Joined::Have(Artifact::File(blob)) => blob,
+            Joined::Flying(waiting) => {
+                let waiting = shared.watched(id, waiting);
+                tokio::select! {
+                    landed = waiting.landed() => landed.map(|Artifact::File(blob)| blob)?,
+                    () = wait.ended() => return Err(Error::Ended { target: want.target.path() }),
+                }
+            }
         };
-        shared
-            .waits()
-            .insert(id.as_str().to_owned(), Arc::clone(&waiting));
-        let landed = tokio::select! {
-            landed = waiting.landed() => landed.map(|Artifact::File(blob)| blob).map_err(Error::from),
-            () = wait.ended() => Err(Error::Ended { target: want.target.path() }),
-        };
-        shared.waits().remove(id.as_str());
-        if landed.is_err() {
-            shared.acquire.leave(id.as_str());
+        if anew.view == View::Copy {
+            shared.store.make_room(blob.size(), "a private copy")?;
         }
-        landed
+        Ok(blob)
     }
 
     /// The second phase: a task of its own, because a caller that hangs up must not leave half a volume.

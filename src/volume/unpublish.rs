@@ -18,7 +18,7 @@ impl<M: Mounter> Volumes<M> {
         self.shared.acquire.leave(id.as_str());
         let (shared, target) = (Arc::clone(&self.shared), target.clone());
         let path = target.path();
-        let span = tracing::Span::current();
+        let span = tracing::info_span!("unpublish", volume = id.as_str(), target = %path.display());
         let task = tokio::task::spawn_blocking(move || {
             let (_hands, _in) = (hands, span.enter());
             shared.take_away(&id, &target)
@@ -30,17 +30,24 @@ impl<M: Mounter> Volumes<M> {
             })
         })?;
         // Deleting what a pod left may take long, and nobody has to wait for it.
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = shared.store.empty_trash() {
-                tracing::warn!(%error, "cannot delete what was discarded; the next start tries again");
-            }
-        });
+        let volumes = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || volumes.clean_up());
         Ok(())
+    }
+
+    /// Deletes what was taken out of sight; for one who has the time to wait.
+    pub fn clean_up(&self) {
+        self.shared.clean_up();
     }
 }
 
 impl<M: Mounter> Shared<M> {
+    fn clean_up(&self) {
+        if let Err(error) = self.store.empty_trash() {
+            tracing::warn!(%error, "cannot delete what was discarded; the next start tries again");
+        }
+    }
+
     fn take_away(&self, id: &Id, target: &Target) -> Result<(), Error> {
         loop {
             let found = self.look(id, target, None)?;

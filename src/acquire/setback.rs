@@ -1,0 +1,101 @@
+//! Downloads that failed in a way that the next try would only repeat.
+//!
+//! kubelet asks again every two minutes for ever; without this memory each of its calls would download the same wrong
+//! bytes, or fill the same disk, anew. It lives as long as the process; wrong bytes that have a validator are
+//! remembered better, in the index.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Error;
+use crate::artifact::Digest;
+use crate::store::{Name, Store};
+
+/// How long wrong bytes are taken for still wrong where the origin gives nothing to ask with.
+const WRONG: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Default)]
+pub(super) struct Setbacks(Mutex<HashMap<Name, Setback>>);
+
+#[derive(Clone, Debug)]
+enum Setback {
+    /// The disk was full, and so many bytes must have room before it is worth a try.
+    Full { needed: u64 },
+    /// The bytes were not the promised ones.
+    Wrong {
+        since: Instant,
+        url: String,
+        expected: Digest,
+        actual: Digest,
+        size: u64,
+    },
+}
+
+impl Setbacks {
+    fn all(&self) -> MutexGuard<'_, HashMap<Name, Setback>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a download is worth a try; the same error as before if not.
+    pub(super) fn allow(&self, name: &Name, store: &Store) -> Result<(), Error> {
+        let setback = self.all().get(name).cloned();
+        match setback {
+            None => Ok(()),
+            Some(Setback::Full { needed }) => {
+                Ok(store.make_room(needed, "a download that has found the disk full before")?)
+            }
+            Some(Setback::Wrong {
+                since,
+                url,
+                expected,
+                actual,
+                size,
+            }) if since.elapsed() < WRONG => Err(Error::Mismatch {
+                url,
+                expected,
+                actual,
+                size,
+                remembered: true,
+                landed: None,
+            }),
+            Some(Setback::Wrong { .. }) => Ok(()),
+        }
+    }
+
+    /// It went well.
+    pub(super) fn forget(&self, name: &Name) {
+        self.all().remove(name);
+    }
+
+    /// It found the disk full.
+    pub(super) fn full(&self, name: &Name, needed: u64) {
+        self.all().insert(name.clone(), Setback::Full { needed });
+    }
+
+    /// It brought other bytes than the promised ones.
+    pub(super) fn wrong(&self, name: &Name, error: &Error) {
+        if let Error::Mismatch {
+            url,
+            expected,
+            actual,
+            size,
+            ..
+        } = error
+        {
+            let (url, expected, actual, size) =
+                (url.clone(), expected.clone(), actual.clone(), *size);
+            let since = Instant::now();
+            self.all().insert(
+                name.clone(),
+                Setback::Wrong {
+                    since,
+                    url,
+                    expected,
+                    actual,
+                    size,
+                },
+            );
+        }
+    }
+}
