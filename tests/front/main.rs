@@ -3,5 +3,6 @@
 
 mod borders;
 mod docs;
+mod origin;
 mod sandbox;
 mod tokens;
