@@ -31,6 +31,8 @@ check: ## the laws: format, lints, dependencies, module borders, documentation
 test: tools ## every test; installs what the tests need
 	$(call heading,test: everything)
 	cargo test --locked --no-fail-fast
+	$(call heading,test: planted faults turn the suite red)
+	tests/planted.sh
 
 .PHONY: unit
 unit: ## the tests inside the modules: no root, no tools, seconds

@@ -3,6 +3,8 @@
 
 mod borders;
 mod docs;
+mod engine;
 mod origin;
 mod sandbox;
 mod tokens;
+mod universe;

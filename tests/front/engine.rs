@@ -1,0 +1,101 @@
+//! The engine without a command line: a store, and downloads into it, in this process.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use war_vol::acquire::{Acquire, Artifact, Error, Joined, Parts, Patience, PullPolicy, Request};
+use war_vol::artifact::Digest;
+use war_vol::policy::Policy;
+use war_vol::source::Credentials;
+use war_vol::source::http::{Factory, Settings as HttpSettings};
+use war_vol::store::{Blob, Limits, Settings, Store};
+
+use sha2::{Digest as _, Sha256};
+
+/// Where each test's engine may reach: a megabyte, and little patience.
+pub(crate) struct Engine {
+    pub(crate) store: Arc<Store>,
+    pub(crate) acquire: Acquire,
+    pub(crate) policy: Policy,
+}
+
+/// So impatient that a test with several lost attempts takes a fraction of a second. Some tries more than the universe
+/// of bad origins takes away, because a loaded machine may let an honest answer come too late.
+pub(crate) fn impatient() -> Patience {
+    Patience {
+        tries: 8,
+        pause: Duration::from_millis(2),
+        longest_pause: Duration::from_millis(50),
+        stall_time: Duration::from_millis(400),
+        stall_speed: 1024,
+    }
+}
+
+impl Engine {
+    /// Needs root, because what is cached is given to an id that nobody has.
+    pub(crate) fn open(root: &Path, ca_file: Option<&Path>) -> Self {
+        let settings = Settings {
+            root: root.to_owned(),
+            limits: Limits {
+                cache: None,
+                free: "0".parse().unwrap(),
+            },
+            owner: Settings::OWNER,
+        };
+        let store = Arc::new(Store::open(&settings).expect("a store (needs root)"));
+        let patience = impatient();
+        let http = HttpSettings {
+            ca_file: ca_file.map(Path::to_owned),
+            patience: patience.stall_time,
+        };
+        let parts = Parts {
+            store: Arc::clone(&store),
+            http: Factory::new(&http).unwrap(),
+            patience,
+            flights: 4,
+        };
+        Self {
+            store,
+            acquire: Acquire::new(parts),
+            policy: Policy::new(1 << 20),
+        }
+    }
+
+    /// Gets an artifact into the store. Hangs nowhere: whoever waits for a minute fails the test.
+    pub(crate) async fn get(&self, request: &Request) -> Result<Blob, Arc<Error>> {
+        let permit = self.policy.check(&request.url, None);
+        let flying = match self.acquire.join(&permit, request, "test")? {
+            Joined::Have(Artifact::File(blob)) => return Ok(blob),
+            Joined::Flying(waiting) => waiting,
+        };
+        let landed = tokio::time::timeout(Duration::from_secs(60), flying.landed()).await;
+        let Artifact::File(blob) = landed.expect("the download hangs")?;
+        Ok(blob)
+    }
+
+    /// The bytes of a blob, as they lie in the store.
+    pub(crate) fn bytes(&self, blob: &Blob) -> Vec<u8> {
+        std::fs::read(self.store.root().join("v1/blobs").join(blob.sha256().hex())).unwrap()
+    }
+}
+
+/// A request without credentials.
+pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
+    let pull = if pin.is_some() {
+        PullPolicy::IfNotPresent
+    } else {
+        PullPolicy::Always
+    };
+    Request {
+        url: url.parse().unwrap(),
+        pin,
+        pull,
+        credentials: Credentials::None,
+    }
+}
+
+/// What bytes hash to.
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    Digest::sha256(Sha256::digest(bytes).into())
+}
