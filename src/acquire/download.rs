@@ -64,8 +64,9 @@ impl<S: Source> Download<'_, S> {
             partial.forget()?;
         }
         let mut pauses = self.pauses();
+        // Further than ever: starting again from zero is no progress, however many bytes that moves.
+        let mut furthest = partial.length();
         loop {
-            let before = partial.length();
             let error = match self.attempt(partial, &mut course).await {
                 // A wrong digest of joined parts may be the joint's fault; of one piece it is the object's.
                 Err(Error::Mismatch { .. }) if course.joined && !course.cleaned => {
@@ -79,7 +80,8 @@ impl<S: Source> Download<'_, S> {
                 Err(error) => error,
                 ended => return ended,
             };
-            if partial.length() >= before.saturating_add(WORTHWHILE) {
+            if partial.length() >= furthest.saturating_add(WORTHWHILE) {
+                furthest = partial.length();
                 pauses = self.pauses();
             }
             self.pause(&mut pauses, error).await?;

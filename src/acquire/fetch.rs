@@ -35,7 +35,7 @@ pub async fn fetch(
     path: &Path,
     gauge: &Arc<Gauge>,
 ) -> Result<Fetched, Error> {
-    gauge.want("fetch", permit.limit());
+    gauge.hold("fetch", permit.limit());
     let dir = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())

@@ -13,6 +13,7 @@ use super::{Budget, Error, Names, Parts, Request};
 use crate::artifact::{ArtifactUrl, Reach, Validator};
 use crate::fault::Fault;
 use crate::policy::Limit;
+use crate::source::{self, Retry};
 use crate::store::{Blob, Entry, Landed, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
@@ -265,6 +266,11 @@ impl Plan {
             | Error::Stopped { .. }
             | Error::Bug { .. }) => other,
         };
+        if let Error::Source(refusal @ source::Error::Status { .. }) = &error
+            && refusal.retry() == Retry::Never
+        {
+            self.setbacks.refused(&self.names.flight, refusal);
+        }
         if error.fault() == Fault::NoSpace {
             // Of an unknown length is known only that all there was did not do.
             let free = store.usage().map_or(0, |usage| usage.free);

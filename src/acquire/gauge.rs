@@ -64,7 +64,8 @@ struct State {
     done: u64,
     total: Option<u64>,
     began: (Instant, u64),
-    wanted: BTreeMap<String, (Limit, Instant)>,
+    /// By whom, up to which size, and since when; without a time for as long as it takes.
+    wanted: BTreeMap<String, (Limit, Option<Instant>)>,
     stopped: bool,
 }
 
@@ -96,8 +97,14 @@ impl Gauge {
         if state.stopped || state.phase == Phase::Landed {
             return false;
         }
-        state.wanted.insert(who.to_owned(), (limit, Instant::now()));
+        let since = Some(Instant::now());
+        state.wanted.insert(who.to_owned(), (limit, since));
         true
+    }
+
+    /// Registers an interest that does not expire: of one who does not go away before the end.
+    pub(super) fn hold(&self, who: &str, limit: Limit) {
+        self.state().wanted.insert(who.to_owned(), (limit, None));
     }
 
     /// Withdraws an interest.
@@ -118,7 +125,7 @@ impl Gauge {
         let mut state = self.state();
         state
             .wanted
-            .retain(|_, (_, last)| last.elapsed() < INTEREST);
+            .retain(|_, (_, since)| since.is_none_or(|s| s.elapsed() < INTEREST));
         let largest = state
             .wanted
             .values()

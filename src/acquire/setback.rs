@@ -10,10 +10,15 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use crate::artifact::Digest;
+use crate::source;
 use crate::store::{Name, Store};
 
 /// How long wrong bytes are taken for still wrong where the origin gives nothing to ask with.
 const WRONG: Duration = Duration::from_secs(600);
+
+/// How long an origin's no is taken for its answer: thirty pods that start at once ask once, and whoever mends the
+/// cause does not wait for it.
+const REFUSED: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(super) struct Setbacks(Mutex<HashMap<Name, Setback>>);
@@ -22,6 +27,11 @@ pub(super) struct Setbacks(Mutex<HashMap<Name, Setback>>);
 enum Setback {
     /// The disk was full, and so many bytes must have room before it is worth a try.
     Full { needed: u64 },
+    /// The origin said no.
+    Refused {
+        since: Instant,
+        error: source::Error,
+    },
     /// The bytes were not the promised ones.
     Wrong {
         since: Instant,
@@ -59,7 +69,10 @@ impl Setbacks {
                 remembered: true,
                 landed: None,
             }),
-            Some(Setback::Wrong { .. }) => Ok(()),
+            Some(Setback::Refused { since, error }) if since.elapsed() < REFUSED => {
+                Err(error.into())
+            }
+            Some(Setback::Wrong { .. } | Setback::Refused { .. }) => Ok(()),
         }
     }
 
@@ -71,6 +84,13 @@ impl Setbacks {
     /// It found the disk full.
     pub(super) fn full(&self, name: &Name, needed: u64) {
         self.all().insert(name.clone(), Setback::Full { needed });
+    }
+
+    /// The origin said no.
+    pub(super) fn refused(&self, name: &Name, error: &source::Error) {
+        let (since, error) = (Instant::now(), error.clone());
+        self.all()
+            .insert(name.clone(), Setback::Refused { since, error });
     }
 
     /// It brought other bytes than the promised ones.

@@ -4,7 +4,9 @@
 mod borders;
 mod docs;
 mod engine;
+mod network;
 mod origin;
+mod proxy;
 mod sandbox;
 mod tokens;
 mod universe;

@@ -28,6 +28,18 @@ use crate::artifact::{ArtifactUrl, Reach, Redacted};
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
 
+/// The variables that name proxies, as curl and others have them.
+const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+];
+
 /// What every client of this process shares.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -48,7 +60,13 @@ pub struct Factory {
 impl Factory {
     /// Loads the trusted certificates.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let (tls, identity) = tls::configure(settings.ca_file.as_deref())?;
+        let (tls, mut identity) = tls::configure(settings.ca_file.as_deref())?;
+        // A proxy sees and may change what comes over plain http.
+        for name in PROXIES {
+            let value = std::env::var_os(name).unwrap_or_default();
+            identity.extend(value.as_encoded_bytes());
+            identity.push(0);
+        }
         Ok(Self {
             tls,
             identity,
