@@ -15,7 +15,7 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
@@ -23,10 +23,11 @@ use self::state::{Layer, Node, State, What};
 use super::options::options;
 use super::{Error, Features, MountId, Mounted, Mounter, Overlay, Probe, Target};
 
-/// The model. Starts with no directory but `/`.
-#[derive(Debug, Default)]
+/// The model. Starts with no directory but `/`. A clone is the same machine: a driver that is started again finds in
+/// it what it left.
+#[derive(Clone, Debug, Default)]
 pub struct Memory {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 /// What a call of [`Mounter`] does to a target, for [`Memory::refuse`].

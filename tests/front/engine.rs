@@ -43,7 +43,9 @@ impl Engine {
             },
             owner: Settings::OWNER,
         };
-        let store = Arc::new(Store::open(&settings).expect("a store (needs root)"));
+        // The one before may still be deleting something in the background.
+        let store = Store::wait_for(&settings, |_| {}).expect("a store (needs root)");
+        let store = Arc::new(store);
         let patience = impatient();
         let http = HttpSettings {
             ca_file: ca_file.map(Path::to_owned),

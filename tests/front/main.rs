@@ -10,3 +10,4 @@ mod proxy;
 mod sandbox;
 mod tokens;
 mod universe;
+mod volumes;
