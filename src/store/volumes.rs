@@ -109,6 +109,12 @@ impl VolumeDir {
         Ok(fs::symlink_metadata(&path).at("look at", &path)?.nlink() > 1)
     }
 
+    /// How many bytes the content has.
+    pub fn content_size(&self, place: &Place) -> Result<u64, Error> {
+        let path = self.content().join(place.to_path());
+        Ok(fs::symlink_metadata(&path).at("look at", &path)?.len())
+    }
+
     /// Hashes the content.
     pub fn hash_content(&self, place: &Place) -> Result<Digest, Error> {
         let path = self.content().join(place.to_path());

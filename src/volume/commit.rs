@@ -2,7 +2,7 @@
 
 use super::attributes::Want;
 use super::plan::{self, Step, View};
-use super::{Error, Found, Id, Publish, Record, Shared};
+use super::{Error, Found, Id, Publish, Record, Shared, Writable};
 use crate::acquire::Request;
 use crate::artifact;
 use crate::mount::{Mounter, Overlay, Target, Upper};
@@ -13,6 +13,33 @@ pub(super) struct Anew {
     pub(super) meant: Want,
     pub(super) view: View,
     pub(super) request: Request,
+}
+
+impl Anew {
+    pub(super) fn of(want: &Publish) -> Result<Self, Error> {
+        let meant = Want::parse(&want.attributes)?;
+        let writable = match want.writable {
+            Writable::Yes => true,
+            Writable::No => false,
+            Writable::IfScratch => meant.scratch,
+        };
+        let view = plan::view(want.readonly, writable, meant.layout).ok_or(Error::NoSafeForm)?;
+        let (url, pin) = (meant.url.clone(), meant.pin.clone());
+        let request = Request::new(url, pin, meant.pull, want.secrets.clone())?;
+        Ok(Self {
+            meant,
+            view,
+            request,
+        })
+    }
+
+    pub(super) fn layers(&self, want: &Publish) -> Layers {
+        let writable = self.view.writable();
+        Layers {
+            writable,
+            group: want.group.filter(|_| writable),
+        }
+    }
 }
 
 /// What is to be shown.
@@ -57,29 +84,42 @@ impl<M: Mounter> Shared<M> {
         let found = self.look(&work.id, target, Some(&work.print))?;
         let steps = plan::publish(work.goal.view(), found.kept, found.place)
             .map_err(|r| Error::of_refusal(r, target.path()))?;
-        let is_new = found.dir.is_none();
+        let (is_new, lost) = (found.dir.is_none(), found.lost);
         let mut making = self.making(work, found)?;
         for step in steps {
             if let Err(error) = self.step(work, &mut making, step) {
+                let error = self.explained(error);
                 self.undo(work, &making, is_new);
                 return Err(error);
             }
         }
+        if lost {
+            self.renew(&work.id, &work.want, &work.print);
+        }
         Ok(())
+    }
+
+    /// Before anything is taken back: what is full now is what there was too little of.
+    fn explained(&self, error: Error) -> Error {
+        match error {
+            Error::Store(inner) => Error::Store(self.store.explain(inner, "the volume")),
+            other @ (Error::Attributes(_)
+            | Error::Acquire(_)
+            | Error::Mount(_)
+            | Error::NoSafeForm
+            | Error::Differs { .. }
+            | Error::Occupied { .. }
+            | Error::Busy { .. }
+            | Error::Ended { .. }
+            | Error::Damaged { .. }
+            | Error::Published(_)
+            | Error::Bug { .. }) => other,
+        }
     }
 
     fn making(&self, work: &Work, found: Found) -> Result<Making, Error> {
         let (place, layers) = match &work.goal {
-            Goal::Anew(anew) => {
-                let writable = anew.view.writable();
-                (
-                    anew.meant.place.clone(),
-                    Layers {
-                        writable,
-                        group: work.want.group.filter(|_| writable),
-                    },
-                )
-            }
+            Goal::Anew(anew) => (anew.meant.place.clone(), anew.layers(&work.want)),
             Goal::Again(record) => {
                 let place = record
                     .place()
@@ -130,24 +170,12 @@ impl<M: Mounter> Shared<M> {
             return Err(bug("no artifact was acquired"));
         };
         let place = &making.place;
-        let record = Record {
-            volume: work.want.volume.clone(),
-            made_target: matches!(
-                self.mounter.probe(&work.want.target)?,
-                crate::mount::Probe::Missing
-            ),
-            owner: work.want.owner.clone(),
-            url: anew.meant.url.to_string(),
-            sha256: blob.sha256().clone(),
-            size: blob.size(),
-            path: place.directories().collect::<Vec<_>>().join("/"),
-            name: place.name().to_string(),
-            view: anew.view,
-            group: making.layers.group,
-            fingerprint: work.print.clone(),
-            boot: self.store.boot().to_owned(),
-            target: target.clone(),
-        };
+        let is_missing = matches!(
+            self.mounter.probe(&work.want.target)?,
+            crate::mount::Probe::Missing
+        );
+        let content = (blob.sha256().clone(), blob.size());
+        let record = self.record(&work.want, anew, &work.print, content, is_missing);
         let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
         let staged = Staged {
             blob,
@@ -164,19 +192,22 @@ impl<M: Mounter> Shared<M> {
         let dir = dir(making, target)?;
         self.store.reset_layers(dir, making.layers)?;
         // A link of a blob is as durable as the blob. A copy is not, and another boot may have lost bytes of it.
-        let Goal::Again(record) = &work.goal else {
-            return Ok(());
+        let promised = match &work.goal {
+            Goal::Again(record) if record.boot == self.store.boot() => return Ok(()),
+            Goal::Again(record) => Some(&record.sha256),
+            Goal::Anew(anew) => anew.request.pin.as_ref(),
         };
-        if record.boot == self.store.boot() || dir.is_linked(&making.place)? {
+        if dir.is_linked(&making.place)? {
             return Ok(());
         }
         let found = dir.hash_content(&making.place)?;
-        if found == record.sha256 {
+        if promised == Some(&found) {
             return Ok(());
         }
+        let promised = promised.map_or("what cannot be told any more".into(), ToString::to_string);
         Err(Error::Damaged {
             target: target.path(),
-            why: format!("{found} instead of {}", record.sha256),
+            why: format!("{found} instead of {promised}"),
         })
     }
 

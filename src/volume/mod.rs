@@ -14,6 +14,7 @@ pub mod plan;
 mod publish;
 mod record;
 mod recover;
+mod renew;
 mod unpublish;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 
 pub use self::error::Error;
 pub use self::record::{Owner, Record};
@@ -31,7 +33,7 @@ use self::plan::{Kept, Place};
 use crate::acquire::{Acquire, Snapshot, Waiting};
 use crate::mount::{self, MountId, Mounter, Probe, Target};
 use crate::policy::Policy;
-use crate::store::{Name, Store, VolumeDir};
+use crate::store::{Store, VolumeDir};
 
 /// A volume that somebody wants to see.
 #[derive(Clone, Debug)]
@@ -157,14 +159,20 @@ struct Found {
     record: Option<Record>,
     kept: Kept,
     place: Place,
+    /// Whether there is a directory with a record that compares with nothing: unreadable, or of another key.
+    lost: bool,
 }
 
 impl<M: Mounter> Shared<M> {
-    /// The name of a volume at a target: the volume ids of callers never become paths.
+    /// The name of a volume at a target: the volume ids of callers never become paths. It is found again without the
+    /// key, which may be lost while volumes live; no target holds a NUL, so no two pairs share a name.
     fn id(&self, volume: &str, target: &Target) -> Id {
-        let path = target.path();
-        let parts = [volume.as_bytes(), path.as_os_str().as_encoded_bytes()];
-        Id(self.store.key().name("volume", &parts))
+        let mut hasher = Sha256::new_with_prefix(volume);
+        hasher.update([0]);
+        hasher.update(target.path().as_os_str().as_encoded_bytes());
+        let mut digits = hex::encode(hasher.finalize());
+        digits.truncate(32);
+        Id(digits)
     }
 
     /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
@@ -175,9 +183,12 @@ impl<M: Mounter> Shared<M> {
             .and_then(|d| Record::read(&self.store.record(d)));
         let kept = match (&dir, &record, fingerprint) {
             (None, _, _) => Kept::Nothing,
-            (Some(_), Some(record), Some(print)) if record.fingerprint != print => Kept::Other,
+            (Some(_), Some(record), Some(print)) if !record.may_be(print, self.store.key()) => {
+                Kept::Other
+            }
             (Some(_), _, _) => Kept::Same,
         };
+        let lost = dir.is_some() && !record.as_ref().is_some_and(|r| r.is_of(self.store.key()));
         let place = match self.mounter.probe(target)? {
             Probe::Missing => Place::Free,
             Probe::Directory { empty: true } => Place::Empty,
@@ -192,6 +203,7 @@ impl<M: Mounter> Shared<M> {
             record,
             kept,
             place,
+            lost,
         })
     }
 
@@ -247,11 +259,10 @@ impl<M: Mounter> Shared<M> {
 
 /// The name of a volume's directory: 32 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Id(Name);
+struct Id(String);
 
 impl Id {
     fn as_str(&self) -> &str {
-        // A Name is 64 digits long.
-        self.0.as_str().get(..32).unwrap_or_default()
+        &self.0
     }
 }

@@ -114,16 +114,21 @@ pub enum Refusal {
     Occupied(Place),
 }
 
+/// Whether a volume is shown as it should be: then neither its attributes nor anything else matter any more.
+pub fn is_satisfied(kept: Kept, place: Place) -> bool {
+    (kept, place) == (Kept::Same, Place::Ours)
+}
+
 /// The steps from what is there to a volume that is shown.
 pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<Step>, Refusal> {
     match (kept, place) {
         (Kept::Other, _) => return Err(Refusal::Differs),
-        (Kept::Same, Place::Ours) => return Ok(Vec::new()),
+        _ if is_satisfied(kept, place) => return Ok(Vec::new()),
         (_, Place::Full | Place::NoDirectory | Place::Foreign) => {
             return Err(Refusal::Occupied(place));
         }
         // Mounted although its directory is gone: somebody removed it by hand. What is shown stays; it is ours no more.
-        (Kept::Nothing, Place::Ours) => return Err(Refusal::Occupied(Place::Foreign)),
+        (_, Place::Ours) => return Err(Refusal::Occupied(Place::Foreign)),
         (Kept::Nothing | Kept::Same, Place::Free | Place::Empty) => {}
     }
     let mut steps = match kept {

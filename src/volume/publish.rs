@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::attributes::Want;
 use super::commit::{Anew, Goal, Work};
 use super::guard::{Commit, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
-use super::{Error, Id, Publish, Volumes, Writable};
-use crate::acquire::{Artifact, Joined, Request};
+use super::{Error, Id, Publish, Volumes};
+use crate::acquire::{Artifact, Joined};
 use crate::artifact;
 use crate::mount::Mounter;
 use crate::store::{self, Blob};
@@ -43,16 +42,19 @@ impl<M: Mounter> Volumes<M> {
         let wait = self.guards.wait(id.as_str());
         for _ in 0..MOST_RACES {
             let found = shared.look(&id, &want.target, Some(&print))?;
+            if plan::is_satisfied(found.kept, found.place) {
+                if found.lost {
+                    self.renew(&id, &want, &print, &wait).await;
+                }
+                return Ok(());
+            }
             // The view is needed only for what is to be mounted, and a known volume has one already.
             let goal = match &found.record {
                 Some(record) => Goal::Again(Box::new(record.clone())),
-                None => Goal::Anew(Box::new(self.anew(&want)?)),
+                None => Goal::Anew(Box::new(Anew::of(&want)?)),
             };
             let steps = plan::publish(goal.view(), found.kept, found.place)
                 .map_err(|r| Error::of_refusal(r, want.target.path()))?;
-            if steps.is_empty() {
-                return Ok(());
-            }
             let blob = match (steps.first(), &goal) {
                 (Some(Step::Acquire), Goal::Anew(anew)) => {
                     Some(self.acquire(&id, &want, anew, &wait).await?)
@@ -78,24 +80,6 @@ impl<M: Mounter> Volumes<M> {
         Err(Error::Store(store::Error::Gone(artifact::Digest::sha256(
             [0; 32],
         ))))
-    }
-
-    /// What a volume that is new here is to be.
-    fn anew(&self, want: &Publish) -> Result<Anew, Error> {
-        let meant = Want::parse(&want.attributes)?;
-        let writable = match want.writable {
-            Writable::Yes => true,
-            Writable::No => false,
-            Writable::IfScratch => meant.scratch,
-        };
-        let view = plan::view(want.readonly, writable, meant.layout).ok_or(Error::NoSafeForm)?;
-        let (url, pin) = (meant.url.clone(), meant.pin.clone());
-        let request = Request::new(url, pin, meant.pull, want.secrets.clone())?;
-        Ok(Anew {
-            meant,
-            view,
-            request,
-        })
     }
 
     /// The first phase: waits for the artifact.

@@ -10,7 +10,8 @@ use crate::artifact::{self, Digest, FileName};
 use crate::store::{Key, Layers};
 
 /// Written once, when the volume's directory is made. Holds no secret: the URL is redacted, and of the attributes
-/// (query strings are secrets) only an HMAC is kept. A record that cannot be read compares as equal to any request.
+/// (query strings are secrets) only an HMAC is kept. A record that cannot be read, or was made under another key,
+/// compares as equal to any request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The volume's id as the caller gave it.
@@ -37,6 +38,8 @@ pub struct Record {
     pub group: Option<u32>,
     /// The HMAC of the attributes as written and of the call's `readonly`.
     pub fingerprint: String,
+    /// Names the key that the fingerprint was made with.
+    pub key: String,
     /// The boot in which it was published.
     pub boot: String,
 }
@@ -60,6 +63,16 @@ impl Record {
     /// Reads a record; none if it cannot be read.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
+    }
+
+    /// Whether it may have been made from the request of this fingerprint.
+    pub(super) fn may_be(&self, fingerprint: &str, key: &Key) -> bool {
+        !self.is_of(key) || self.fingerprint == fingerprint
+    }
+
+    /// Whether it was made under this key.
+    pub(super) fn is_of(&self, key: &Key) -> bool {
+        self.key == key_name(key)
     }
 
     /// Where in the volume the file is.
@@ -87,4 +100,9 @@ pub(super) fn fingerprint(
         parts.extend([name.as_bytes(), value.as_bytes()]);
     }
     key.name("fingerprint", &parts).as_str().to_owned()
+}
+
+/// Tells keys apart, and nothing of them.
+pub(super) fn key_name(key: &Key) -> String {
+    key.name("key", &[]).as_str().to_owned()
 }

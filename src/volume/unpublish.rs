@@ -10,6 +10,16 @@ impl<M: Mounter> Volumes<M> {
     /// Takes a volume away, and with it the directory it was seen at if that was made for it. One that is not known
     /// is gone already: that is success. Ends the wait of a publish at once.
     pub async fn unpublish(&self, volume: &str, target: &Target) -> Result<(), Error> {
+        self.end(volume, target, true).await
+    }
+
+    /// The same for a directory that is somebody's own: without a record that says that it was made for the volume,
+    /// it stays.
+    pub async fn unmount(&self, volume: &str, target: &Target) -> Result<(), Error> {
+        self.end(volume, target, false).await
+    }
+
+    async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
         let id = self.shared.id(volume, target);
         let hands = self
             .guards
@@ -21,7 +31,7 @@ impl<M: Mounter> Volumes<M> {
         let span = tracing::info_span!("unpublish", volume = id.as_str(), target = %path.display());
         let task = tokio::task::spawn_blocking(move || {
             let (_hands, _in) = (hands, span.enter());
-            shared.take_away(&id, &target)
+            shared.take_away(&id, &target, ours)
         });
         task.await.unwrap_or_else(|e| {
             Err(Error::Bug {
@@ -48,13 +58,13 @@ impl<M: Mounter> Shared<M> {
         }
     }
 
-    fn take_away(&self, id: &Id, target: &Target) -> Result<(), Error> {
+    fn take_away(&self, id: &Id, target: &Target, ours: bool) -> Result<(), Error> {
         loop {
             let found = self.look(id, target, None)?;
             let remove_target = found
                 .record
                 .as_ref()
-                .is_none_or(|r| r.made_target || r.owner != Owner::CommandLine);
+                .map_or(ours, |r| r.made_target || r.owner != Owner::CommandLine);
             let steps = plan::unpublish(found.kept, found.place, remove_target)
                 .map_err(|r| Error::of_refusal(r, target.path()))?;
             for step in &steps {
