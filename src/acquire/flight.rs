@@ -14,7 +14,7 @@ use crate::artifact::{ArtifactUrl, Reach, Validator};
 use crate::fault::Fault;
 use crate::policy::Limit;
 use crate::source::{self, Retry};
-use crate::store::{Blob, Entry, Landed, Partial};
+use crate::store::{self, Blob, Entry, Landed, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
 const STEP: u64 = 8 << 20;
@@ -156,7 +156,11 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
             url: plan.request.url.to_string(),
             what: format!("no runtime: {e}"),
         })?;
-    let mut partial = plan.parts.store.partial(&plan.names.flight)?;
+    let mut partial = plan
+        .parts
+        .store
+        .partial(&plan.names.flight)
+        .map_err(|e| plan.explained(e))?;
     let mut flown = runtime.block_on(plan.download(gauge, &mut partial, plan.known.as_ref()));
     if let Ok(Outcome::Unchanged) = flown {
         match plan.reuse() {
@@ -206,10 +210,14 @@ impl Plan {
     }
 
     fn commit(&self, partial: Partial, landed: &Landed) -> Result<Blob, Error> {
-        let blob =
-            self.parts
-                .store
-                .commit(partial, landed, &self.names.entry, &self.request.url)?;
+        let store = &self.parts.store;
+        let blob = store
+            .commit(partial, landed, &self.names.entry, &self.request.url)
+            .inspect_err(|e| {
+                if e.fault() == Fault::NoSpace {
+                    self.setbacks.full(&self.names.flight, landed.size);
+                }
+            })?;
         self.setbacks.forget(&self.names.flight);
         tracing::info!(digest = %blob.sha256(), size = blob.size(), "downloaded");
         Ok(blob)
@@ -246,9 +254,7 @@ impl Plan {
     fn fail(&self, gauge: &Gauge, partial: Partial, error: Error) -> Error {
         let store = &self.parts.store;
         let error = match error {
-            Error::Store(inner) => {
-                Error::Store(store.explain(inner, &self.request.url.to_string()))
-            }
+            Error::Store(inner) => self.explained(inner),
             Error::Mismatch {
                 landed: Some(ref landed),
                 ..
@@ -284,6 +290,11 @@ impl Plan {
             tracing::warn!(error = %left, "cannot remove a partial download");
         }
         error
+    }
+
+    fn explained(&self, error: store::Error) -> Error {
+        let what = self.request.url.to_string();
+        Error::Store(self.parts.store.explain(error, &what))
     }
 
     /// In the index where the origin can be asked whether its object is still the same one, else for a while.

@@ -83,8 +83,15 @@ fn verified(seen: &[(Verdict, Cached)]) -> Report {
         );
         damaged.push(json!({ "digest": cached.sha256, "found": found, "volumes": cached.links }));
     }
-    let whole = seen.iter().filter(|(v, _)| *v == Verdict::Whole).count();
+    let count = |verdict| seen.iter().filter(|(v, _)| *v == verdict).count();
+    let (whole, skipped) = (count(Verdict::Whole), count(Verdict::Skipped));
     let _ = write!(text, "{whole} whole, {} damaged", damaged.len());
+    if skipped > 0 {
+        let _ = write!(
+            text,
+            ", {skipped} skipped (collected meanwhile, or held by a lease of somebody else's)"
+        );
+    }
     let code = if damaged.is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -92,7 +99,7 @@ fn verified(seen: &[(Verdict, Cached)]) -> Report {
     };
     Report {
         text,
-        data: json!({ "whole": whole, "damaged": damaged }),
+        data: json!({ "whole": whole, "damaged": damaged, "skipped": skipped }),
         code,
     }
 }

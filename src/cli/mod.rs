@@ -206,7 +206,8 @@ async fn unmount(args: &Unmount) -> Result<Report, Error> {
     let was_there = local.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
-        eprintln!("nothing of war-vol is mounted on {}", dir.display());
+        let words = format!("nothing of war-vol is mounted on {}", dir.display());
+        eprintln!("{}", fault::line(&words));
     }
     Ok(Report::done(
         "",
@@ -221,7 +222,7 @@ fn absolute(dir: &std::path::Path) -> std::path::PathBuf {
 }
 
 fn says_it_waits(locked: &str) {
-    eprintln!("{locked}; waiting until it is done");
+    eprintln!("{}; waiting until it is done", fault::line(&locked));
 }
 
 fn needs_root(what: &'static str, why: &'static str) -> Result<(), Error> {

@@ -184,7 +184,7 @@ fn hint(errno: Errno) -> &'static str {
     } else if errno == Errno::EINVAL {
         "; the kernel's log says why"
     } else if errno == Errno::ENOSPC {
-        "; no disk space, or more mounts than sysctl fs.mount-max allows"
+        "; no disk space or no inodes, or more mounts than sysctl fs.mount-max allows"
     } else {
         ""
     }

@@ -22,7 +22,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 pub use self::selftest::Features;
 
 use super::options::options;
-use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, table};
+use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, Upper, table};
 
 /// How long a busy target is waited for, between one try and the next; then it is detached. Long enough for a
 /// process that is just ending, short against every deadline.
@@ -48,6 +48,14 @@ impl Linux {
     pub fn new(scratch: &Path) -> Result<Self, Error> {
         let features = selftest::run(scratch)?;
         Ok(Self { features })
+    }
+
+    /// With what every kernel can, untried: where the disk is too full even for a self-test, what is mounted must
+    /// still be seen and taken away.
+    pub fn untested() -> Self {
+        Self {
+            features: Features::default(),
+        }
     }
 
     /// What the self-test found.
@@ -135,7 +143,8 @@ impl Mounter for Linux {
         let source = format!("{SOURCE}{}", overlay.volume);
         let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         flags.set(MsFlags::MS_RDONLY, overlay.upper.is_none());
-        Self::show(target, "mount overlay at target", |to| {
+        let act = "mount overlay at target";
+        let shown = Self::show(target, act, |to| {
             mount(
                 Some(source.as_str()),
                 to,
@@ -143,7 +152,19 @@ impl Mounter for Linux {
                 flags,
                 Some(options.as_os_str()),
             )
-        })
+        })?;
+        match overlay.upper {
+            Some(Upper { upper, .. }) if look::is_read_only(target)? => {
+                self.unmount(target)?;
+                let errno = if look::is_on_read_only(upper) {
+                    Errno::EROFS
+                } else {
+                    Errno::ENOSPC
+                };
+                Err(Error::mount(act, &target.path(), errno))
+            }
+            Some(_) | None => Ok(shown),
+        }
     }
 
     fn unmount(&self, target: &Target) -> Result<bool, Error> {

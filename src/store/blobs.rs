@@ -19,6 +19,7 @@ use super::key::Name;
 use super::retention;
 use super::{Entry, Landed, Partial, Store, list, remove, sync_dir};
 use crate::artifact::{ArtifactUrl, Digest};
+use crate::fault::Fault;
 
 /// Bytes in the store that were verified when they came. There is no other way to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +100,14 @@ impl Store {
             return Err(error);
         }
         let entry = landed.entry(url);
-        self.remember(name, &entry)?;
+        if let Err(error) = self.remember(name, &entry) {
+            // Said while it is full, and before it is not.
+            let error = self.explain(error, &url.to_string());
+            if error.fault() == Fault::NoSpace {
+                self.drop_partial(partial)?;
+            }
+            return Err(error);
+        }
         let path = self.blob_path(&landed.sha256);
         // Under the lock of the collection: between here and the answer it must not be taken as unused.
         let guard = self
@@ -240,12 +248,21 @@ impl Store {
     }
 }
 
-/// Hashes a file. Opened without blocking: somebody's lease on a shared inode must not hold up the driver.
+/// Hashes a file. Opened without blocking: somebody's lease on a shared inode must not hold up the driver. And without
+/// a trace: the access time says when a volume last let go of a blob.
 pub(super) fn hash_file(path: &std::path::Path) -> io::Result<Digest> {
-    let mut file = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(OFlag::O_NONBLOCK.bits() | OFlag::O_NOFOLLOW.bits())
-        .open(path)?;
+    let open = |more: OFlag| {
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | more;
+        fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits())
+            .open(path)
+    };
+    // Only the owner and root may leave no trace.
+    let mut file = open(OFlag::O_NOATIME).or_else(|e| match e.kind() {
+        io::ErrorKind::PermissionDenied => open(OFlag::empty()),
+        _ => Err(e),
+    })?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut buffer)? {

@@ -109,11 +109,16 @@ pub(super) fn write_durably(dir: &Path, name: &str, bytes: &[u8]) -> Result<Path
         dir.join(name),
     );
     let mut file = create_private(&new)?;
-    file.write_all(bytes)
+    let written = file
+        .write_all(bytes)
         .and_then(|()| file.sync_all())
-        .at("write", &new)?;
-    fs::rename(&new, &path).at("write", &path)?;
-    Ok(path)
+        .at("write", &new)
+        .and_then(|()| fs::rename(&new, &path).at("write", &path));
+    if written.is_err() {
+        // On a full disk even a few bytes count; what cannot be removed goes at the next start.
+        let _ = fs::remove_file(&new);
+    }
+    written.map(|()| path)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::error::{Error, IoContext};
 use super::key::Name;
 use super::{Entry, Store, list, remove};
 use crate::artifact::{ArtifactUrl, Digest, Facts};
+use crate::fault::Fault;
 
 /// After how many bytes the kernel is asked to start writing them back, so that the last fsync finds nothing to do.
 /// It decides whether a durable download is faster or slower than one that is not (ENGINE §4).
@@ -120,6 +121,17 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made.at("create", &dir)?,
         }
+        Self::opened(&dir, claim).map_err(|error| {
+            let error = self.explain(error, "a download");
+            if error.fault() == Fault::NoSpace {
+                // Even an empty directory takes an inode of those that are missing.
+                let _ = remove(&dir);
+            }
+            error
+        })
+    }
+
+    fn opened(dir: &Path, claim: Claim) -> Result<Partial, Error> {
         let (path, meta) = (dir.join("data"), dir.join("meta"));
         let file = OpenOptions::new()
             .read(true)

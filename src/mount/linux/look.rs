@@ -7,6 +7,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::Mode;
+use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
 use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, statx};
 
 use crate::mount::{Error, MountId, Probe, Target};
@@ -74,6 +75,20 @@ pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<Owned
             Error::system("open target", &path, errno)
         }
     })
+}
+
+/// Whether what is shown at a target takes no writes. A writable overlay for whose work directory there is no room
+/// comes up so, and mount(2) says that all is well.
+pub(super) fn is_read_only(target: &Target) -> Result<bool, Error> {
+    let shown = directory(parent(target)?.as_fd(), target)?;
+    fstatvfs(&shown)
+        .map(|seen| seen.flags().contains(FsFlags::ST_RDONLY))
+        .map_err(|e| Error::system("look at target", &target.path(), e))
+}
+
+/// Whether a directory's file system takes no writes; false if that cannot be told.
+pub(super) fn is_on_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|seen| seen.flags().contains(FsFlags::ST_RDONLY))
 }
 
 /// What stands at a target in a parent that is open.
