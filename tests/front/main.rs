@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod borders;
+mod disk;
 mod docs;
 mod engine;
 mod network;
+mod node;
 mod origin;
 mod proxy;
 mod sandbox;

@@ -104,6 +104,11 @@ impl Sandbox {
     /// Nothing is mounted, no volume and no partial download is left, and nothing waits to be deleted.
     pub(crate) fn assert_nothing_left(&self) {
         assert_eq!(self.mounts(), 0, "mounts are left");
+        self.assert_no_volume_left();
+    }
+
+    /// The same, where the test itself has mounted something.
+    pub(crate) fn assert_no_volume_left(&self) {
         for bucket in ["volumes", "partial", "trash"] {
             assert_eq!(
                 self.bucket(bucket),

@@ -1,0 +1,234 @@
+//! No space, no inodes.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::statvfs::{FsFlags, statvfs};
+use war_vol::fault::Fault;
+
+use super::{Ext4, fill, on_tmpfs, only};
+use crate::node::{Node, Wanting, bytes, digest, failed};
+use crate::origin::{Behaviour, Object, Origin};
+use crate::sandbox::Sandbox;
+
+const MIB: usize = 1 << 20;
+
+/// An origin with an artifact of so many MiB behind `/<name>.war`, each of its own bytes.
+fn origin(artifacts: &[(&str, usize)]) -> Origin {
+    let origin = Origin::start();
+    for (seed, (name, mib)) in artifacts.iter().enumerate() {
+        let object = Object::new(bytes(seed as u64, mib * MIB));
+        origin.put(&format!("/{name}.war"), object);
+    }
+    origin
+}
+
+fn content(origin: &Origin, name: &str) -> Vec<u8> {
+    origin.contents(&format!("/{name}.war"))[0].to_vec()
+}
+
+/// FAULTS 15: no space in a download of known length.
+#[test]
+fn no_space_for_a_known_length_is_said_before_the_download() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=24m");
+    let origin = origin(&[("large", 64)]);
+    sandbox
+        .run(["mount", &origin.url("/large.war"), "dir"])
+        .must(10)
+        .says("large.war")
+        .says("are missing")
+        .says("free some");
+    // What was sent is what the kernel's buffers took, at most.
+    assert!(origin.bytes_sent("/large.war") < 24 << 20);
+    assert!(!sandbox.path("dir").exists());
+    sandbox.assert_no_volume_left();
+}
+
+/// FAULTS 15: no space in a download of unknown length.
+#[test]
+fn no_space_for_an_unknown_length_stops_the_download_and_removes_what_came() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=24m");
+    let origin = origin(&[("large", 64)]);
+    origin.behave("/large.war", vec![Behaviour::Chunked.always()]);
+    sandbox
+        .run(["mount", &origin.url("/large.war"), "dir"])
+        .must(10)
+        .says("are missing");
+    assert!(origin.bytes_sent("/large.war") < 64 << 20);
+    sandbox.assert_no_volume_left();
+    assert_eq!(sandbox.bucket("blobs").len(), 0);
+}
+
+/// FAULTS 15: no space in mkdir, of an artifact that is cached already.
+#[test]
+fn no_space_for_a_volumes_directory_leaves_nothing_and_is_no_space() {
+    let sandbox = Sandbox::new();
+    let _disk = Ext4::under_store(&sandbox, 24);
+    let origin = origin(&[("a", 1)]);
+    let (url, pin) = (origin.url("/a.war"), digest(&content(&origin, "a")));
+    sandbox.mount(&url, "first", &["--checksum", &pin]);
+    let ballast = fill(&sandbox.root());
+    for layout in ["overlay", "copy"] {
+        sandbox
+            .run([
+                "mount",
+                &url,
+                "second",
+                "--checksum",
+                &pin,
+                "--layout",
+                layout,
+            ])
+            .must(10)
+            .says("space");
+        assert!(!sandbox.path("second").exists());
+    }
+    assert_eq!(sandbox.bucket("volumes").len(), 1);
+    fs::remove_file(ballast).unwrap();
+    sandbox.mount(&url, "second", &["--checksum", &pin]);
+    assert_eq!(origin.gets("/a.war"), 1);
+}
+
+/// FAULTS 15: no space for a record: a file system that has an inode and no byte left.
+#[test]
+fn no_space_for_a_volumes_record_leaves_nothing_and_is_no_space() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=24m");
+    let origin = origin(&[("a", 1)]);
+    let node = Node::start(&sandbox);
+    let first = node.want("first", &origin.url("/a.war"));
+    let first = first.pinned(&digest(&content(&origin, "a")));
+    node.publish(&first).unwrap();
+    fill(&sandbox.root());
+    // A directory takes no room here, the record does.
+    let mut second = node.want("second", &origin.url("/a.war"));
+    second.attributes = first.attributes.clone();
+    let (fault, words) = failed(node.publish(&second));
+    assert_eq!(fault, Fault::NoSpace, "{words}");
+    assert!(words.contains("no space"), "{words}");
+    assert!(!second.target.path().exists());
+    assert_eq!(sandbox.bucket("volumes").len(), 1);
+    node.publish(&first).unwrap();
+}
+
+/// FAULTS 15: collection is tried, once, and takes what no volume uses.
+#[test]
+fn a_full_disk_gives_up_unused_artifacts_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=24m");
+    let origin = origin(&[("unused", 9), ("used", 9), ("new", 9), ("newer", 9)]);
+    let url = |name: &str| origin.url(&format!("/{name}.war"));
+    sandbox.mount(&url("unused"), "a", &[]);
+    sandbox.run(["unmount", "a"]).must(0);
+    sandbox.mount(&url("used"), "b", &[]);
+    sandbox.mount(&url("new"), "c", &[]);
+    assert_eq!(sandbox.bucket("blobs").len(), 2, "the unused one went");
+    sandbox
+        .run(["mount", &url("newer"), "d"])
+        .must(10)
+        .says("are missing");
+    for (dir, name) in [("b", "used"), ("c", "new")] {
+        let shown = fs::read(sandbox.path(dir).join(format!("{name}.war"))).unwrap();
+        assert!(shown == content(&origin, name), "{name} was touched");
+    }
+    assert_eq!(sandbox.bucket("blobs").len(), 2);
+    assert_eq!(sandbox.bucket("partial").len(), 0);
+}
+
+/// FAULTS 15, ENGINE §10.7: kubelet asks every two minutes; the origin is not asked for the same bytes in vain.
+#[test]
+fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
+    for chunked in [false, true] {
+        let sandbox = Sandbox::new();
+        on_tmpfs(&sandbox, "size=24m");
+        let origin = origin(&[("large", 16)]);
+        if chunked {
+            origin.behave("/large.war", vec![Behaviour::Chunked.always()]);
+        }
+        let node = Node::start(&sandbox);
+        let ballast = sandbox.root().join("ballast");
+        fs::write(&ballast, vec![1; 14 * MIB]).unwrap();
+        let want = node.want("pod", &origin.url("/large.war"));
+        for _ in 0..3 {
+            let (fault, words) = failed(node.publish(&want));
+            assert_eq!(fault, Fault::NoSpace, "{words}");
+            assert!(words.contains("missing"), "{words}");
+            assert_eq!(origin.gets("/large.war"), 1, "chunked: {chunked}");
+        }
+        assert_eq!(sandbox.bucket("partial").len(), 0);
+        fs::remove_file(&ballast).unwrap();
+        node.publish(&want).unwrap();
+        assert_eq!(origin.gets("/large.war"), 2, "chunked: {chunked}");
+        node.unpublish(&want).unwrap();
+    }
+}
+
+/// FAULTS 15: whoever has to make room must be able to look and to unmount.
+#[test]
+fn a_full_disk_keeps_nobody_from_listing_and_unmounting() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=24m");
+    let origin = origin(&[("a", 4)]);
+    sandbox.mount(&origin.url("/a.war"), "dir", &[]);
+    fill(&sandbox.root());
+    let listed = sandbox.run(["volumes", "--output", "json"]).must(0).json();
+    assert_eq!(listed["volumes"].as_array().unwrap().len(), 1);
+    sandbox.run(["cache", "ls"]).must(0);
+    sandbox.run(["unmount", "dir"]).must(0);
+    sandbox.run(["cache", "prune"]).must(0);
+    sandbox.assert_no_volume_left();
+    assert_eq!(sandbox.bucket("blobs").len(), 0);
+}
+
+/// FAULTS 16: a file system without inodes, at whatever step it runs out of them.
+#[test]
+fn no_inodes_is_no_space_and_says_inodes() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=64m,nr_inodes=200");
+    let origin = origin(&[("a", 1), ("b", 1)]);
+    let pin = digest(&content(&origin, "a"));
+    sandbox.mount(&origin.url("/a.war"), "first", &["--checksum", &pin]);
+    let mut spare = take_all_inodes(&sandbox.root());
+    let mut refused = 0;
+    // One inode more at each turn: every step of the start, the download and the volume is once the one that fails.
+    loop {
+        let cached = sandbox.run(["mount", &origin.url("/a.war"), "dir", "--checksum", &pin]);
+        let fetched = sandbox.run(["mount", &origin.url("/b.war"), "other"]);
+        let mut enough = true;
+        for (ran, dir) in [(cached, "dir"), (fetched, "other")] {
+            if ran.code == 0 {
+                // The kernel shows an overlay without room for its work directory read-only, and calls that success.
+                let shown = statvfs(&sandbox.path(dir)).unwrap();
+                assert!(!shown.flags().contains(FsFlags::ST_RDONLY));
+                sandbox.run(["unmount", dir]).must(0);
+                continue;
+            }
+            enough = false;
+            refused += 1;
+            ran.must(10).says("inodes");
+            assert!(!sandbox.path(dir).exists());
+        }
+        assert_eq!(sandbox.bucket("volumes").len(), 1);
+        assert_eq!(sandbox.bucket("partial").len(), 0);
+        sandbox.run(["cache", "prune"]).must(0);
+        if enough {
+            break;
+        }
+        // What was unused was pruned; the next turn has the same start and one inode more.
+        fs::remove_file(spare.pop().expect("it takes fewer inodes than that")).unwrap();
+    }
+    assert!(refused >= 10, "only {refused} refusals");
+    let shown = fs::read(only(vec![sandbox.path("first/a.war")])).unwrap();
+    assert!(shown == content(&origin, "a"));
+}
+
+fn take_all_inodes(dir: &Path) -> Vec<std::path::PathBuf> {
+    let dir = dir.join("ballast");
+    fs::create_dir(&dir).unwrap();
+    let names = (0..).map(|i: u32| dir.join(i.to_string()));
+    names
+        .take_while(|name| fs::write(name, "").is_ok())
+        .collect()
+}

@@ -1,0 +1,73 @@
+//! The cache's file system turns read-only.
+
+use std::fs;
+
+use war_vol::fault::Fault;
+
+use super::Ext4;
+use crate::node::{Node, bytes, failed, mounts_at};
+use crate::origin::{Object, Origin};
+use crate::sandbox::Sandbox;
+
+/// FAULTS 17.
+#[test]
+fn a_disk_that_turns_read_only_hurts_no_mounted_volume_and_makes_new_ones_unavailable() {
+    let sandbox = Sandbox::new();
+    let disk = Ext4::under_store(&sandbox, 32);
+    let origin = Origin::start();
+    let content = bytes(1, 3 << 20);
+    origin.put("/a.war", Object::new(content.clone()));
+    let node = Node::start(&sandbox);
+    let live = node.want("live", &origin.url("/a.war"));
+    node.publish(&live).unwrap();
+    let before = mounts_at(&live.target.path());
+
+    disk.turn_read_only();
+    let shown = || fs::read(live.target.path().join("a.war")).unwrap();
+    assert!(shown() == content);
+    node.publish(&live).unwrap();
+    assert_eq!(mounts_at(&live.target.path()), before);
+
+    let new = node.want("new", &origin.url("/a.war"));
+    for _ in 0..2 {
+        let (fault, words) = failed(node.publish(&new));
+        assert_eq!(fault, Fault::Unavailable, "{words}");
+        assert!(words.contains("read-only"), "{words}");
+        assert!(!new.target.path().exists());
+    }
+    assert!(shown() == content);
+
+    // An unpublish takes the mount away and is asked again until the rest can follow.
+    let (fault, words) = failed(node.unpublish(&live));
+    assert_eq!(fault, Fault::Unavailable, "{words}");
+    assert_eq!(mounts_at(&live.target.path()), Vec::<u64>::new());
+}
+
+/// FAULTS 17: what the program says when it starts on such a disk.
+#[test]
+fn a_start_on_a_read_only_store_says_so_and_ends() {
+    let sandbox = Sandbox::new();
+    let disk = Ext4::under_store(&sandbox, 32);
+    let origin = Origin::start();
+    origin.put("/a.war", Object::new(bytes(2, 1 << 20)));
+    let url = origin.url("/a.war");
+    sandbox.mount(&url, "dir", &[]);
+    disk.turn_read_only();
+    for arguments in [
+        vec!["mount", &url, "dir"],
+        vec!["mount", &url, "other"],
+        vec!["unmount", "dir"],
+        vec!["volumes"],
+        vec!["cache", "ls"],
+        vec!["cache", "verify"],
+        vec!["cache", "prune"],
+    ] {
+        let ran = sandbox.run(&arguments).must(11).says("read-only");
+        assert_eq!(ran.stdout, "", "{arguments:?}");
+    }
+    assert!(!sandbox.path("other").exists());
+    assert_eq!(
+        fs::read(sandbox.path("dir/a.war")).unwrap(),
+        bytes(2, 1 << 20)
+    );
+}

@@ -1,0 +1,198 @@
+//! Records, index entries and the key: corrupt, gone, or somebody else's.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use war_vol::fault::Fault;
+use war_vol::volume::Publish;
+
+use super::{detach, only};
+use crate::node::{Node, Wanting, bytes, digest, failed, mounts_at};
+use crate::origin::{Object, Origin};
+use crate::sandbox::Sandbox;
+
+struct Scene {
+    sandbox: Sandbox,
+    origin: Origin,
+    node: Node,
+    want: Publish,
+}
+
+impl Scene {
+    fn published() -> Self {
+        let sandbox = Sandbox::new();
+        let origin = Origin::start();
+        let content = bytes(19, 300_000);
+        origin.put("/a.war", Object::new(content.clone()));
+        let node = Node::start(&sandbox);
+        let want = node.want("pod", &origin.url("/a.war"));
+        let want = want.pinned(&digest(&content));
+        node.publish(&want).unwrap();
+        Self {
+            sandbox,
+            origin,
+            node,
+            want,
+        }
+    }
+
+    /// Ends the driver, damages what it left, and starts it again.
+    fn restarted(self, damage: impl Fn(&Sandbox)) -> Self {
+        let Self {
+            sandbox,
+            origin,
+            node,
+            want,
+        } = self;
+        drop(node);
+        damage(&sandbox);
+        let node = Node::start(&sandbox);
+        Self {
+            sandbox,
+            origin,
+            node,
+            want,
+        }
+    }
+
+    fn target(&self) -> PathBuf {
+        self.want.target.path()
+    }
+
+    fn shows(&self) {
+        let shown = fs::read(self.target().join("a.war")).unwrap();
+        assert!(shown == bytes(19, 300_000));
+        assert_eq!(self.origin.gets("/a.war"), 1, "it was downloaded again");
+    }
+}
+
+fn record(sandbox: &Sandbox) -> PathBuf {
+    only(sandbox.bucket("volumes")).join("want.json")
+}
+
+/// The ways in which what the driver wrote down about a volume is of no use any more.
+fn damages() -> [(&'static str, fn(&Sandbox)); 6] {
+    [
+        ("empty", |s| fs::write(record(s), "").unwrap()),
+        ("half", |s| {
+            let text = fs::read(record(s)).unwrap();
+            fs::write(record(s), &text[..text.len() / 2]).unwrap();
+        }),
+        ("not JSON", |s| fs::write(record(s), b"\xff\0{}").unwrap()),
+        ("gone", |s| fs::remove_file(record(s)).unwrap()),
+        ("under another key", |s| {
+            fs::write(s.root().join("key"), [7; 32]).unwrap();
+        }),
+        ("the key is gone", |s| {
+            fs::remove_file(s.root().join("key")).unwrap();
+        }),
+    ]
+}
+
+/// FAULTS 19: a republish of a live volume is OK, without a download and without a touch of its mount; an unpublish
+/// ends it.
+#[test]
+fn a_live_volume_outlives_its_record_and_the_key() {
+    for (what, damage) in damages() {
+        eprintln!("{what}");
+        let scene = Scene::published();
+        let before = mounts_at(&scene.target());
+        let scene = scene.restarted(damage);
+        scene.node.publish(&scene.want).unwrap();
+        scene.shows();
+        assert_eq!(mounts_at(&scene.target()), before);
+        assert!(scene.node.volumes.list().unwrap()[0].mounted);
+        scene.node.unpublish(&scene.want).unwrap();
+        assert!(!scene.target().exists());
+        scene.sandbox.assert_nothing_left();
+    }
+}
+
+/// FAULTS 19: so does one that has to be shown again.
+#[test]
+fn a_volume_is_shown_again_without_its_record_and_without_the_key() {
+    for (what, damage) in damages() {
+        eprintln!("{what}");
+        let scene = Scene::published().restarted(|sandbox| {
+            damage(sandbox);
+            detach(&sandbox.path("kubelet/pods/pod/volume/mount"));
+        });
+        scene.node.publish(&scene.want).unwrap();
+        scene.shows();
+        scene.node.unpublish(&scene.want).unwrap();
+        scene.sandbox.assert_nothing_left();
+    }
+}
+
+/// FAULTS 19: the record is made again from the request and from what is there.
+#[test]
+fn a_lost_record_is_made_again_at_a_republish() {
+    for (what, damage) in &damages()[..4] {
+        eprintln!("{what}");
+        let scene = Scene::published();
+        let before = scene.node.volumes.list().unwrap();
+        let scene = scene.restarted(damage);
+        scene.node.publish(&scene.want).unwrap();
+        assert_eq!(scene.node.volumes.list().unwrap(), before);
+        let other = scene.want.clone().with("fileName", "other.war");
+        let (fault, words) = failed(scene.node.publish(&other));
+        assert_eq!(fault, Fault::Differs, "{words}");
+    }
+}
+
+/// FAULTS 19, law 1: a version that refuses an old attribute hurts no live volume whose record is lost as well.
+#[test]
+fn a_live_volume_without_a_record_is_not_judged_by_its_attributes() {
+    let scene = Scene::published().restarted(|s| fs::remove_file(record(s)).unwrap());
+    let old = scene.want.clone().with("anAttributeOfOld", "x");
+    scene.node.publish(&old).unwrap();
+    scene.shows();
+}
+
+/// FAULTS 19: a corrupt index entry is none: what a new volume wants is asked for again, what is in use stays.
+#[test]
+fn a_corrupt_index_entry_costs_a_download_and_nothing_else() {
+    let corrupt: [fn(&Path); 3] = [
+        |entry| fs::write(entry, "{").unwrap(),
+        |entry| fs::write(entry, b"\0\xff").unwrap(),
+        |entry| fs::remove_file(entry).unwrap(),
+    ];
+    for damage in corrupt {
+        let scene = Scene::published();
+        let blob = only(scene.sandbox.bucket("blobs"));
+        damage(&only(scene.sandbox.bucket("index")));
+        scene.node.publish(&scene.want).unwrap();
+        scene.shows();
+        let mut second = scene.node.want("second", &scene.origin.url("/a.war"));
+        second.attributes = scene.want.attributes.clone();
+        scene.node.publish(&second).unwrap();
+        assert_eq!(scene.origin.gets("/a.war"), 2);
+        assert_eq!(only(scene.sandbox.bucket("blobs")), blob);
+        let links = fs::metadata(&blob).unwrap().nlink();
+        assert_eq!(links, 3, "one copy on disk, for both volumes");
+    }
+}
+
+/// A key that is no key stops the start, and says what to do; the volumes live.
+#[test]
+fn a_damaged_key_is_named_and_can_be_removed() {
+    let sandbox = Sandbox::new();
+    let origin = Origin::start();
+    origin.put("/a.war", Object::new(bytes(19, 300_000)));
+    let url = origin.url("/a.war");
+    sandbox.mount(&url, "dir", &[]);
+    let key = sandbox.root().join("key");
+    fs::write(&key, "short").unwrap();
+    sandbox
+        .run(["mount", &url, "dir"])
+        .must(11)
+        .says("the key")
+        .says("remove it");
+    assert!(sandbox.path("dir/a.war").exists());
+    fs::remove_file(&key).unwrap();
+    sandbox.mount(&url, "dir", &[]);
+    assert_eq!(origin.gets("/a.war"), 1);
+    sandbox.run(["unmount", "dir"]).must(0);
+    sandbox.assert_nothing_left();
+}
