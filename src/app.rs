@@ -159,7 +159,12 @@ impl Local {
             owner: Owner::CommandLine,
             target,
         };
-        Ok(self.volumes.publish(publish).await?)
+        let published = self.volumes.publish(publish).await;
+        // A command has no background: what a failure discarded is deleted before it ends.
+        if published.is_err() {
+            self.volumes.clean_up();
+        }
+        Ok(published?)
     }
 
     /// How far the artifact for a directory is.

@@ -130,6 +130,7 @@ impl Store {
                 }
             }
         }
+        self.drop_empty_partials()?;
         self.empty_trash()
     }
 

@@ -172,6 +172,18 @@ impl Store {
         Ok(())
     }
 
+    /// Removes the directories of downloads that have no bytes to go on with: of one that a kill found between its
+    /// rename into `blobs/` and its end, and of one that never began.
+    pub(super) fn drop_empty_partials(&self) -> Result<(), Error> {
+        for dir in list(&self.bucket("partial"))? {
+            let data = fs::symlink_metadata(dir.join("data"));
+            if data.map_or(true, |meta| meta.len() == 0) {
+                self.discard(&dir)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes a partial download.
     pub fn drop_partial(&self, partial: Partial) -> Result<(), Error> {
         match partial.meta.as_deref().and_then(Path::parent) {
