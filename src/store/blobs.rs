@@ -114,6 +114,7 @@ impl Store {
             .collecting
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let mut is_new = false;
         if self.blob(&entry)?.is_none() {
             match renameat2(
                 AT_FDCWD,
@@ -122,15 +123,25 @@ impl Store {
                 &path,
                 RenameFlags::RENAME_NOREPLACE,
             ) {
-                Ok(()) | Err(Errno::EEXIST) => {}
+                Ok(()) => is_new = true,
+                Err(Errno::EEXIST) => {}
                 // A file system without RENAME_NOREPLACE; replacing the same content by itself is as good.
                 Err(Errno::EINVAL | Errno::ENOSYS) => {
-                    fs::rename(partial.path(), &path).at("commit", &path)?
+                    fs::rename(partial.path(), &path).at("commit", &path)?;
+                    is_new = true;
                 }
                 Err(e) => return Err(e).at("commit", &path),
             }
         }
-        sync_dir(&self.bucket("blobs"))?;
+        if let Err(error) = sync_dir(&self.bucket("blobs")) {
+            // Nobody was told of it yet. A name that may be gone after a power loss is no name, and the next fsync
+            // would not say so again.
+            if is_new {
+                self.discard(&path)?;
+                self.drop_partial(partial)?;
+            }
+            return Err(error);
+        }
         drop(guard);
         self.drop_partial(partial)?;
         Ok(Blob {
