@@ -270,10 +270,10 @@ pub(super) fn hash_file(path: &std::path::Path) -> io::Result<Digest> {
             .open(path)
     };
     // Only the owner and root may leave no trace.
-    let mut file = open(OFlag::O_NOATIME).or_else(|e| match e.kind() {
-        io::ErrorKind::PermissionDenied => open(OFlag::empty()),
-        _ => Err(e),
-    })?;
+    let mut file = match open(OFlag::O_NOATIME) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open(OFlag::empty())?,
+        opened => opened?,
+    };
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut buffer)? {

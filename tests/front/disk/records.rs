@@ -72,7 +72,10 @@ fn record(sandbox: &Sandbox) -> PathBuf {
 }
 
 /// The ways in which what the driver wrote down about a volume is of no use any more.
-fn damages() -> [(&'static str, fn(&Sandbox)); 6] {
+/// What is done to a record, and its name.
+type Damage = (&'static str, fn(&Sandbox));
+
+fn damages() -> [Damage; 6] {
     [
         ("empty", |s| fs::write(record(s), "").unwrap()),
         ("half", |s| {

@@ -11,11 +11,6 @@
     clippy::disallowed_methods,
     reason = "a server with a clock, whose threads pause on purpose"
 )]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a failed assumption of a test's origin is a failed test"
-)]
-
 mod behaviour;
 mod bend;
 mod date;
