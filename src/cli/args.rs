@@ -33,6 +33,7 @@ pub(super) struct Cli {
         value_enum,
         default_value = "text",
         value_name = "FORMAT",
+        help_heading = "Output",
         env = "WAR_VOL_LOG_FORMAT"
     )]
     pub(super) log_format: Format,
@@ -43,6 +44,7 @@ pub(super) struct Cli {
         global = true,
         default_value = "warn",
         value_name = "LEVEL",
+        help_heading = "Output",
         env = "WAR_VOL_LOG"
     )]
     pub(super) log_level: String,
@@ -59,14 +61,19 @@ pub(super) enum Output {
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
     /// Download an artifact to a file: verified, durable, complete or not at all
+    #[command(after_help = exit::HELP)]
     Fetch(Fetch),
     /// Show an artifact in a directory
+    #[command(after_help = exit::HELP)]
     Mount(Mount),
     /// Take away what `mount` has mounted
+    #[command(after_help = exit::HELP)]
     Unmount(Unmount),
     /// Look after the cached artifacts
+    #[command(after_help = exit::HELP)]
     Cache(Cache),
     /// List the volumes of this machine
+    #[command(after_help = exit::HELP)]
     Volumes(Volumes),
 }
 
