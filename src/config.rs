@@ -47,6 +47,22 @@ pub struct Downloading {
     pub stall_speed: u64,
 }
 
+impl Downloading {
+    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
+    pub fn none() -> Self {
+        Self {
+            ca_file: None,
+            credentials: None,
+            max_size: 1,
+            tries: 1,
+            retry_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(1),
+            stall_time: Duration::from_secs(1),
+            stall_speed: 1,
+        }
+    }
+}
+
 /// Where the store is and how much it holds: what every command that uses it takes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Store")]

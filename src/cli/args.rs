@@ -145,9 +145,6 @@ pub(super) struct Unmount {
 
     #[command(flatten)]
     pub(super) storing: Storing,
-
-    #[command(flatten)]
-    pub(super) downloading: Downloading,
 }
 
 #[derive(Args, Debug)]
@@ -170,9 +167,6 @@ pub(super) enum CacheAction {
 pub(super) struct Volumes {
     #[command(flatten)]
     pub(super) storing: Storing,
-
-    #[command(flatten)]
-    pub(super) downloading: Downloading,
 }
 
 impl Artifact {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
 use crate::app::{self, Error, Local};
 use crate::artifact::Bytes;
+use crate::config::Downloading;
 use crate::fault;
 use crate::telemetry;
 
@@ -202,7 +203,7 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
 
 async fn unmount(args: &Unmount) -> Result<Report, Error> {
     needs_root("unmount", "takes away a mount")?;
-    let local = Local::open(&args.storing, &args.downloading, says_it_waits)?;
+    let local = Local::open(&args.storing, &Downloading::none(), says_it_waits)?;
     let was_there = local.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
