@@ -31,6 +31,9 @@ pub enum Error {
     /// Not root.
     #[error("{0} needs root, because it {1}; run it as root (sudo)")]
     NeedsRoot(&'static str, &'static str),
+    /// A command ended as it never should.
+    #[error("an internal error ended the command ({0}); please report it")]
+    Bug(String),
     /// The attributes.
     #[error(transparent)]
     Attributes(#[from] attributes::Error),
@@ -57,6 +60,7 @@ impl Error {
         match self {
             Self::Setting(_) => Fault::Invalid,
             Self::NeedsRoot(..) => Fault::Denied,
+            Self::Bug(_) => Fault::Bug,
             Self::Attributes(e) => e.fault(),
             Self::Source(e) => e.fault(),
             Self::Acquire(e) => e.fault(),

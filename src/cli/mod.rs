@@ -22,6 +22,9 @@ use crate::config::Downloading;
 use crate::fault;
 use crate::telemetry;
 
+/// How long an interrupted command may take to remove what it has half done.
+const TAKE_BACK: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What a command has to say.
 struct Report {
     /// For people, on stdout.
@@ -74,10 +77,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             );
         }
     };
+    let typed = cli.command;
     let ended = runtime.block_on(async {
+        // A task of its own: what blocks (another's lock, a long verification) must not keep a signal from us.
+        let mut work = tokio::spawn(async move { command(&typed).await });
         tokio::select! {
-            report = command(&cli.command) => Some(report),
-            () = interrupted() => None,
+            report = &mut work => Some(report.unwrap_or_else(|e| Err(Error::Bug(e.to_string())))),
+            () = interrupted() => {
+                work.abort();
+                // It takes back what is half done, unless it blocks.
+                let _ = tokio::time::timeout(TAKE_BACK, work).await;
+                None
+            }
         }
     });
     // What still runs is a download that the next command takes up where it stands.

@@ -219,7 +219,8 @@ impl Store {
                 .unwrap_or_else(PoisonError::into_inner);
             let path = self.blob_path(&victim.sha256);
             // A link that comes between the look and the unlink keeps its bytes; only the name is gone.
-            if fs::symlink_metadata(&path).is_ok_and(|meta| meta.nlink() == 1) {
+            let unused = fs::symlink_metadata(&path).is_ok_and(|meta| meta.nlink() == 1);
+            if unused && !self.kept.holds(&victim.sha256) {
                 remove(&path)?;
                 objects += 1;
                 freed += victim.size;

@@ -18,6 +18,7 @@
 mod blobs;
 mod entry;
 mod error;
+mod kept;
 mod key;
 mod lock;
 mod partial;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use self::blobs::{Blob, Cached, Verdict};
 pub use self::entry::Entry;
 pub use self::error::Error;
+pub use self::kept::Keep;
 pub use self::key::{Key, Name};
 pub use self::partial::{Landed, Partial};
 pub use self::space::{Limits, Percent, Usage};
@@ -70,6 +72,8 @@ pub struct Store {
     /// acknowledged. A link that races with it is safe without (ENGINE §5).
     collecting: Mutex<()>,
     open: Arc<partial::Open>,
+    /// What is not collected although no volume links it yet.
+    kept: Arc<kept::Kept>,
     /// Two that delete the same trash would trip over each other.
     emptying: Mutex<()>,
     _lock: Lock,
@@ -110,6 +114,7 @@ impl Store {
             owner: settings.owner,
             collecting: Mutex::new(()),
             open: Arc::default(),
+            kept: Arc::default(),
             emptying: Mutex::default(),
             root,
             _lock: lock,

@@ -10,11 +10,11 @@ use super::plan::{self, Step, View};
 use super::record::fingerprint;
 use super::{Error, Id, Publish, Volumes};
 use crate::acquire::{Artifact, Joined};
-use crate::artifact;
 use crate::mount::Mounter;
 use crate::store::{self, Blob};
 
-/// How often an artifact that was collected between its arrival and its link is fetched again.
+/// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
+/// kept, so the second time is another object's.
 const MOST_RACES: usize = 3;
 
 impl<M: Mounter> Volumes<M> {
@@ -40,7 +40,8 @@ impl<M: Mounter> Volumes<M> {
         let shared = &self.shared;
         let print = fingerprint(shared.store.key(), &want.attributes, want.asks_read_only());
         let wait = self.guards.wait(id.as_str());
-        for _ in 0..MOST_RACES {
+        let mut lost = Vec::new();
+        loop {
             let found = shared.look(&id, &want.target, Some(&print))?;
             if plan::is_satisfied(found.kept, found.place) {
                 if found.lost {
@@ -73,13 +74,12 @@ impl<M: Mounter> Volumes<M> {
                 blob,
             };
             match self.in_background(commit, work).await {
-                Err(Error::Store(store::Error::Gone(_))) => {}
+                Err(Error::Store(store::Error::Gone(sha256))) if lost.len() < MOST_RACES => {
+                    lost.push(shared.store.keep(&sha256));
+                }
                 done => return done,
             }
         }
-        Err(Error::Store(store::Error::Gone(artifact::Digest::sha256(
-            [0; 32],
-        ))))
     }
 
     /// The first phase: waits for the artifact.

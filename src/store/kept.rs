@@ -1,0 +1,51 @@
+//! Blobs that somebody is about to link.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Store;
+use crate::artifact::Digest;
+
+/// How many keep a blob, by its digest.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<HashMap<Digest, usize>>);
+
+impl Kept {
+    fn all(&self) -> MutexGuard<'_, HashMap<Digest, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn holds(&self, sha256: &Digest) -> bool {
+        self.all().contains_key(sha256)
+    }
+}
+
+/// While this lives no collection takes the blob.
+#[derive(Debug)]
+pub struct Keep {
+    kept: Arc<Kept>,
+    sha256: Digest,
+}
+
+impl Store {
+    /// For one who has lost a race against a collection, and must not lose the next.
+    pub fn keep(&self, sha256: &Digest) -> Keep {
+        *self.kept.all().entry(sha256.clone()).or_default() += 1;
+        Keep {
+            kept: Arc::clone(&self.kept),
+            sha256: sha256.clone(),
+        }
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        let mut all = self.kept.all();
+        if let Some(count) = all.get_mut(&self.sha256) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.sha256);
+            }
+        }
+    }
+}
