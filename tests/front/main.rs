@@ -5,6 +5,7 @@ mod borders;
 mod disk;
 mod docs;
 mod engine;
+mod life;
 mod network;
 mod node;
 mod origin;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::mount::{MntFlags, umount2};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
@@ -199,6 +200,11 @@ pub(crate) fn mounts_at(path: &Path) -> Vec<u64> {
         .filter_map(|mut f| Some((f.next()?.parse().ok()?, PathBuf::from(f.nth(3)?))))
         .filter_map(|(id, target)| (target == path).then_some(id))
         .collect()
+}
+
+/// Takes the topmost mount away as a reboot or a careless hand does: without a word to the driver.
+pub(crate) fn detach(path: &Path) {
+    umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).unwrap();
 }
 
 /// Waits for a condition; fails if it does not come in a minute.

@@ -104,11 +104,6 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(ran.stdout).unwrap().trim().to_owned()
 }
 
-/// Takes a mount away as a reboot does: without a word to the program.
-fn detach(path: &Path) {
-    umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).unwrap();
-}
-
 /// The one file of a bucket.
 fn only(mut bucket: Vec<PathBuf>) -> PathBuf {
     assert_eq!(bucket.len(), 1, "{bucket:?}");

@@ -4,8 +4,8 @@ use std::fs;
 
 use nix::mount::{MsFlags, mount, umount2};
 
-use super::{detach, only};
-use crate::node::bytes;
+use super::only;
+use crate::node::{bytes, detach};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 

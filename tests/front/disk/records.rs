@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use war_vol::fault::Fault;
 use war_vol::volume::Publish;
 
-use super::{detach, only};
-use crate::node::{Node, Wanting, bytes, digest, failed, mounts_at};
+use super::only;
+use crate::node::{Node, Wanting, bytes, detach, digest, failed, mounts_at};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use war_vol::volume::Publish;
 
-use super::{detach, only};
-use crate::node::{Node, bytes, until};
+use super::only;
+use crate::node::{Node, bytes, detach, until};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 

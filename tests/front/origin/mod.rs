@@ -130,6 +130,11 @@ impl Origin {
         self.shared.state.lock().unwrap().connections
     }
 
+    /// Whether no connection is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shared.is_idle()
+    }
+
     /// Whether any header or query of any request holds this text: for canaries.
     pub(crate) fn has_seen(&self, secret: &str) -> bool {
         self.log().iter().any(|seen| {

@@ -87,6 +87,10 @@ impl Shared {
         );
     }
 
+    pub(super) fn is_idle(&self) -> bool {
+        self.live.lock().unwrap().is_empty()
+    }
+
     fn connection(&self, socket: Socket) {
         let greeting = self.state.lock().unwrap().greet();
         if greeting == Some(Behaviour::ClosedOnAccept) {

@@ -1,0 +1,307 @@
+//! Publish on what is there already, and unpublish of whatever is there or not.
+
+use std::fs;
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount};
+use war_vol::fault::Fault;
+use war_vol::volume::Publish;
+
+use crate::node::{Node, Wanting, bytes, detach, failed, mounts_at, until};
+use crate::origin::{Behaviour, Object, Origin};
+use crate::sandbox::Sandbox;
+
+struct Scene {
+    sandbox: Sandbox,
+    origin: Origin,
+    node: Node,
+    want: Publish,
+}
+
+impl Scene {
+    /// A pod waits for its volume.
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let origin = Origin::start();
+        origin.put("/a.war", Object::new(bytes(24, 400_000)));
+        let node = Node::start(&sandbox);
+        let want = node.want("pod", &origin.url("/a.war"));
+        Self {
+            sandbox,
+            origin,
+            node,
+            want,
+        }
+    }
+
+    fn published() -> Self {
+        let scene = Self::new();
+        scene.node.publish(&scene.want).unwrap();
+        scene
+    }
+
+    fn target(&self) -> std::path::PathBuf {
+        self.want.target.path()
+    }
+
+    fn mounts(&self) -> Vec<u64> {
+        mounts_at(&self.target())
+    }
+
+    /// Nothing of the volume is left, however often it is taken away.
+    fn is_gone(self) {
+        for _ in 0..2 {
+            self.node.unpublish(&self.want).unwrap();
+            assert!(!self.target().exists());
+            self.sandbox.assert_nothing_left();
+        }
+    }
+}
+
+fn foreign(at: &Path) {
+    mount(
+        Some("foreign"),
+        at,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .unwrap();
+    fs::write(at.join("theirs"), "kept").unwrap();
+}
+
+/// FAULTS 23.
+#[test]
+fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
+    let scene = Scene::published();
+    let before = scene.mounts();
+    assert_eq!(before.len(), 1);
+    for _ in 0..3 {
+        scene.node.publish(&scene.want).unwrap();
+        assert_eq!(scene.mounts(), before);
+    }
+    // Another process finds it right as well.
+    let Scene {
+        sandbox,
+        origin: _origin,
+        node,
+        want,
+    } = scene;
+    drop(node);
+    let node = Node::start(&sandbox);
+    node.publish(&want).unwrap();
+    assert_eq!(mounts_at(&want.target.path()), before);
+}
+
+/// FAULTS 23.
+#[test]
+fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
+    let scene = Scene::new();
+    fs::create_dir(scene.target()).unwrap();
+    foreign(&scene.target());
+    let before = scene.mounts();
+    let (fault, words) = failed(scene.node.publish(&scene.want));
+    assert_eq!(fault, Fault::Occupied, "{words}");
+    assert!(words.contains("not this volume"), "{words}");
+    assert_eq!(scene.origin.gets("/a.war"), 0, "judged before the download");
+    let (fault, words) = failed(scene.node.unpublish(&scene.want));
+    assert_eq!(fault, Fault::Occupied, "{words}");
+    assert_eq!(scene.mounts(), before);
+    assert_eq!(fs::read(scene.target().join("theirs")).unwrap(), b"kept");
+    scene.sandbox.assert_no_volume_left();
+}
+
+/// FAULTS 23, law 1: somebody mounted over a live volume. It is not given up: the error is not a final one.
+#[test]
+fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
+    let scene = Scene::published();
+    foreign(&scene.target());
+    let before = scene.mounts();
+    assert_eq!(before.len(), 2);
+    let (fault, words) = failed(scene.node.publish(&scene.want));
+    assert_eq!(fault, Fault::Unavailable, "{words}");
+    let (_, words) = failed(scene.node.unpublish(&scene.want));
+    assert!(words.contains("nothing was touched"), "{words}");
+    assert_eq!(scene.mounts(), before);
+    detach(&scene.target());
+    scene.node.publish(&scene.want).unwrap();
+    scene.is_gone();
+}
+
+/// FAULTS 24: of a volume that nobody knows.
+#[test]
+fn an_unpublish_of_the_unknown_is_ok() {
+    let scene = Scene::new();
+    fs::create_dir(scene.target()).unwrap();
+    scene.is_gone();
+}
+
+/// FAULTS 24: the target's directory, or the pod's, is gone.
+#[test]
+fn an_unpublish_without_a_target_is_ok() {
+    for level in 0..3 {
+        let scene = Scene::published();
+        detach(&scene.target());
+        let gone = scene.target();
+        fs::remove_dir_all(gone.ancestors().nth(level).unwrap()).unwrap();
+        scene.is_gone();
+    }
+}
+
+/// FAULTS 24: somebody else has unmounted it.
+#[test]
+fn an_unpublish_of_what_is_not_mounted_is_ok() {
+    let scene = Scene::published();
+    detach(&scene.target());
+    assert!(scene.target().exists());
+    scene.is_gone();
+}
+
+/// FAULTS 24: mounted twice, one over the other.
+#[test]
+fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
+    let scene = Scene::published();
+    let target = scene.target();
+    for _ in 0..2 {
+        mount(
+            Some(&target),
+            &target,
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .unwrap();
+    }
+    assert_eq!(scene.mounts().len(), 3);
+    scene.is_gone();
+}
+
+/// FAULTS 24: at the same time.
+#[test]
+fn unpublishes_at_the_same_time_end_in_nothing() {
+    for _ in 0..10 {
+        let scene = Scene::published();
+        let Publish { volume, target, .. } = &scene.want;
+        let volumes = &scene.node.volumes;
+        let (one, two) = scene.node.wait(async {
+            tokio::join!(
+                volumes.unpublish(volume, target),
+                volumes.unpublish(volume, target)
+            )
+        });
+        for answer in [one, two] {
+            assert!(answer.is_ok() || failed(answer).0 == Fault::Pending);
+        }
+        scene.is_gone();
+    }
+}
+
+/// FAULTS 25: busy, with an open file: it is gone from the target at once, and whoever has it open reads on.
+#[test]
+fn a_busy_target_is_detached() {
+    use std::io::Read;
+    let scene = Scene::published();
+    let mut open = fs::File::open(scene.target().join("a.war")).unwrap();
+    scene.node.unpublish(&scene.want).unwrap();
+    assert!(!scene.target().exists());
+    // No lock is kept: the same volume is published again while the old mount still has a user.
+    scene.node.publish(&scene.want).unwrap();
+    let mut read = Vec::new();
+    open.read_to_end(&mut read).unwrap();
+    assert!(read == bytes(24, 400_000));
+    drop(open);
+    scene.is_gone();
+}
+
+/// FAULTS 26: the call that waits ends at once, the download stops, and no mount ever appears.
+#[test]
+fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
+    let scene = Scene::new();
+    let pause = Behaviour::Pause {
+        at: 100_000,
+        ms: 1500,
+    };
+    scene.origin.behave("/a.war", vec![pause.always()]);
+    let calls = [(); 3].map(|()| scene.node.begin(&scene.want));
+    scene.node.downloads(&scene.want);
+    scene.node.unpublish(&scene.want).unwrap();
+    for call in calls {
+        let (fault, words) = failed(scene.node.wait(call).unwrap());
+        assert_eq!(fault, Fault::Pending, "{words}");
+        assert!(words.contains("unpublished"), "{words}");
+    }
+    // Beyond the moment at which the origin goes on, and would have been read by a download that went on.
+    until("the origin is done", || {
+        assert_eq!(scene.mounts(), Vec::<u64>::new());
+        assert!(!scene.target().exists());
+        scene.origin.is_idle()
+    });
+    assert_eq!(scene.sandbox.bucket("blobs").len(), 0);
+    assert_eq!(scene.sandbox.bucket("volumes").len(), 0);
+    // The next call begins anew, and takes up what came.
+    scene.node.publish(&scene.want).unwrap();
+    assert_eq!(scene.mounts().len(), 1);
+    scene.is_gone();
+}
+
+/// FAULTS 26: one volume's end is not another's.
+#[test]
+fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
+    let scene = Scene::new();
+    let pause = Behaviour::Pause {
+        at: 100_000,
+        ms: 700,
+    };
+    scene.origin.behave("/a.war", vec![pause.always()]);
+    let other = scene.node.want("other", &scene.origin.url("/a.war"));
+    let (first, second) = (scene.node.begin(&scene.want), scene.node.begin(&other));
+    scene.node.downloads(&scene.want);
+    scene.node.downloads(&other);
+    scene.node.unpublish(&scene.want).unwrap();
+    failed(scene.node.wait(first).unwrap());
+    scene.node.wait(second).unwrap().unwrap();
+    assert!(fs::read(other.target.path().join("a.war")).unwrap() == bytes(24, 400_000));
+    assert_eq!(scene.origin.gets("/a.war"), 1);
+    scene.node.unpublish(&other).unwrap();
+    scene.is_gone();
+}
+
+/// Law 2: another access mode, another secret and another group are the same volume; other attributes or another
+/// `readonly` are not.
+#[test]
+fn only_attributes_and_readonly_make_another_volume() {
+    use war_vol::volume::Writable;
+    let scene = Scene::published();
+    let before = scene.mounts();
+    let same = [
+        Publish {
+            writable: Writable::No,
+            ..scene.want.clone()
+        },
+        Publish {
+            group: Some(1234),
+            ..scene.want.clone()
+        },
+        scene.want.clone().secret("token", "another"),
+        scene.want.clone().secret("unknown", "key"),
+    ];
+    for want in same {
+        scene.node.publish(&want).unwrap();
+    }
+    let others = [
+        Publish {
+            readonly: true,
+            ..scene.want.clone()
+        },
+        scene.want.clone().with("fileName", "b.war"),
+        scene.want.clone().with("pullPolicy", "Always"),
+        scene.want.clone().with("unknown", "attribute"),
+    ];
+    for want in others {
+        let (fault, words) = failed(scene.node.publish(&want));
+        assert_eq!(fault, Fault::Differs, "{words}");
+        assert!(words.contains("unpublish it first"), "{words}");
+    }
+    assert_eq!(scene.mounts(), before);
+    scene.is_gone();
+}

@@ -1,0 +1,7 @@
+//! Volumes come and go: many at once, twice, too early, too late, and against each other.
+
+mod ends;
+mod laws;
+mod races;
+mod roots;
+mod together;

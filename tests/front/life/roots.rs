@@ -1,0 +1,123 @@
+//! Two programs and one root.
+
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::node::{bytes, until};
+use crate::origin::{Behaviour, Object, Origin};
+use crate::sandbox::{Ran, Sandbox};
+
+/// Starts the program, and gives back its process.
+fn begin(sandbox: &Sandbox, arguments: &[&str]) -> Child {
+    let mut command = sandbox.war_vol();
+    command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn silent_origin() -> Origin {
+    let origin = Origin::start();
+    origin.put("/a.war", Object::new(bytes(29, 500_000)));
+    let silence = Behaviour::SilenceAt { at: 300_000 };
+    origin.behave("/a.war", vec![silence.times(1)]);
+    origin
+}
+
+fn waits(sandbox: &Sandbox, child: &Child) {
+    // What sleeps in flock(2) waits for the lock.
+    let stack = format!("/proc/{}/wchan", child.id());
+    let locks = || std::fs::read_to_string("/proc/locks").unwrap();
+    let ours = format!(" {} ", child.id());
+    until("it waits for the lock", || {
+        let waiting = locks()
+            .lines()
+            .any(|line| line.contains("->") && line.contains(&ours));
+        waiting || std::fs::read_to_string(&stack).is_ok_and(|s| s.contains("lock"))
+    });
+    assert!(sandbox.root().join("lock").exists());
+}
+
+/// FAULTS 29: the second names the first and waits; the lock is the kernel's, and ends with its holder, however that
+/// ends.
+#[test]
+fn two_programs_on_one_root_work_one_after_the_other() {
+    let sandbox = Sandbox::new();
+    let origin = silent_origin();
+    let url = origin.url("/a.war");
+    let mut first = begin(&sandbox, &["mount", &url, "a"]);
+    until("the first downloads", || origin.bytes_sent("/a.war") > 0);
+    let commands: [&[&str]; 4] = [
+        &["mount", &url, "b"],
+        &["cache", "prune"],
+        &["volumes"],
+        &["unmount", "a"],
+    ];
+    let children: Vec<_> = commands.iter().map(|c| begin(&sandbox, c)).collect();
+    for child in &children {
+        waits(&sandbox, child);
+    }
+    assert_eq!(sandbox.mounts(), 0, "nobody goes ahead");
+    let holder = first.id();
+    kill(Pid::from_raw(holder.cast_signed()), Signal::SIGKILL).unwrap();
+    first.wait().unwrap();
+    for (child, command) in children.into_iter().zip(commands) {
+        let ran = Ran::of(child.wait_with_output().unwrap()).must(0);
+        let names = |pid: u32| {
+            ran.stderr
+                .contains(&format!("process {pid} (war-vol mount)"))
+        };
+        assert!(names(holder), "{command:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("waiting until it is done"));
+    }
+    assert_eq!(sandbox.mounts(), 1);
+    assert_eq!(
+        std::fs::read(sandbox.path("b/a.war")).unwrap(),
+        bytes(29, 500_000)
+    );
+}
+
+/// FAULTS 29: one that waits for the lock can be interrupted.
+#[test]
+fn whoever_waits_for_the_lock_can_be_interrupted() {
+    let sandbox = Sandbox::new();
+    let origin = silent_origin();
+    let url = origin.url("/a.war");
+    let mut first = begin(&sandbox, &["mount", &url, "a"]);
+    until("the first downloads", || origin.bytes_sent("/a.war") > 0);
+    let second = begin(&sandbox, &["mount", &url, "b"]);
+    waits(&sandbox, &second);
+    kill(Pid::from_raw(second.id().cast_signed()), Signal::SIGINT).unwrap();
+    let ran = Ran::of(second.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.stderr);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    sandbox.mount(&url, "a", &[]);
+}
+
+/// An interrupt leaves nothing half done: the next command goes on where this one was.
+#[test]
+fn an_interrupted_mount_leaves_no_volume_and_is_taken_up_again() {
+    let sandbox = Sandbox::new();
+    let origin = silent_origin();
+    let url = origin.url("/a.war");
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let before = origin.gets("/a.war");
+        origin.behave("/a.war", vec![Behaviour::SilenceAt { at: 50_000 }.times(1)]);
+        let child = begin(&sandbox, &["mount", &url, "dir"]);
+        until("it downloads", || {
+            origin.gets("/a.war") > before && origin.log().last().unwrap().sent >= 50_000
+        });
+        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        let ran = Ran::of(child.wait_with_output().unwrap()).must(130);
+        assert!(ran.stderr.contains("interrupted"), "{}", ran.stderr);
+        assert_eq!(sandbox.mounts(), 0);
+        assert_eq!(sandbox.bucket("volumes").len(), 0);
+        assert!(!sandbox.path("dir").exists());
+    }
+    sandbox.mount(&url, "dir", &[]);
+    assert!(origin.log().last().unwrap().range.is_some(), "from zero");
+}
