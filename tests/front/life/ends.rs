@@ -49,7 +49,7 @@ impl Scene {
     }
 
     /// Nothing of the volume is left, however often it is taken away.
-    fn is_gone(self) {
+    fn must_be_gone(self) {
         for _ in 0..2 {
             self.node.unpublish(&self.want).unwrap();
             assert!(!self.target().exists());
@@ -125,7 +125,7 @@ fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
     assert_eq!(scene.mounts(), before);
     detach(&scene.target());
     scene.node.publish(&scene.want).unwrap();
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// FAULTS 24: of a volume that nobody knows.
@@ -133,7 +133,7 @@ fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
 fn an_unpublish_of_the_unknown_is_ok() {
     let scene = Scene::new();
     fs::create_dir(scene.target()).unwrap();
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// FAULTS 24: the target's directory, or the pod's, is gone.
@@ -144,7 +144,7 @@ fn an_unpublish_without_a_target_is_ok() {
         detach(&scene.target());
         let gone = scene.target();
         fs::remove_dir_all(gone.ancestors().nth(level).unwrap()).unwrap();
-        scene.is_gone();
+        scene.must_be_gone();
     }
 }
 
@@ -154,7 +154,7 @@ fn an_unpublish_of_what_is_not_mounted_is_ok() {
     let scene = Scene::published();
     detach(&scene.target());
     assert!(scene.target().exists());
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// FAULTS 24: mounted twice, one over the other.
@@ -173,7 +173,7 @@ fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
         .unwrap();
     }
     assert_eq!(scene.mounts().len(), 3);
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// FAULTS 24: at the same time.
@@ -192,7 +192,7 @@ fn unpublishes_at_the_same_time_end_in_nothing() {
         for answer in [one, two] {
             assert!(answer.is_ok() || failed(answer).0 == Fault::Pending);
         }
-        scene.is_gone();
+        scene.must_be_gone();
     }
 }
 
@@ -210,7 +210,7 @@ fn a_busy_target_is_detached() {
     open.read_to_end(&mut read).unwrap();
     assert!(read == bytes(24, 400_000));
     drop(open);
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// FAULTS 26: the call that waits ends at once, the download stops, and no mount ever appears.
@@ -241,7 +241,7 @@ fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
     // The next call begins anew, and takes up what came.
     scene.node.publish(&scene.want).unwrap();
     assert_eq!(scene.mounts().len(), 1);
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// FAULTS 26: one volume's end is not another's.
@@ -263,7 +263,7 @@ fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
     assert!(fs::read(other.target.path().join("a.war")).unwrap() == bytes(24, 400_000));
     assert_eq!(scene.origin.gets("/a.war"), 1);
     scene.node.unpublish(&other).unwrap();
-    scene.is_gone();
+    scene.must_be_gone();
 }
 
 /// Law 2: another access mode, another secret and another group are the same volume; other attributes or another
@@ -303,5 +303,5 @@ fn only_attributes_and_readonly_make_another_volume() {
         assert!(words.contains("unpublish it first"), "{words}");
     }
     assert_eq!(scene.mounts(), before);
-    scene.is_gone();
+    scene.must_be_gone();
 }
