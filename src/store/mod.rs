@@ -24,12 +24,13 @@ mod lock;
 mod partial;
 pub mod retention;
 mod space;
+mod trash;
 mod volumes;
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub use self::blobs::{Blob, Cached, Verdict};
 pub use self::entry::Entry;
@@ -136,7 +137,8 @@ impl Store {
             }
         }
         self.drop_empty_partials()?;
-        self.empty_trash()
+        self.try_to_empty_trash();
+        Ok(())
     }
 
     /// The directory of everything.
@@ -159,26 +161,8 @@ impl Store {
         &self.boot
     }
 
-    /// Deletes what was discarded. Takes as long as it takes: never under a lock, never in a call's way.
-    pub fn empty_trash(&self) -> Result<(), Error> {
-        let _alone = self.emptying.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in list(&self.bucket("trash"))? {
-            remove(&entry)?;
-        }
-        Ok(())
-    }
-
     fn bucket(&self, name: &str) -> PathBuf {
         self.root.join(FORMAT).join(name)
-    }
-
-    /// Takes something out of sight in one step.
-    fn discard(&self, path: &Path) -> Result<(), Error> {
-        let trash = self.bucket("trash").join(key::random_name());
-        match fs::rename(path, &trash) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            other => other.at("discard", path),
-        }
     }
 }
 
@@ -205,7 +189,7 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, Error> {
         .collect()
 }
 
-/// Removes a file or a tree; the standard library walks it by directory handles and follows no link.
+/// Removes a file or a directory of our own making; what pods made goes by way of the trash.
 fn remove(path: &Path) -> Result<(), Error> {
     let removed = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),

@@ -86,7 +86,7 @@ impl Store {
                 Shortage::Inodes { .. } => u64::MAX,
             };
             self.drop_idle_partials()?;
-            self.empty_trash()?;
+            self.try_to_empty_trash();
             self.collect(missing)?;
         }
         match self.shortage(bytes)? {

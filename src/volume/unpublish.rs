@@ -40,24 +40,18 @@ impl<M: Mounter> Volumes<M> {
             })
         })?;
         // Deleting what a pod left may take long, and nobody has to wait for it.
-        let volumes = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || volumes.clean_up());
+        let store = Arc::clone(&self.shared.store);
+        tokio::task::spawn_blocking(move || store.try_to_empty_trash());
         Ok(())
     }
 
     /// Deletes what was taken out of sight; for one who has the time to wait.
     pub fn clean_up(&self) {
-        self.shared.clean_up();
+        self.shared.store.try_to_empty_trash();
     }
 }
 
 impl<M: Mounter> Shared<M> {
-    fn clean_up(&self) {
-        if let Err(error) = self.store.empty_trash() {
-            tracing::warn!(%error, "cannot delete what was discarded; the next start tries again");
-        }
-    }
-
     fn take_away(&self, id: &Id, target: &Target, ours: bool) -> Result<(), Error> {
         loop {
             let found = self.look(id, target, None)?;

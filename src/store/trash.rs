@@ -1,0 +1,187 @@
+//! What is on its way out.
+//!
+//! Pods made it: it may be deeper than any stack and any table of open files, and hold anything. So no directory is
+//! walked into: one that is not empty gives its own directories to the trash itself, and can go then.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::PoisonError;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::Store;
+use super::error::{Error, IoContext};
+use super::key::random_name;
+
+impl Store {
+    /// Takes something out of sight in one step.
+    pub(super) fn discard(&self, path: &Path) -> Result<(), Error> {
+        let trash = self.bucket("trash").join(random_name());
+        match fs::rename(path, &trash) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.at("discard", path),
+        }
+    }
+
+    /// Deletes what was discarded. Takes as long as it takes: never under a lock, never in a call's way. What cannot
+    /// be deleted keeps nothing else from being deleted; the error names the first of it.
+    pub fn empty_trash(&self) -> Result<(), Error> {
+        let _alone = self.emptying.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.bucket("trash");
+        let trash = openat(AT_FDCWD, &path, DIRECTORY, Mode::empty()).at("open", &path)?;
+        // Each pass takes away at least one level of all that is there.
+        loop {
+            let pass = pass(&trash).at("list", &path)?;
+            if pass.gone == 0 {
+                return match pass.left {
+                    None => Ok(()),
+                    Some((name, errno)) => Err(errno).at("remove", &path.join(name)),
+                };
+            }
+        }
+    }
+
+    /// The same for one who has other things to do: what cannot be deleted is said, and in nobody's way.
+    pub fn try_to_empty_trash(&self) {
+        if let Err(error) = self.empty_trash() {
+            tracing::warn!(%error, "cannot delete what was discarded; the next start tries again");
+        }
+    }
+}
+
+/// Follows no link, and hands no handle down to a child.
+const DIRECTORY: OFlag = OFlag::O_DIRECTORY
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
+
+#[derive(Default)]
+struct Pass {
+    /// How many entries of the trash went.
+    gone: usize,
+    /// The first that did not, and why.
+    left: Option<(String, Errno)>,
+}
+
+fn pass(trash: &OwnedFd) -> nix::Result<Pass> {
+    let mut pass = Pass::default();
+    each(trash, |name| match remove(trash, name) {
+        Ok(()) => pass.gone += 1,
+        Err(errno) => {
+            // The names in the trash are ours, and fit to be shown.
+            let named = || (name.to_string_lossy().into_owned(), errno);
+            pass.left.get_or_insert_with(named);
+        }
+    })?;
+    Ok(pass)
+}
+
+/// Removes an entry of the trash; the directories in it become entries of the trash themselves.
+fn remove(trash: &OwnedFd, name: &CStr) -> nix::Result<()> {
+    if unlinked(trash, name)? {
+        return Ok(());
+    }
+    let inside = openat(trash, name, DIRECTORY, Mode::empty())?;
+    let mut left = Ok(());
+    each(&inside, |name| {
+        let gone = unlinked(&inside, name).and_then(|gone| match gone {
+            true => Ok(()),
+            false => renameat(&inside, name, trash, random_name().as_str()),
+        });
+        left = left.and(gone);
+    })?;
+    left?;
+    unlinkat(trash, name, UnlinkatFlags::RemoveDir)
+}
+
+/// Removes an entry of a directory; false if it is a directory that is not empty.
+fn unlinked(parent: &OwnedFd, name: &CStr) -> nix::Result<bool> {
+    let removed = match unlinkat(parent, name, UnlinkatFlags::NoRemoveDir) {
+        Err(Errno::EISDIR) => unlinkat(parent, name, UnlinkatFlags::RemoveDir),
+        other => other,
+    };
+    match removed {
+        Ok(()) | Err(Errno::ENOENT) => Ok(true),
+        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Calls `act` with every entry; those that are made or moved meanwhile may be among them.
+fn each(dir: &OwnedFd, mut act: impl FnMut(&CStr)) -> nix::Result<()> {
+    for entry in Dir::openat(dir, c".", DIRECTORY, Mode::empty())?.iter() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name != c"." && name != c".." {
+            act(name);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Settings;
+
+    fn store(root: &Path) -> Store {
+        let limits = crate::store::Limits {
+            cache: None,
+            free: "0".parse().unwrap(),
+        };
+        let owner = nix::unistd::geteuid().as_raw();
+        let root = root.to_owned();
+        Store::open(&Settings {
+            root,
+            limits,
+            owner,
+        })
+        .unwrap()
+    }
+
+    /// More levels than a thread's stack has room for frames, or a process for open files.
+    fn nest(dir: &Path, levels: usize) {
+        let mut at = openat(AT_FDCWD, dir, DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..levels {
+            nix::sys::stat::mkdirat(&at, c"d", Mode::S_IRWXU).unwrap();
+            at = openat(&at, c"d", DIRECTORY, Mode::empty()).unwrap();
+        }
+        openat(
+            &at,
+            c"file",
+            OFlag::O_CREAT | OFlag::O_WRONLY,
+            Mode::S_IRWXU,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn a_tree_of_any_depth_and_width_is_deleted_and_links_lead_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir.path().join("root"));
+        let outside = dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("file"), "").unwrap();
+        let given = dir.path().join("root/given");
+        for i in 0..100 {
+            fs::create_dir_all(given.join(format!("wide/{i}/sub"))).unwrap();
+            fs::write(given.join(format!("wide/{i}/sub/file")), "").unwrap();
+        }
+        for link in ["/", "../..", outside.to_str().unwrap()] {
+            let name = link.replace('/', "-");
+            std::os::unix::fs::symlink(link, given.join(&name)).unwrap();
+            std::os::unix::fs::symlink(link, given.join("wide").join(&name)).unwrap();
+        }
+        nest(&given, 20_000);
+        store.discard(&given).unwrap();
+        store.empty_trash().unwrap();
+        assert_eq!(fs::read_dir(store.bucket("trash")).unwrap().count(), 0);
+        assert!(outside.join("file").exists());
+    }
+}
