@@ -1,7 +1,9 @@
 //! The tests that come through the front door, and those that hold the laws of the tree.
 #![cfg(test)]
 
+mod attacks;
 mod borders;
+mod container;
 mod disk;
 mod docs;
 mod engine;
@@ -10,7 +12,9 @@ mod network;
 mod node;
 mod origin;
 mod proxy;
+mod real_war;
 mod sandbox;
 mod tokens;
+mod tools;
 mod universe;
 mod volumes;
