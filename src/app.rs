@@ -148,6 +148,14 @@ impl Local {
         read_only: bool,
     ) -> Result<(), Error> {
         let target = target(dir)?;
+        // Found out now, and not after the download.
+        let path = target.path();
+        if !path.parent().is_some_and(Path::is_dir) {
+            return Err(Error::Setting(format!(
+                "the directory \"{}\": its parent is not there, or is no directory; make it first",
+                path.display()
+            )));
+        }
         let publish = Publish {
             volume: volume_name(&target),
             attributes,

@@ -284,7 +284,7 @@ impl Plan {
             self.setbacks
                 .full(&self.names.flight, gauge.snapshot().total.unwrap_or(more));
         }
-        if !error.keeps_partial()
+        if (!error.keeps_partial() || partial.length() == 0)
             && let Err(left) = store.drop_partial(partial)
         {
             tracing::warn!(error = %left, "cannot remove a partial download");
