@@ -7,6 +7,7 @@ mod container;
 mod disk;
 mod docs;
 mod engine;
+mod input;
 mod life;
 mod network;
 mod node;

@@ -35,7 +35,7 @@ fn a_collection_that_races_a_publish_costs_at_most_a_download() {
     let wants = wants.map(|want| want.pinned(&digest(&content)));
     let mut rounds = 0;
     // Until both have happened often enough to have met.
-    while rounds < 100 || pruned.load(Ordering::Relaxed) < 20 {
+    while rounds < 30 || pruned.load(Ordering::Relaxed) < 10 {
         let calls: Vec<_> = wants.iter().map(|want| node.begin(want)).collect();
         for (call, want) in calls.into_iter().zip(&wants) {
             node.wait(call).unwrap().unwrap();
