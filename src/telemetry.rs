@@ -4,7 +4,10 @@
 
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -19,27 +22,24 @@ pub enum Format {
 pub fn start(format: Format, level: &str) -> Result<(), String> {
     let filter =
         EnvFilter::from_str(level).map_err(|e| format!("the log level \"{level}\": {e}"))?;
-    // The HTTP client's own events hold URLs as they are: they are never logged, at any level.
-    let filter = [
-        "hyper_util=off",
-        "hyper=off",
-        "reqwest=off",
-        "hickory_resolver=off",
-        "hickory_proto=off",
-        "rustls=off",
-    ]
-    .into_iter()
-    .filter_map(|directive| directive.parse().ok())
-    .fold(filter, EnvFilter::add_directive);
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let filter = filter.and(filter_fn(|event| !is_foreign(event.target())));
+    let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match format {
-        Format::Text => lines
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .try_init(),
-        Format::Json => lines.json().try_init(),
+        Format::Text => {
+            let lines = lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            registry().with(lines.with_filter(filter)).try_init()
+        }
+        Format::Json => registry().with(lines.json().with_filter(filter)).try_init(),
     };
     drop(started);
     Ok(())
+}
+
+/// The HTTP client's own events hold URLs and names as they are: they are never logged, whatever is asked for.
+fn is_foreign(target: &str) -> bool {
+    let module = target.split("::").next().unwrap_or_default();
+    matches!(
+        module,
+        "hyper" | "hyper_util" | "reqwest" | "hickory_resolver" | "hickory_proto" | "rustls"
+    )
 }
