@@ -15,6 +15,7 @@ mod origin;
 mod proxy;
 mod real_war;
 mod sandbox;
+mod secrets;
 mod tokens;
 mod tools;
 mod universe;

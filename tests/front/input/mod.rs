@@ -7,3 +7,5 @@ mod places;
 mod reach;
 mod sizes;
 mod user;
+
+pub(crate) use self::reach::names;

@@ -9,7 +9,7 @@ use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
 /// Gives names addresses, for this test alone: lines of `/etc/hosts`; no other name has any.
-pub(super) fn names(sandbox: &Sandbox, hosts: &str) {
+pub(crate) fn names(sandbox: &Sandbox, hosts: &str) {
     for (name, text) in [
         ("hosts", hosts),
         // Nobody answers there.
