@@ -142,14 +142,14 @@ fn a_full_disk_gives_up_unused_artifacts_and_nothing_else() {
 fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
     for chunked in [false, true] {
         let sandbox = Sandbox::new();
-        on_tmpfs(&sandbox, "size=24m");
+        on_tmpfs(&sandbox, "size=32m");
         let origin = origin(&[("large", 16)]);
         if chunked {
             origin.behave("/large.war", vec![Behaviour::Chunked.always()]);
         }
         let node = Node::start(&sandbox);
         let ballast = sandbox.root().join("ballast");
-        fs::write(&ballast, vec![1; 14 * MIB]).unwrap();
+        fs::write(&ballast, vec![1; 22 * MIB]).unwrap();
         let want = node.want("pod", &origin.url("/large.war"));
         for _ in 0..3 {
             let (fault, words) = failed(node.publish(&want));
