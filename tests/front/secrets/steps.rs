@@ -66,6 +66,7 @@ fn nothing_sings_in_a_redirect() {
     let (second, _) = origins();
     let url = secret_url(&origin);
     let theirs = format!("sig={CANARY}-theirs");
+    crate::input::names(&cage.sandbox, "");
     for (to, codes) in [
         (second.url(&format!("/a.war?{theirs}")), [0, 3, 8, 11]),
         (second.url(&format!("/none?{theirs}")), [0, 3, 8, 11]),
@@ -88,7 +89,6 @@ fn nothing_sings_in_a_redirect() {
         ),
         (format!("http://[{CANARY}/a.war?{theirs}"), [5, 3, 8, 11]),
     ] {
-        crate::input::names(&cage.sandbox, "");
         behave(&origin, &proxy, Behaviour::RedirectElsewhere { to });
         cage.listen(&proxy, &["mount", &url, "dir", "--tries", "2"], &codes);
         let _ = cage.sandbox.run(["unmount", "dir"]);
