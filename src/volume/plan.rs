@@ -146,6 +146,11 @@ pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<Step>, Refusa
     Ok(steps)
 }
 
+/// Whether nothing can be shown, in whatever way.
+pub fn refuses(kept: Kept, place: Place) -> bool {
+    publish(View::Bind, kept, place).is_err()
+}
+
 /// The steps from what is there to nothing.
 pub fn unpublish(kept: Kept, place: Place, remove_target: bool) -> Result<Vec<Step>, Refusal> {
     let mut steps = Vec::new();

@@ -42,7 +42,12 @@ impl<M: Mounter> Volumes<M> {
         let wait = self.guards.wait(id.as_str());
         let mut lost = Vec::new();
         loop {
-            let found = shared.look(&id, &want.target, Some(&print))?;
+            let mut found = shared.look(&id, &want.target, Some(&print))?;
+            if plan::refuses(found.kept, found.place) {
+                // What another call was doing meanwhile is seen half done. A refusal counts that is seen alone.
+                let _alone = wait.commit().map_err(|b| self.busy(b, &want.target))?;
+                found = shared.look(&id, &want.target, Some(&print))?;
+            }
             if plan::is_satisfied(found.kept, found.place) {
                 if found.lost {
                     self.renew(&id, &want, &print, &wait).await;
