@@ -89,8 +89,8 @@ struct Shared<M> {
     mounter: M,
     /// The mounts that are ours, by volume: made by this process, or found at its start.
     mounted: Mutex<HashMap<String, MountId>>,
-    /// Whether the read-only view was made by this process; none before it is needed.
-    view: Mutex<Option<bool>>,
+    /// Whether the read-only view is known to be there; it is made when it is first needed.
+    view: Mutex<bool>,
     /// Who waits for what.
     waiting: Mutex<HashMap<String, Weak<Waiting>>>,
 }
@@ -129,7 +129,8 @@ impl<M: Mounter> Volumes<M> {
             .map(|w| w.progress())
     }
 
-    /// Ends downloads at their next chunk, and takes away the view that this process made.
+    /// Ends downloads at their next chunk, and takes away the view, this process's or one that a kill left: under the
+    /// store's lock nobody else uses it, and what was bound from it stays.
     pub fn close(&self) -> Result<(), Error> {
         self.shared.acquire.stop();
         let mut view = self
@@ -137,9 +138,8 @@ impl<M: Mounter> Volumes<M> {
             .view
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if view.take() == Some(true) {
-            self.shared.mounter.unview(&self.shared.view_path())?;
-        }
+        self.shared.mounter.unview(&self.shared.view_path())?;
+        *view = false;
         Ok(())
     }
 
@@ -250,8 +250,9 @@ impl<M: Mounter> Shared<M> {
     fn view(&self) -> Result<PathBuf, mount::Error> {
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.view_path();
-        if view.is_none() {
-            *view = Some(self.mounter.view(&self.store.volumes_dir(), &path)?);
+        if !*view {
+            self.mounter.view(&self.store.volumes_dir(), &path)?;
+            *view = true;
         }
         Ok(path)
     }
