@@ -94,7 +94,7 @@ impl<M: Mounter> Shared<M> {
             }
         }
         if lost {
-            self.renew(&work.id, &work.want, &work.print);
+            self.renew(&work.id, &work.want, &work.print, making.made_target);
         }
         Ok(())
     }

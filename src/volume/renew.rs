@@ -21,7 +21,7 @@ impl<M: Mounter> Volumes<M> {
         let (id, want, print) = (id.clone(), want.clone(), print.to_owned());
         let task = tokio::task::spawn_blocking(move || {
             let _hands = hands;
-            shared.renew(&id, &want, &print);
+            shared.renew(&id, &want, &print, false);
         });
         if let Err(error) = task.await {
             tracing::error!(%error, "writing a lost record again ended as it never should");
@@ -30,14 +30,14 @@ impl<M: Mounter> Volumes<M> {
 }
 
 impl<M: Mounter> Shared<M> {
-    /// Writes a lost record again; if that fails, the next publish tries.
-    pub(super) fn renew(&self, id: &Id, want: &Publish, print: &str) {
-        if let Err(error) = self.try_renew(id, want, print) {
+    /// Writes a lost record again; if that fails, the next publish tries. `made`: the target was made just now.
+    pub(super) fn renew(&self, id: &Id, want: &Publish, print: &str, made: bool) {
+        if let Err(error) = self.try_renew(id, want, print, made) {
             tracing::warn!(volume = id.as_str(), %error, "cannot write a lost record again");
         }
     }
 
-    fn try_renew(&self, id: &Id, want: &Publish, print: &str) -> Result<(), Error> {
+    fn try_renew(&self, id: &Id, want: &Publish, print: &str, made: bool) -> Result<(), Error> {
         let Some(dir) = self.store.volume(id.as_str()) else {
             return Ok(());
         };
@@ -47,7 +47,7 @@ impl<M: Mounter> Shared<M> {
                 key: key_name(self.store.key()),
                 ..record
             },
-            None => self.told_anew(want, &dir, print)?,
+            None => self.told_anew(want, &dir, print, made)?,
         };
         let bytes = serde_json::to_vec_pretty(&record).map_err(|e| Error::Bug {
             target: want.target.path(),
@@ -56,12 +56,18 @@ impl<M: Mounter> Shared<M> {
         Ok(self.store.write_record(&dir, &bytes)?)
     }
 
-    fn told_anew(&self, want: &Publish, dir: &VolumeDir, print: &str) -> Result<Record, Error> {
+    fn told_anew(
+        &self,
+        want: &Publish,
+        dir: &VolumeDir,
+        print: &str,
+        made: bool,
+    ) -> Result<Record, Error> {
         let anew = Anew::of(want)?;
         let place = &anew.meant.place;
         let content = (dir.hash_content(place)?, dir.content_size(place)?);
-        // Whose directory the target was is not known any more: a user's own is left alone.
-        let made_target = want.owner != Owner::CommandLine;
+        // Whose directory the target was that was there is not known any more: a user's own is left alone.
+        let made_target = made || want.owner != Owner::CommandLine;
         Ok(self.record(want, &anew, print, content, made_target))
     }
 
