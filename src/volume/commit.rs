@@ -167,7 +167,8 @@ impl<M: Mounter> Shared<M> {
             what: what.to_owned(),
         };
         let (Some(blob), Goal::Anew(anew)) = (&work.blob, &work.goal) else {
-            return Err(bug("no artifact was acquired"));
+            // The first look was taken beside an unpublish that was not through: the volume was still there.
+            return Err(Error::Busy { target });
         };
         let place = &making.place;
         let is_missing = matches!(
