@@ -34,6 +34,11 @@ test: tools ## every test; installs what the tests need
 	$(call heading,test: planted faults turn the suite red)
 	tests/planted.sh
 
+.PHONY: faults
+faults: tools ## kill -9 at every call that changes something, and power loss behind each: all points, not a sample
+	$(call heading,faults: every point)
+	WAR_VOL_FAULTS=all cargo test --locked --test front -- --nocapture crash::every_call crash::power
+
 .PHONY: unit
 unit: ## the tests inside the modules: no root, no tools, seconds
 	cargo test --locked --lib --bins

@@ -4,6 +4,7 @@
 mod attacks;
 mod borders;
 mod container;
+mod crash;
 mod disk;
 mod docs;
 mod engine;

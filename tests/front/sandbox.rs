@@ -91,6 +91,12 @@ impl Sandbox {
         mounts_below(self.dir.path()).len()
     }
 
+    /// How many mounts are stacked on one directory.
+    pub(crate) fn mounts_at(&self, dir: &Path) -> usize {
+        let all = mounts_below(self.dir.path());
+        all.iter().filter(|target| *target == dir).count()
+    }
+
     /// What is left in one of the store's buckets.
     pub(crate) fn bucket(&self, name: &str) -> Vec<PathBuf> {
         let mut all: Vec<_> = match fs::read_dir(self.root().join("v1").join(name)) {
