@@ -63,12 +63,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Err(why) = telemetry::start(cli.log_format, &cli.log_level) {
         return say(cli.output, Err(Error::Setting(why)));
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .max_blocking_threads(16)
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(e) => {
             return say(
@@ -100,6 +95,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 "interrupted; nothing is half done, and a broken download into the store goes on the next time"
             );
             ExitCode::from(exit::INTERRUPTED)
+        }
+    }
+}
+
+/// A download without a store stays on the main thread, as one into a store stays on a thread of its own: it is not moved
+/// between threads from one chunk to the next, and its calls have a fixed order that a test can kill one by one.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    use tokio::runtime::Builder;
+    match command {
+        Command::Fetch(_) => Builder::new_current_thread().enable_all().build(),
+        Command::Mount(_) | Command::Unmount(_) | Command::Cache(_) | Command::Volumes(_) => {
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .max_blocking_threads(16)
+                .enable_all()
+                .build()
         }
     }
 }
