@@ -13,6 +13,7 @@ mod life;
 mod network;
 mod node;
 mod origin;
+mod pod;
 mod proxy;
 mod real_war;
 mod sandbox;

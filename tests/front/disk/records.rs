@@ -5,38 +5,21 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use war_vol::fault::Fault;
-use war_vol::volume::Publish;
 
 use super::only;
 use crate::node::{Node, Wanting, bytes, detach, digest, failed, mounts_at};
 use crate::origin::{Object, Origin};
+use crate::pod::Pod;
 use crate::sandbox::Sandbox;
 
-struct Scene {
-    sandbox: Sandbox,
-    origin: Origin,
-    node: Node,
-    want: Publish,
+/// A pod whose volume is pinned and published.
+fn published() -> Pod {
+    let mut pod = Pod::waiting(19, 300_000);
+    pod.want = pod.want.pinned(&digest(&bytes(19, 300_000)));
+    pod.published()
 }
 
-impl Scene {
-    fn published() -> Self {
-        let sandbox = Sandbox::new();
-        let origin = Origin::start();
-        let content = bytes(19, 300_000);
-        origin.put("/a.war", Object::new(content.clone()));
-        let node = Node::start(&sandbox);
-        let want = node.want("pod", &origin.url("/a.war"));
-        let want = want.pinned(&digest(&content));
-        node.publish(&want).unwrap();
-        Self {
-            sandbox,
-            origin,
-            node,
-            want,
-        }
-    }
-
+impl Pod {
     /// Ends the driver, damages what it left, and starts it again.
     fn restarted(self, damage: impl Fn(&Sandbox)) -> Self {
         let Self {
@@ -54,10 +37,6 @@ impl Scene {
             node,
             want,
         }
-    }
-
-    fn target(&self) -> PathBuf {
-        self.want.target.path()
     }
 
     fn shows(&self) {
@@ -99,7 +78,7 @@ fn damages() -> [Damage; 6] {
 fn a_live_volume_outlives_its_record_and_the_key() {
     for (what, damage) in damages() {
         eprintln!("{what}");
-        let scene = Scene::published();
+        let scene = published();
         let before = mounts_at(&scene.target());
         let scene = scene.restarted(damage);
         scene.node.publish(&scene.want).unwrap();
@@ -117,7 +96,7 @@ fn a_live_volume_outlives_its_record_and_the_key() {
 fn a_volume_is_shown_again_without_its_record_and_without_the_key() {
     for (what, damage) in damages() {
         eprintln!("{what}");
-        let scene = Scene::published().restarted(|sandbox| {
+        let scene = published().restarted(|sandbox| {
             damage(sandbox);
             detach(&sandbox.path("kubelet/pods/pod/volume/mount"));
         });
@@ -133,7 +112,7 @@ fn a_volume_is_shown_again_without_its_record_and_without_the_key() {
 fn a_lost_record_is_made_again_at_a_republish() {
     for (what, damage) in &damages()[..4] {
         eprintln!("{what}");
-        let scene = Scene::published();
+        let scene = published();
         let before = scene.node.volumes.list().unwrap();
         let scene = scene.restarted(damage);
         scene.node.publish(&scene.want).unwrap();
@@ -147,7 +126,7 @@ fn a_lost_record_is_made_again_at_a_republish() {
 /// FAULTS 19, law 1: a version that refuses an old attribute hurts no live volume whose record is lost as well.
 #[test]
 fn a_live_volume_without_a_record_is_not_judged_by_its_attributes() {
-    let scene = Scene::published().restarted(|s| fs::remove_file(record(s)).unwrap());
+    let scene = published().restarted(|s| fs::remove_file(record(s)).unwrap());
     let old = scene.want.clone().with("anAttributeOfOld", "x");
     scene.node.publish(&old).unwrap();
     scene.shows();
@@ -162,7 +141,7 @@ fn a_corrupt_index_entry_costs_a_download_and_nothing_else() {
         |entry| fs::remove_file(entry).unwrap(),
     ];
     for damage in corrupt {
-        let scene = Scene::published();
+        let scene = published();
         let blob = only(scene.sandbox.bucket("blobs"));
         damage(&only(scene.sandbox.bucket("index")));
         scene.node.publish(&scene.want).unwrap();

@@ -3,37 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use war_vol::volume::Publish;
-
 use super::only;
 use crate::node::{Node, bytes, detach, until};
 use crate::origin::{Object, Origin};
+use crate::pod::Pod;
 use crate::sandbox::Sandbox;
 
-struct Scene {
-    sandbox: Sandbox,
-    origin: Origin,
-    node: Node,
-    want: Publish,
+/// A pod's volume, published.
+fn published() -> Pod {
+    Pod::waiting(3, 100_000).published()
 }
 
-impl Scene {
-    /// A pod's volume, published.
-    fn published() -> Self {
-        let sandbox = Sandbox::new();
-        let origin = Origin::start();
-        origin.put("/a.war", Object::new(bytes(3, 100_000)));
-        let node = Node::start(&sandbox);
-        let want = node.want("pod", &origin.url("/a.war"));
-        node.publish(&want).unwrap();
-        Self {
-            sandbox,
-            origin,
-            node,
-            want,
-        }
-    }
-
+impl Pod {
     /// The pod is deleted while nobody sees it.
     fn pod_goes(&self) {
         detach(&self.want.target.path());
@@ -57,7 +38,7 @@ impl Scene {
 /// FAULTS 14 and 27: the pod is gone, after a reboot or between mount and answer.
 #[test]
 fn the_volume_of_a_pod_that_is_gone_is_swept() {
-    let scene = Scene::published();
+    let scene = published();
     scene.pod_goes();
     assert_eq!(scene.swept(), 1);
     scene.sandbox.assert_nothing_left();
@@ -69,7 +50,7 @@ fn the_volume_of_a_pod_that_is_gone_is_swept() {
 /// does the volume.
 #[test]
 fn a_pod_that_vanishes_between_mount_and_answer_is_swept() {
-    let scene = Scene::published();
+    let scene = published();
     scene.node.unpublish(&scene.want).unwrap();
     let other = scene.node.want("other", &scene.origin.url("/a.war"));
     scene.node.begin(&other).abort();
@@ -84,7 +65,7 @@ fn a_pod_that_vanishes_between_mount_and_answer_is_swept() {
 /// ENGINE §10.3: a pod whose directory is there will be published or unpublished by kubelet.
 #[test]
 fn the_volume_of_a_pod_that_is_still_there_is_not_swept() {
-    let scene = Scene::published();
+    let scene = published();
     scene.kept();
     detach(&scene.want.target.path());
     fs::remove_dir(scene.want.target.path()).unwrap();
@@ -94,7 +75,7 @@ fn the_volume_of_a_pod_that_is_still_there_is_not_swept() {
 /// ENGINE §10.3: a mount that is seen is a pod that lives, whatever its directory looks like.
 #[test]
 fn a_volume_that_is_mounted_is_not_swept() {
-    let scene = Scene::published();
+    let scene = published();
     scene.kept();
     assert!(scene.want.target.path().join("a.war").exists());
 }
@@ -102,7 +83,7 @@ fn a_volume_that_is_mounted_is_not_swept() {
 /// ENGINE §10.3: another kubelet directory may only look empty from here.
 #[test]
 fn a_volume_of_another_kubelet_directory_is_not_swept() {
-    let scene = Scene::published();
+    let scene = published();
     scene.pod_goes();
     let kubelet = scene.sandbox.path("kubelet");
     let aside = scene.sandbox.path("aside");
@@ -119,7 +100,7 @@ fn a_volume_of_another_kubelet_directory_is_not_swept() {
 #[test]
 fn a_volume_whose_record_cannot_be_read_is_not_swept() {
     for damage in [damaged, gone] {
-        let scene = Scene::published();
+        let scene = published();
         scene.pod_goes();
         damage(&only(scene.sandbox.bucket("volumes")).join("want.json"));
         scene.kept();
@@ -158,7 +139,7 @@ fn a_volume_of_the_command_line_is_never_swept() {
 /// DESIGN law 4: what a killed process left half-made goes at the next start.
 #[test]
 fn what_was_half_made_is_swept_at_the_start() {
-    let scene = Scene::published();
+    let scene = published();
     let v1 = scene.sandbox.root().join("v1");
     let half = v1.join("volumes/.new-0123");
     fs::create_dir_all(half.join("c")).unwrap();

@@ -8,42 +8,15 @@ use war_vol::fault::Fault;
 use war_vol::volume::Publish;
 
 use crate::node::{Node, Wanting, bytes, detach, failed, mounts_at, until};
-use crate::origin::{Behaviour, Object, Origin};
-use crate::sandbox::Sandbox;
+use crate::origin::Behaviour;
+use crate::pod::Pod;
 
-struct Scene {
-    sandbox: Sandbox,
-    origin: Origin,
-    node: Node,
-    want: Publish,
+/// A pod waits for its volume.
+fn waiting() -> Pod {
+    Pod::waiting(24, 400_000)
 }
 
-impl Scene {
-    /// A pod waits for its volume.
-    fn new() -> Self {
-        let sandbox = Sandbox::new();
-        let origin = Origin::start();
-        origin.put("/a.war", Object::new(bytes(24, 400_000)));
-        let node = Node::start(&sandbox);
-        let want = node.want("pod", &origin.url("/a.war"));
-        Self {
-            sandbox,
-            origin,
-            node,
-            want,
-        }
-    }
-
-    fn published() -> Self {
-        let scene = Self::new();
-        scene.node.publish(&scene.want).unwrap();
-        scene
-    }
-
-    fn target(&self) -> std::path::PathBuf {
-        self.want.target.path()
-    }
-
+impl Pod {
     fn mounts(&self) -> Vec<u64> {
         mounts_at(&self.target())
     }
@@ -73,7 +46,7 @@ fn foreign(at: &Path) {
 /// FAULTS 23.
 #[test]
 fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
-    let scene = Scene::published();
+    let scene = waiting().published();
     let before = scene.mounts();
     assert_eq!(before.len(), 1);
     for _ in 0..3 {
@@ -81,7 +54,7 @@ fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
         assert_eq!(scene.mounts(), before);
     }
     // Another process finds it right as well.
-    let Scene {
+    let Pod {
         sandbox,
         origin: _origin,
         node,
@@ -96,7 +69,7 @@ fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
 /// FAULTS 23.
 #[test]
 fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
-    let scene = Scene::new();
+    let scene = waiting();
     fs::create_dir(scene.target()).unwrap();
     foreign(&scene.target());
     let before = scene.mounts();
@@ -114,7 +87,7 @@ fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
 /// FAULTS 23, law 1: somebody mounted over a live volume. It is not given up: the error is not a final one.
 #[test]
 fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
-    let scene = Scene::published();
+    let scene = waiting().published();
     foreign(&scene.target());
     let before = scene.mounts();
     assert_eq!(before.len(), 2);
@@ -131,7 +104,7 @@ fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
 /// FAULTS 24: of a volume that nobody knows.
 #[test]
 fn an_unpublish_of_the_unknown_is_ok() {
-    let scene = Scene::new();
+    let scene = waiting();
     fs::create_dir(scene.target()).unwrap();
     scene.must_be_gone();
 }
@@ -140,7 +113,7 @@ fn an_unpublish_of_the_unknown_is_ok() {
 #[test]
 fn an_unpublish_without_a_target_is_ok() {
     for level in 0..3 {
-        let scene = Scene::published();
+        let scene = waiting().published();
         detach(&scene.target());
         let gone = scene.target();
         fs::remove_dir_all(gone.ancestors().nth(level).unwrap()).unwrap();
@@ -151,7 +124,7 @@ fn an_unpublish_without_a_target_is_ok() {
 /// FAULTS 24: somebody else has unmounted it.
 #[test]
 fn an_unpublish_of_what_is_not_mounted_is_ok() {
-    let scene = Scene::published();
+    let scene = waiting().published();
     detach(&scene.target());
     assert!(scene.target().exists());
     scene.must_be_gone();
@@ -160,7 +133,7 @@ fn an_unpublish_of_what_is_not_mounted_is_ok() {
 /// FAULTS 24: mounted twice, one over the other.
 #[test]
 fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
-    let scene = Scene::published();
+    let scene = waiting().published();
     let target = scene.target();
     for _ in 0..2 {
         mount(
@@ -180,7 +153,7 @@ fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
 #[test]
 fn unpublishes_at_the_same_time_end_in_nothing() {
     for _ in 0..10 {
-        let scene = Scene::published();
+        let scene = waiting().published();
         let Publish { volume, target, .. } = &scene.want;
         let volumes = &scene.node.volumes;
         let (one, two) = scene.node.wait(async {
@@ -200,7 +173,7 @@ fn unpublishes_at_the_same_time_end_in_nothing() {
 #[test]
 fn a_busy_target_is_detached() {
     use std::io::Read;
-    let scene = Scene::published();
+    let scene = waiting().published();
     let mut open = fs::File::open(scene.target().join("a.war")).unwrap();
     scene.node.unpublish(&scene.want).unwrap();
     assert!(!scene.target().exists());
@@ -216,7 +189,7 @@ fn a_busy_target_is_detached() {
 /// FAULTS 26: the call that waits ends at once, the download stops, and no mount ever appears.
 #[test]
 fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
-    let scene = Scene::new();
+    let scene = waiting();
     let pause = Behaviour::Pause {
         at: 100_000,
         ms: 1500,
@@ -247,7 +220,7 @@ fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
 /// FAULTS 26: one volume's end is not another's.
 #[test]
 fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
-    let scene = Scene::new();
+    let scene = waiting();
     let pause = Behaviour::Pause {
         at: 100_000,
         ms: 700,
@@ -271,7 +244,7 @@ fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
 #[test]
 fn only_attributes_and_readonly_make_another_volume() {
     use war_vol::volume::Writable;
-    let scene = Scene::published();
+    let scene = waiting().published();
     let before = scene.mounts();
     let same = [
         Publish {
