@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 
 pub use self::error::Error;
 pub use self::record::{Owner, Record};
@@ -79,9 +80,15 @@ pub enum Writable {
 pub struct Volumes<M> {
     shared: Arc<Shared<M>>,
     guards: Guards,
+    /// Places for commits on the threads that answer calls.
+    in_place: Semaphore,
 }
 
-/// What an owned task of a commit needs; it outlives the call.
+/// How many commits run on the threads that answer calls, at most: each that hangs costs one of the threads that
+/// stand in for them, of which the runtime has only so many.
+const IN_PLACE: usize = 4;
+
+/// What a commit needs; it may outlive the call.
 struct Shared<M> {
     store: Arc<Store>,
     acquire: Acquire,
@@ -116,6 +123,7 @@ impl<M: Mounter> Volumes<M> {
         Ok(Self {
             shared: Arc::new(shared),
             guards: Guards::default(),
+            in_place: Semaphore::new(IN_PLACE),
         })
     }
 

@@ -1,7 +1,9 @@
 //! From a request to a volume that is seen.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tracing::Instrument;
 
 use super::commit::{Anew, Goal, Work};
@@ -78,7 +80,7 @@ impl<M: Mounter> Volumes<M> {
                 print: print.clone(),
                 blob,
             };
-            match self.in_background(commit, work).await {
+            match self.commit(commit, work).await {
                 Err(Error::Store(store::Error::Gone(sha256))) if lost.len() < MOST_RACES => {
                     lost.push(shared.store.keep(&sha256));
                 }
@@ -118,20 +120,35 @@ impl<M: Mounter> Volumes<M> {
         Ok(blob)
     }
 
-    /// The second phase: a task of its own, because a caller that hangs up must not leave half a volume.
-    async fn in_background(&self, commit: Commit, work: Work) -> Result<(), Error> {
-        let shared = Arc::clone(&self.shared);
-        let target = work.want.target.path();
+    /// The second phase, which nothing cuts in two, and least of all a caller that hangs up.
+    ///
+    /// It takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on a busy
+    /// machine ten times as long. So it runs where it is asked for, and the other calls of that thread move to another
+    /// one. What may take longer (a private copy, a volume from before a reboot), and what comes while others are held
+    /// up by the disk, goes to the threads for that: however sick the disk, the runtime goes on.
+    async fn commit(&self, commit: Commit, work: Work) -> Result<(), Error> {
+        let (shared, target) = (Arc::clone(&self.shared), work.want.target.path());
+        let is_quick = matches!(&work.goal, Goal::Anew(anew) if anew.view != View::Copy);
+        let can_stay = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        let place = self
+            .in_place
+            .try_acquire()
+            .ok()
+            .filter(|_| is_quick && can_stay);
         let span = tracing::Span::current();
-        let task = tokio::task::spawn_blocking(move || {
+        let run = move || {
             let (_hands, _in) = (commit, span.enter());
             shared.commit(&work)
-        });
-        task.await.unwrap_or_else(|e| {
-            Err(Error::Bug {
-                target,
-                what: e.to_string(),
-            })
-        })
+        };
+        let bug = |what| Err(Error::Bug { target, what });
+        match place {
+            Some(_place) => {
+                panic::catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(run)))
+                    .unwrap_or_else(|_| bug("the commit panicked".to_owned()))
+            }
+            None => tokio::task::spawn_blocking(run)
+                .await
+                .unwrap_or_else(|e| bug(e.to_string())),
+        }
     }
 }
