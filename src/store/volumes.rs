@@ -49,12 +49,16 @@ impl Layers {
         }
     }
 
-    fn apply(self, dir: &Path) -> Result<(), Error> {
+    fn mkdir(self, dir: &Path) -> Result<(), Error> {
+        DirBuilder::new()
+            .mode(self.mode())
+            .create(dir)
+            .at("create", dir)?;
         if let (true, Some(group)) = (self.writable, self.group) {
             chown(dir, None, Some(group)).at("give to the group", dir)?;
         }
-        // After chown, which clears the set-group-ID bit; and not left to mkdir, which the umask would trim.
-        fs::set_permissions(dir, Permissions::from_mode(self.mode())).at("set the mode of", dir)
+        // After chown, which clears the set-group-ID bit.
+        set_mode(dir, self.mode())
     }
 }
 
@@ -221,8 +225,7 @@ impl Store {
 }
 
 fn make_layers(dir: &VolumeDir, layers: Layers) -> Result<(), Error> {
-    mkdir(&dir.upper(), 0o755)?;
-    layers.apply(&dir.upper())?;
+    layers.mkdir(&dir.upper())?;
     mkdir(&dir.work(), 0o700)
 }
 
@@ -231,8 +234,7 @@ fn make_directories(root: &Path, place: &Place, layers: Layers) -> Result<PathBu
     let mut at = root.to_owned();
     for name in place.directories() {
         at.push(name);
-        mkdir(&at, 0o755)?;
-        layers.apply(&at)?;
+        layers.mkdir(&at)?;
     }
     Ok(at)
 }
@@ -242,5 +244,15 @@ fn mkdir(path: &Path, mode: u32) -> Result<(), Error> {
         .mode(mode)
         .create(path)
         .at("create", path)?;
+    set_mode(path, mode)
+}
+
+/// Not left to mkdir, which trims the mode by the umask. As a rule it trims nothing, and to look is a third of the
+/// price of a change, which the file system writes down in its journal.
+fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
+    let has = fs::symlink_metadata(path).at("look at", path)?.mode();
+    if has & 0o7777 == mode {
+        return Ok(());
+    }
     fs::set_permissions(path, Permissions::from_mode(mode)).at("set the mode of", path)
 }

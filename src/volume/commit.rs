@@ -1,7 +1,7 @@
 //! The second phase of a publish: milliseconds, alone, never cancelled.
 
 use super::attributes::Want;
-use super::plan::{self, Step, View};
+use super::plan::{self, Place, Step, View};
 use super::{Error, Found, Id, Publish, Record, Shared, Writable};
 use crate::acquire::Request;
 use crate::artifact;
@@ -73,6 +73,8 @@ struct Making {
     dir: Option<VolumeDir>,
     place: artifact::Place,
     layers: Layers,
+    /// Nothing stands at the target, so that its directory is ours to make.
+    lacks_target: bool,
     made_target: bool,
 }
 
@@ -131,6 +133,7 @@ impl<M: Mounter> Shared<M> {
             dir: found.dir,
             place,
             layers,
+            lacks_target: found.place == Place::Free,
             made_target: false,
         })
     }
@@ -171,12 +174,9 @@ impl<M: Mounter> Shared<M> {
             return Err(Error::Busy { target });
         };
         let place = &making.place;
-        let is_missing = matches!(
-            self.mounter.probe(&work.want.target)?,
-            crate::mount::Probe::Missing
-        );
         let content = (blob.sha256().clone(), blob.size());
-        let record = self.record(&work.want, anew, &work.print, content, is_missing);
+        let missing = making.lacks_target;
+        let record = self.record(&work.want, anew, &work.print, content, missing);
         let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
         let staged = Staged {
             blob,
