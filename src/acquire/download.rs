@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
 
 use super::gauge::{Gauge, Phase};
-use super::hash::{Budget, Hasher};
+use super::hash::{Budget, Hasher, Share};
 use super::pace::Speedometer;
 use super::{Error, Patience, Request};
 use crate::artifact::{Algorithm, Facts, Validator};
@@ -187,14 +187,15 @@ impl<S: Source> Download<'_, S> {
         let hasher = self.hasher()?;
         let mut offset = 0;
         loop {
-            let mut buffer = vec![0; 1 << 20];
+            let share = self.budget.share().await;
+            let mut buffer = vec![0; 256 << 10];
             let count = partial.read_at(&mut buffer, offset)?;
             if count == 0 {
                 break;
             }
             buffer.truncate(count);
             offset += count as u64;
-            hasher.update(Bytes::from(buffer)).await;
+            hasher.update(Bytes::from(buffer), share).await;
         }
         course.hasher = Some(hasher);
         Ok(())
@@ -206,7 +207,7 @@ impl<S: Source> Download<'_, S> {
             .pin
             .as_ref()
             .is_some_and(|p| p.algorithm() == Algorithm::Sha512);
-        Hasher::start(self.budget, sha512).map_err(|e| Error::Bug {
+        Hasher::start(sha512).map_err(|e| Error::Bug {
             url: self.request.url.to_string(),
             what: format!("cannot start a thread: {e}"),
         })
@@ -258,7 +259,7 @@ impl<S: Source> Download<'_, S> {
         let mut body = object.body;
         let mut speed = Speedometer::new(self.patience);
         let mut looked = partial.length();
-        while let Some(chunk) = self.next(&mut body, &mut speed).await? {
+        while let Some((chunk, share)) = self.next(&mut body, &mut speed).await? {
             let length = partial.length() + chunk.len() as u64;
             let limit = self.gauge.limit().ok_or_else(|| self.stop())?;
             if length > limit.bytes() {
@@ -268,10 +269,10 @@ impl<S: Source> Download<'_, S> {
                 (self.room)(ROOM_STEP)?;
                 looked = length;
             }
-            if let Some(hasher) = &course.hasher {
-                hasher.update(chunk.clone()).await;
-            }
             partial.append(&chunk)?;
+            if let Some(hasher) = &course.hasher {
+                hasher.update(chunk, share).await;
+            }
             self.gauge.reached(partial.length());
         }
         match total {
@@ -283,25 +284,39 @@ impl<S: Source> Download<'_, S> {
     }
 
     /// The next chunk; an error where the origin breaks off, or is too slow for too long.
+    ///
+    /// Its share of the budget is taken before it is read, or many fast downloads would each hold one that has none.
+    /// But not while it is waited for: slow origins must not keep the fast ones from it.
     async fn next(
         &self,
         body: &mut BoxStream<'static, Result<Bytes, source::Error>>,
         speed: &mut Speedometer<'_>,
-    ) -> Result<Option<Bytes>, Error> {
+    ) -> Result<Option<(Bytes, Share)>, Error> {
         let url = &self.request.url;
         let stalled =
             || source::Error::stalled(url, self.patience.stall_speed, self.patience.stall_time);
-        let chunk = tokio::select! {
-            biased;
-            chunk = tokio::time::timeout(speed.left(), body.next()) => chunk.map_err(|_| stalled())?,
-            () = self.gauge.stopped() => return Err(self.stop()),
+        let share = self.budget.share().await;
+        let (chunk, share) = if let Some(chunk) = body.next().now_or_never() {
+            (chunk, Some(share))
+        } else {
+            drop(share);
+            tokio::select! {
+                biased;
+                chunk = tokio::time::timeout(speed.left(), body.next()) => (chunk.map_err(|_| stalled())?, None),
+                () = self.gauge.stopped() => return Err(self.stop()),
+            }
         };
-        let Some(chunk) = chunk else { return Ok(None) };
-        let chunk = chunk?;
+        let Some(chunk) = chunk.transpose()? else {
+            return Ok(None);
+        };
         if !speed.passed(chunk.len() as u64) {
             return Err(stalled().into());
         }
-        Ok(Some(chunk))
+        let share = match share {
+            Some(share) => share,
+            None => self.budget.share().await,
+        };
+        Ok(Some((chunk, share)))
     }
 
     fn finish(&self, partial: &Partial, course: &mut Course) -> Result<Outcome, Error> {

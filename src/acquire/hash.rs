@@ -13,22 +13,32 @@ use crate::artifact::Digest;
 /// How many chunks may wait to be hashed, per download. More does not make it faster (ENGINE §4).
 const DEPTH: usize = 8;
 
-/// How many bytes may wait to be hashed, over all downloads of the process.
+/// How many chunks may be on their way from an origin through the disk to their hash, over all downloads of the
+/// process.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
-impl Budget {
-    const BYTES: u32 = 16 << 20;
+/// The right to hold one chunk; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    _permit: Option<OwnedSemaphorePermit>,
+}
 
-    async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let share = u32::try_from(bytes).unwrap_or(Self::BYTES).min(Self::BYTES);
-        Arc::clone(&self.0).acquire_many_owned(share).await.ok()
+impl Budget {
+    /// Of 408 KiB each: so large is the buffer that a body is read into, however little of it a chunk fills.
+    const CHUNKS: usize = 24;
+
+    /// Waits until one more is allowed.
+    pub(super) async fn share(&self) -> Share {
+        Share {
+            _permit: Arc::clone(&self.0).acquire_owned().await.ok(),
+        }
     }
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(Self::BYTES as usize)))
+        Self(Arc::new(Semaphore::new(Self::CHUNKS)))
     }
 }
 
@@ -39,31 +49,25 @@ pub(super) struct Digests {
     pub(super) sha512: Option<Digest>,
 }
 
-type Chunk = (Bytes, Option<OwnedSemaphorePermit>);
+type Chunk = (Bytes, Share);
 
 /// A running computation. Dropped before its end it is forgotten.
 pub(super) struct Hasher {
     chunks: mpsc::Sender<Chunk>,
     thread: JoinHandle<Digests>,
-    budget: Budget,
 }
 
 impl Hasher {
-    pub(super) fn start(budget: &Budget, sha512: bool) -> std::io::Result<Self> {
+    pub(super) fn start(sha512: bool) -> std::io::Result<Self> {
         let (chunks, waiting) = mpsc::channel(DEPTH);
         let thread = thread::Builder::new()
             .name("hash".into())
             .spawn(move || run(waiting, sha512))?;
-        Ok(Self {
-            chunks,
-            thread,
-            budget: budget.clone(),
-        })
+        Ok(Self { chunks, thread })
     }
 
     /// Hands over the next bytes; waits while too many wait already.
-    pub(super) async fn update(&self, bytes: Bytes) {
-        let share = self.budget.take(bytes.len()).await;
+    pub(super) async fn update(&self, bytes: Bytes, share: Share) {
         // A thread that is gone has panicked; `finish` reports it.
         let _ = self.chunks.send((bytes, share)).await;
     }
