@@ -43,6 +43,14 @@ faults: tools ## kill -9 at every call that changes something, and power loss be
 unit: ## the tests inside the modules: no root, no tools, seconds
 	cargo test --locked --lib --bins
 
+# A target of its own, so that the flags reach the program and not the build scripts; everything that is measured, and
+# what measures, is one static release build.
+.PHONY: bench
+bench: ## the figures of the static release binary, as root, on a quiet machine; ROWS='cold warm' for some of them
+	$(call heading,bench: the figures)
+	RUSTFLAGS='-C target-feature=+crt-static' \
+		cargo bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS)
+
 .PHONY: tools
 tools: ## what the tests need besides Rust and Go (packages of the system as root on Debian)
 	$(call heading,tools)

@@ -1,0 +1,109 @@
+//! What a publish cannot do without: the bare system calls, by the same crate, with the same options.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MsFlags, mount};
+use war_vol::mount::Features;
+
+use crate::Outcome;
+use crate::worker::Layout;
+
+/// Makes volumes of nothing but mkdir, link, rename and mount.
+pub(crate) struct Bare {
+    dir: PathBuf,
+    blob: PathBuf,
+    options: String,
+}
+
+impl Bare {
+    pub(crate) fn new(dir: PathBuf, blob: PathBuf, features: Features) -> Outcome<Self> {
+        for name in ["volumes", "view", "pods"] {
+            fs::create_dir_all(dir.join(name))?;
+        }
+        let (volumes, view) = (dir.join("volumes"), dir.join("view"));
+        let change = |source: Option<&Path>, flags: MsFlags| {
+            mount(source, &view, None::<&str>, flags, None::<&str>)
+        };
+        change(Some(&volumes), MsFlags::MS_BIND)?;
+        change(None, MsFlags::MS_PRIVATE)?;
+        change(
+            None,
+            MsFlags::MS_REMOUNT
+                | MsFlags::MS_BIND
+                | MsFlags::MS_RDONLY
+                | MsFlags::MS_NOSUID
+                | MsFlags::MS_NODEV,
+        )?;
+        let metacopy = if features.metacopy { "on" } else { "off" };
+        let volatile = if features.volatile { ",volatile" } else { "" };
+        Ok(Self {
+            dir,
+            blob,
+            options: format!("redirect_dir=on,metacopy={metacopy}{volatile}"),
+        })
+    }
+
+    /// What kubelet has made before it calls.
+    pub(crate) fn prepare(&self, name: &str) -> Outcome {
+        Ok(fs::create_dir_all(self.dir.join("pods").join(name))?)
+    }
+
+    pub(crate) fn publish(&self, name: &str, layout: Layout) -> Outcome {
+        let volumes = self.dir.join("volumes");
+        let new = volumes.join(format!(".new-{name}"));
+        fs::create_dir(&new)?;
+        let content = new.join("c");
+        fs::create_dir(&content)?;
+        fs::hard_link(&self.blob, content.join("artifact.bin"))?;
+        fs::create_dir(new.join("u"))?;
+        fs::create_dir(new.join("w"))?;
+        let volume = volumes.join(name);
+        fs::rename(&new, &volume)?;
+        let target = self.dir.join("pods").join(name).join("mount");
+        fs::create_dir(&target)?;
+        self.mount(&volume, name, layout, &target)
+    }
+
+    fn mount(&self, volume: &Path, name: &str, layout: Layout, target: &Path) -> Outcome {
+        let of = |name: &str| volume.join(name).display().to_string();
+        let fixed = "index=off,xino=off,nfs_export=off";
+        let overlay = |flags: MsFlags, options: String| {
+            mount(
+                Some(format!("bare:{name}").as_str()),
+                target,
+                Some("overlay"),
+                flags | MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
+                Some(options.as_str()),
+            )
+        };
+        match layout {
+            Layout::Bind => mount(
+                Some(&self.dir.join("view").join(name).join("c")),
+                target,
+                None::<&str>,
+                MsFlags::MS_BIND,
+                None::<&str>,
+            )?,
+            Layout::ReadOnly => overlay(
+                MsFlags::MS_RDONLY,
+                format!(
+                    "{fixed},redirect_dir=nofollow,metacopy=off,lowerdir={}:{}",
+                    of("c"),
+                    of("u")
+                ),
+            )?,
+            Layout::Overlay => overlay(
+                MsFlags::empty(),
+                format!(
+                    "{fixed},{},upperdir={},workdir={},lowerdir={}",
+                    self.options,
+                    of("u"),
+                    of("w"),
+                    of("c")
+                ),
+            )?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! `make bench`: is it as fast, as small and as sparing as it is said to be?
+//!
+//! Every figure is a ratio to something that was measured beside it, in the same round: the machine is shared and
+//! its disk is noisy, so that an absolute value says nothing an hour later. The order changes from round to round,
+//! and the peer runs twice in each: where it is not as fast as itself, the run says nothing and is made again.
+//!
+//! What is measured is the static release binary, which is built with these figures, and its library. Needs root
+//! (it mounts, in a namespace of its own), two cores, and nginx, curl, aria2c and strace (`make tools`).
+
+mod bare;
+mod busy;
+mod cold;
+mod figure;
+mod many;
+mod measured;
+mod origin;
+mod place;
+mod preflight;
+mod resume;
+mod spread;
+mod synced;
+mod warm;
+mod worker;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+
+use self::figure::{Figure, table};
+use self::origin::Origin;
+use self::place::Place;
+use self::worker::Worker;
+
+/// Anything that goes wrong ends the run: there is nobody to recover for.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Outcome<T = ()> = Result<T, Error>;
+
+/// With fewer rounds a figure is not to be believed.
+const ENOUGH: usize = 15;
+
+/// Measures war-vol against its peers and its own parts; exits with 1 where a figure misses its limit.
+#[derive(Parser, Debug)]
+struct Arguments {
+    /// Which figures; all of them without any
+    #[arg(value_enum)]
+    rows: Vec<Row>,
+
+    /// How many rounds; fewer than 15 are a trial and no figure
+    #[arg(long, default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    /// What cargo says to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+
+    #[command(subcommand)]
+    worker: Option<Worker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Row {
+    /// 500 MB nobody has, the client free
+    Cold,
+    /// The same, the client pinned to one core
+    Pinned,
+    /// 40 downloads at once
+    Many,
+    /// A download goes on after a kill
+    Resume,
+    /// A cached artifact into 1,000 volumes
+    Warm,
+    /// The same while 500 MB are downloaded
+    Busy,
+    /// No fsync in a publish
+    Synced,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match &arguments.worker {
+        Some(worker) => worker.run().map(|()| true),
+        None => figures(&arguments),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("figures: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Measures what was asked for; whether all of it holds.
+fn figures(arguments: &Arguments) -> Outcome<bool> {
+    let began = Instant::now();
+    preflight::tools()?;
+    let place = Place::new()?;
+    let origin = Origin::start(&place)?;
+    preflight::run(&place, &origin)?;
+    let rounds = usize::from(arguments.rounds);
+    let mut all: Vec<Figure> = Vec::new();
+    for row in Row::value_variants() {
+        if arguments.rows.is_empty() || arguments.rows.contains(row) {
+            all.extend(match row {
+                Row::Cold => cold::run(&place, &origin, None, rounds)?,
+                Row::Pinned => cold::run(&place, &origin, Some(cold::CLIENT_CORE), rounds)?,
+                Row::Many => many::run(&place, &origin)?,
+                Row::Resume => resume::run(&place, &origin)?,
+                Row::Warm => warm::run(&place, &origin, rounds)?,
+                Row::Busy => busy::run(&place, &origin, rounds)?,
+                Row::Synced => synced::run(&place, &origin)?,
+            });
+        }
+    }
+    drop(origin);
+    println!("\n{}", table(&all));
+    let judged = all.iter().filter(|f| f.has_limit()).count();
+    let missed = all.iter().filter(|f| f.fails()).count();
+    println!(
+        "{} of {judged} figures with a limit hold; {rounds} rounds{}, {} s",
+        judged - missed,
+        if rounds < ENOUGH { " (a trial)" } else { "" },
+        began.elapsed().as_secs()
+    );
+    Ok(missed == 0)
+}
+
+/// What happens, for whoever watches.
+fn say(words: impl std::fmt::Display) {
+    eprintln!("figures: {words}");
+}

@@ -1,0 +1,231 @@
+//! A cached artifact into 1,000 volumes, against the bare parts of a publish.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bare::Bare;
+use crate::busy;
+use crate::cold::RUNS;
+use crate::figure::Figure;
+use crate::origin::Origin;
+use crate::place::Place;
+use crate::spread::{Spread, between, percentile};
+use crate::worker::{Driver, Layout, answer, runtime};
+use crate::{Outcome, say};
+
+const COUNT: usize = 1000;
+
+/// What a worker is asked for.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Asked {
+    dir: PathBuf,
+    #[arg(value_enum)]
+    layout: Layout,
+    /// SHA-256 and URL of what is cached
+    object: String,
+    /// SHA-256 and URL of what is downloaded meanwhile
+    #[arg(long)]
+    meanwhile: Option<String>,
+}
+
+/// How long each publish took, in milliseconds.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Samples {
+    ours: Vec<f64>,
+    bare: Vec<f64>,
+    again: Vec<f64>,
+}
+
+pub(crate) fn run(place: &Place, origin: &Origin, rounds: usize) -> Outcome<Vec<Figure>> {
+    let mut all = Vec::new();
+    for layout in Layout::ALL {
+        all.extend(settled(place, origin, layout, rounds, None)?);
+    }
+    Ok(all)
+}
+
+/// Both figures of a layout, from a run in which the bare parts were as fast as themselves.
+pub(crate) fn settled(
+    place: &Place,
+    origin: &Origin,
+    layout: Layout,
+    rounds: usize,
+    meanwhile: Option<&str>,
+) -> Outcome<Vec<Figure>> {
+    for run in 1.. {
+        let mut series = Vec::new();
+        for n in 1..=rounds {
+            let samples = round(place, origin, layout, meanwhile)?;
+            say(format_args!(
+                "{}, round {n} of {rounds}: median {:.3} ms to {:.3} ms, p99 {:.2} ms to {:.2} ms",
+                layout.name(),
+                percentile(&samples.ours, 0.5),
+                percentile(&samples.bare, 0.5),
+                percentile(&samples.ours, 0.99),
+                percentile(&samples.bare, 0.99),
+            ));
+            series.push(samples);
+        }
+        let figures = figures(&series, layout, meanwhile.is_some());
+        if run == RUNS || figures.iter().all(Figure::says_something) {
+            return Ok(figures);
+        }
+        say(
+            "the bare parts are not as fast as themselves: this run says nothing, and is made again",
+        );
+    }
+    Err("no run".into())
+}
+
+fn round(
+    place: &Place,
+    origin: &Origin,
+    layout: Layout,
+    meanwhile: Option<&str>,
+) -> Outcome<Samples> {
+    // A download writes to the disk of this machine; without one there is nothing to write.
+    let round = if meanwhile.is_some() {
+        place.fresh()?
+    } else {
+        place.blank()?
+    };
+    let mut arguments: Vec<OsString> = vec![
+        "worker-warm".into(),
+        round.dir.clone().into(),
+        layout.argument().into(),
+        format!("{} {}", origin.small.sha256, origin.url(&origin.small)).into(),
+    ];
+    if let Some(object) = meanwhile {
+        arguments.extend(["--meanwhile".into(), object.into()]);
+    }
+    let samples = answer(arguments)?;
+    place.remove(&round.top)?;
+    if meanwhile.is_some() {
+        place.rest()?;
+    }
+    place.go_on()?;
+    Ok(samples)
+}
+
+fn figures(series: &[Samples], layout: Layout, is_busy: bool) -> Vec<Figure> {
+    let figure = |name: &str, share: f64| {
+        let of = |samples: &[f64]| percentile(samples, share);
+        let value = series
+            .iter()
+            .map(|s| of(&s.ours) / between(of(&s.bare), of(&s.again)));
+        let same = series.iter().map(|s| of(&s.again) / of(&s.bare));
+        let p99 = |whose: fn(&Samples) -> &[f64]| {
+            Spread::of(series.iter().map(|s| percentile(whose(s), 0.99))).median
+        };
+        let when = if is_busy { " while 500 MB come" } else { "" };
+        Figure {
+            same: Some(Spread::of(same)),
+            p99: Some((p99(|s| &s.ours), p99(|s| &s.bare))),
+            ..Figure::ratio(
+                format!("cached, {}{when}: {name} to bare parts", layout.name()),
+                Spread::of(value),
+            )
+            .at_most(2.0)
+        }
+    };
+    let p99 = figure("p99", 0.99);
+    if is_busy {
+        // The limit is the tail's; the median shows what the tail grows from.
+        let median = Figure {
+            limit: None,
+            ..figure("median", 0.5)
+        };
+        return vec![median, p99];
+    }
+    vec![figure("median", 0.5), p99]
+}
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Ours,
+    Bare,
+    Again,
+}
+
+/// In a process of its own.
+pub(crate) fn work(asked: &Asked) -> Outcome {
+    let asked = asked.clone();
+    // On a worker of the runtime, as a server's calls are.
+    let samples = runtime()?.block_on(async { tokio::spawn(publish(asked)).await })??;
+    println!("{}", serde_json::to_string(&samples)?);
+    Ok(())
+}
+
+async fn publish(asked: Asked) -> Outcome<Samples> {
+    let driver = Arc::new(Driver::open(&asked.dir, 4)?);
+    let seed = driver.want("seed", asked.layout, &asked.object)?;
+    driver.volumes.publish(seed.clone()).await?;
+    if std::fs::metadata(seed.target.path().join("artifact.bin"))?.len() == 0 {
+        return Err("the volume is empty".into());
+    }
+    let (sha256, _) = asked.object.split_once(' ').unwrap_or_default();
+    let blob = asked.dir.join("root/v1/blobs").join(sha256);
+    let bare = Bare::new(asked.dir.join("bare"), blob, driver.features)?;
+    let flying = Arc::new(AtomicBool::new(asked.meanwhile.is_none()));
+    let measured = measure(&asked, &driver, &bare, &flying);
+    let samples = match asked.meanwhile.clone() {
+        None => measured.await?,
+        Some(large) => {
+            let downloads = busy::download(Arc::clone(&driver), large, Arc::clone(&flying));
+            tokio::select! {
+                samples = measured => samples?,
+                over = tokio::spawn(downloads) => return Err(over?),
+            }
+        }
+    };
+    driver.volumes.close()?;
+    Ok(samples)
+}
+
+/// Takes turns, each time in another order; counts only what happens while `flying`.
+async fn measure(
+    asked: &Asked,
+    driver: &Driver,
+    bare: &Bare,
+    flying: &AtomicBool,
+) -> Outcome<Samples> {
+    let mut samples = Samples::default();
+    for n in 0.. {
+        if samples.ours.len() >= COUNT {
+            break;
+        }
+        let mut order = [Who::Bare, Who::Ours, Who::Again];
+        order.rotate_left(n % 3);
+        if n % 2 == 1 {
+            order.reverse();
+        }
+        let want = driver.want(&format!("ours-{n}"), asked.layout, &asked.object)?;
+        let names = [format!("bare-{n}"), format!("again-{n}")];
+        for name in &names {
+            bare.prepare(name)?;
+        }
+        let was_flying = flying.load(Ordering::Relaxed);
+        let mut took = [0.0; 3];
+        for who in order {
+            let began = Instant::now();
+            match who {
+                Who::Ours => driver.volumes.publish(want.clone()).await?,
+                Who::Bare => bare.publish(&names[0], asked.layout)?,
+                Who::Again => bare.publish(&names[1], asked.layout)?,
+            }
+            took[who as usize] = began.elapsed().as_secs_f64() * 1e3;
+        }
+        if was_flying && flying.load(Ordering::Relaxed) {
+            samples.ours.push(took[Who::Ours as usize]);
+            samples.bare.push(took[Who::Bare as usize]);
+            samples.again.push(took[Who::Again as usize]);
+        }
+    }
+    Ok(samples)
+}
