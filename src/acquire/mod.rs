@@ -1,7 +1,7 @@
 //! From a request to verified bytes in the store: permit → resolve → have it? → fetch → verify → store.
 //!
 //! Owns the flights: one download per artifact and trust context, however many ask, on a thread of its own that no
-//! caller's patience ends. Owns the decision whether what is cached may be used ([`decide`]).
+//! caller's patience ends. Owns the decision whether what is cached may be used (`decide.rs`).
 //!
 //! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
 //! trust context, delivered it (law 7). Bytes that do not have the promised digest are never in the store.

@@ -83,7 +83,7 @@ pub(super) struct Artifact {
     #[arg(value_name = "URL")]
     pub(super) url: String,
 
-    /// sha256:<hex> or sha512:<hex> that the bytes must have
+    /// `sha256:<hex>` or `sha512:<hex>` that the bytes must have
     #[arg(long, value_name = "DIGEST")]
     pub(super) checksum: Option<String>,
 }
