@@ -306,9 +306,8 @@ impl<S: Source> Download<'_, S> {
                 () = self.gauge.stopped() => return Err(self.stop()),
             }
         };
-        let Some(chunk) = chunk.transpose()? else {
-            return Ok(None);
-        };
+        let Some(chunk) = chunk else { return Ok(None) };
+        let chunk = chunk?;
         if !speed.passed(chunk.len() as u64) {
             return Err(stalled().into());
         }

@@ -188,7 +188,6 @@ impl Course {
             Aim::at("linkat", 1),
             Aim::at("linkat", 1).on(self.rig.blob(artifact)),
             Aim::at("chmod", 4),
-            Aim::at("chmod", 5),
             Aim::at("mkdirat", 1),
             Aim::at("mount", 1).on(format!("war-vol:{name}")),
         ]

@@ -7,7 +7,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use war_vol::fault::Fault;
 
 use super::{Ext4, fill, on_tmpfs, only};
-use crate::node::{Node, Wanting, bytes, digest, failed};
+use crate::node::{Node, Wanting, bytes, digest, failed, until};
 use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -159,6 +159,10 @@ fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
         }
         assert_eq!(sandbox.bucket("partial").len(), 0);
         fs::remove_file(&ballast).unwrap();
+        // A child of another test that is just being started may hold the file open for a moment.
+        until("the ballast is gone", || {
+            node.store.usage().unwrap().free >= 28 * MIB as u64
+        });
         node.publish(&want).unwrap();
         assert_eq!(origin.gets("/large.war"), 2, "chunked: {chunked}");
         node.unpublish(&want).unwrap();
