@@ -108,9 +108,11 @@ impl<M: Mounter> Volumes<M> {
             Joined::Have(Artifact::File(blob)) => blob,
             Joined::Flying(waiting) => {
                 let waiting = shared.watched(id, waiting);
+                // In this order: an unpublish also stops the flight, and is the reason why.
                 tokio::select! {
-                    landed = waiting.landed() => landed.map(|Artifact::File(blob)| blob)?,
+                    biased;
                     () = wait.ended() => return Err(Error::Ended { target: want.target.path() }),
+                    landed = waiting.landed() => landed.map(|Artifact::File(blob)| blob)?,
                 }
             }
         };
