@@ -207,7 +207,7 @@ impl<S: Source> Download<'_, S> {
             .pin
             .as_ref()
             .is_some_and(|p| p.algorithm() == Algorithm::Sha512);
-        Hasher::start(sha512).map_err(|e| Error::Bug {
+        Hasher::start(self.budget, sha512).map_err(|e| Error::Bug {
             url: self.request.url.to_string(),
             what: format!("cannot start a thread: {e}"),
         })
