@@ -17,11 +17,6 @@ pub struct Downloading {
     #[arg(long, env = "WAR_VOL_CA_FILE", value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Read credentials from FILE: lines of token=…, or username=… and password=…; without it from the environment
-    /// variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
-    #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
-    pub credentials: Option<PathBuf>,
-
     /// Refuse anything larger
     #[arg(long, env = "WAR_VOL_MAX_SIZE", value_name = "SIZE", default_value = "64Gi", value_parser = size)]
     pub max_size: u64,
@@ -52,7 +47,6 @@ impl Downloading {
     pub fn none() -> Self {
         Self {
             ca_file: None,
-            credentials: None,
             max_size: 1,
             tries: 1,
             retry_pause: Duration::from_secs(1),
@@ -61,6 +55,16 @@ impl Downloading {
             stall_speed: 1,
         }
     }
+}
+
+/// What origins want to see: what a command that downloads takes. A pod has a secret for that.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Downloading")]
+pub struct Secrets {
+    /// Read credentials from FILE: lines of token=…, or username=… and password=…; without it from the environment
+    /// variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
+    #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
 }
 
 /// Where the store is and how much it holds: what every command that uses it takes.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
-use crate::config::{Downloading, Storing};
+use crate::config::{Downloading, Secrets, Storing};
 use crate::telemetry::Format;
 
 /// Shows a versioned, verified artifact as a directory.
@@ -99,6 +99,9 @@ pub(super) struct Fetch {
 
     #[command(flatten)]
     pub(super) downloading: Downloading,
+
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
 }
 
 #[derive(Args, Debug)]
@@ -135,6 +138,9 @@ pub(super) struct Mount {
 
     #[command(flatten)]
     pub(super) downloading: Downloading,
+
+    #[command(flatten)]
+    pub(super) secrets: Secrets,
 }
 
 #[derive(Args, Debug)]

@@ -18,7 +18,6 @@ use serde_json::{Value, json};
 use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
 use crate::app::{self, Error, Local};
 use crate::artifact::Bytes;
-use crate::config::Downloading;
 use crate::fault;
 use crate::telemetry;
 
@@ -173,7 +172,7 @@ async fn fetch(args: &Fetch) -> Result<Report, Error> {
     let watched = std::sync::OnceLock::new();
     let attributes = args.artifact.attributes();
     let work = app::fetch(
-        &args.downloading,
+        (&args.downloading, &args.secrets),
         &attributes,
         args.file.as_deref(),
         |gauge| {
@@ -193,7 +192,11 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
         "mount",
         "makes a mount and keeps its cache out of everybody's reach",
     )?;
-    let local = Local::open(&args.storing, &args.downloading, says_it_waits)?;
+    let local = Local::open(
+        &args.storing,
+        (&args.downloading, &args.secrets),
+        says_it_waits,
+    )?;
     let work = local.mount(args.attributes(), &args.dir, args.read_only);
     progress::shown(work, || local.progress(&args.dir)).await?;
     let dir = absolute(&args.dir);
@@ -225,7 +228,7 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
 
 async fn unmount(args: &Unmount) -> Result<Report, Error> {
     needs_root("unmount", "takes away a mount")?;
-    let local = Local::open(&args.storing, &Downloading::none(), says_it_waits)?;
+    let local = Local::open_idle(&args.storing, says_it_waits)?;
     let was_there = local.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {

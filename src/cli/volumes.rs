@@ -8,11 +8,10 @@ use super::args::Volumes;
 use super::{Report, needs_root, says_it_waits};
 use crate::app::{Error, Local, Owner};
 use crate::artifact::Bytes;
-use crate::config::Downloading;
 
 pub(super) fn run(args: &Volumes) -> Result<Report, Error> {
     needs_root("volumes", "looks into the store")?;
-    let local = Local::open(&args.storing, &Downloading::none(), says_it_waits)?;
+    let local = Local::open_idle(&args.storing, says_it_waits)?;
     let mut text = format!(
         "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",
         "MOUNTED", "LAYOUT", "SIZE", "OWNER"

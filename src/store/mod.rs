@@ -124,7 +124,8 @@ impl Store {
         Ok(this)
     }
 
-    /// Removes what a killed process left half-made. Whatever has a name of its own stays.
+    /// Takes out of sight what a killed process left half-made; whatever has a name of its own stays. Deleting it may
+    /// take long: that is [`try_to_empty_trash`](Self::try_to_empty_trash)'s, for one who has the time.
     fn sweep(&self) -> Result<(), Error> {
         for name in ["blobs", "index", "volumes"] {
             for entry in list(&self.bucket(name))? {
@@ -136,9 +137,7 @@ impl Store {
                 }
             }
         }
-        self.drop_empty_partials()?;
-        self.try_to_empty_trash();
-        Ok(())
+        self.drop_empty_partials()
     }
 
     /// The directory of everything.
