@@ -2,10 +2,11 @@
 //!
 //! Owns names, defaults and help texts of the settings. What they mean to each module is [`crate::app`]'s to say.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::artifact::parse_size;
 
@@ -106,6 +107,84 @@ pub struct Storing {
         default_value = "4294967000"
     )]
     pub cache_owner: u32,
+}
+
+/// What is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Volumes of this node
+    Node,
+    /// Provisioning, for a StorageClass
+    Controller,
+    /// Both
+    All,
+}
+
+impl Mode {
+    /// Whether volumes are shown.
+    pub fn node(self) -> bool {
+        match self {
+            Self::Node | Self::All => true,
+            Self::Controller => false,
+        }
+    }
+
+    /// Whether volumes are provisioned.
+    pub fn controller(self) -> bool {
+        match self {
+            Self::Controller | Self::All => true,
+            Self::Node => false,
+        }
+    }
+}
+
+/// How the driver is reached, and by whom.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Serving")]
+pub struct Serving {
+    /// What is served
+    #[arg(long, env = "WAR_VOL_MODE", value_enum, value_name = "MODE")]
+    pub mode: Mode,
+
+    /// Socket of the CSI service, in a directory of its own [default: csi.sock in the driver's directory below
+    /// kubelet's plugins]
+    #[arg(long, env = "WAR_VOL_ENDPOINT", value_name = "unix://PATH")]
+    pub endpoint: Option<String>,
+
+    /// kubelet's directory, at the path that kubelet has for it
+    #[arg(
+        long,
+        env = "WAR_VOL_KUBELET_DIR",
+        value_name = "DIR",
+        default_value = "/var/lib/kubelet"
+    )]
+    pub kubelet_dir: PathBuf,
+
+    /// Name of this node in the cluster; needed where volumes are shown
+    #[arg(long, env = "WAR_VOL_NODE_ID", value_name = "NAME")]
+    pub node_id: Option<String>,
+
+    /// Name of the driver, as pods and StorageClasses write it
+    #[arg(
+        long,
+        env = "WAR_VOL_DRIVER_NAME",
+        value_name = "NAME",
+        default_value = "war-vol.geektime.org"
+    )]
+    pub driver_name: String,
+
+    /// Address of /healthz, /readyz and /metrics, such as 0.0.0.0:9808 [default: none]
+    #[arg(long, env = "WAR_VOL_HTTP_ADDR", value_name = "ADDR")]
+    pub http_addr: Option<SocketAddr>,
+
+    /// Register with kubelet through a socket in DIR, as a rule plugins_registry below kubelet's directory [default:
+    /// an outside registrar does]
+    #[arg(long, env = "WAR_VOL_REGISTRATION_DIR", value_name = "DIR")]
+    pub registration_dir: Option<PathBuf>,
+
+    /// Where kubelet finds the CSI socket, if not where this process has it
+    #[arg(long, env = "WAR_VOL_ENDPOINT_ON_HOST", value_name = "PATH")]
+    pub endpoint_on_host: Option<PathBuf>,
 }
 
 fn size(text: &str) -> Result<u64, String> {

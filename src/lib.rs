@@ -5,6 +5,7 @@ pub mod app;
 pub mod artifact;
 pub mod cli;
 pub mod config;
+pub mod csi;
 pub mod fault;
 pub mod mount;
 pub mod policy;

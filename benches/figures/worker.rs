@@ -18,7 +18,7 @@ use war_vol::mount::{Features, Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Owner, Publish, Volumes, Writable};
+use war_vol::volume::{Owner, Publish, Sharing, Volumes, Writable};
 
 use crate::measured::{self, cpu, pin};
 use crate::place::command;
@@ -192,6 +192,7 @@ impl Driver {
             } else {
                 Writable::No
             },
+            sharing: Sharing::ManyTargets,
             group: None,
             owner: Owner::Kubelet {
                 dir: self.pods.clone(),

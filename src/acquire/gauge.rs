@@ -176,6 +176,30 @@ impl Gauge {
     }
 }
 
+impl Snapshot {
+    /// In steps of 5 %, and in two digits where no share is known: events of Kubernetes that say the same are shown as
+    /// one.
+    pub fn rounded(&self) -> Self {
+        let done = match self.total {
+            Some(total) if total > 0 => {
+                let twentieths = u128::from(self.done) * 20 / u128::from(total);
+                u64::try_from(u128::from(total) * twentieths / 20).unwrap_or(self.done)
+            }
+            Some(_) | None => two_digits(self.done),
+        };
+        Self {
+            done,
+            speed: two_digits(self.speed),
+            ..self.clone()
+        }
+    }
+}
+
+/// Rounded down to two binary digits.
+fn two_digits(n: u64) -> u64 {
+    n & !(u64::MAX >> 2).checked_shr(n.leading_zeros()).unwrap_or(0)
+}
+
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = &self.url;
@@ -244,6 +268,21 @@ mod tests {
             "a flight that is stopping cannot be joined"
         );
         assert!(!gauge.snapshot().to_string().contains("canary"));
+    }
+
+    #[test]
+    fn what_an_event_says_changes_in_steps() {
+        let mut s = Gauge::new(&"https://example.com/model.bin".parse().unwrap()).snapshot();
+        s.phase = Phase::Downloading;
+        let mut said = std::collections::BTreeSet::new();
+        for done in 0..=1000 {
+            (s.done, s.total, s.speed) = (done << 20, Some(1000 << 20), (40 << 20) + done);
+            said.insert(s.rounded().to_string());
+            assert!(s.rounded().done <= s.done);
+        }
+        assert_eq!(said.len(), 21, "{said:?}");
+        let digits = [0, 1, 2, 3, 4, 6, 1000, u64::MAX].map(two_digits);
+        assert_eq!(digits, [0, 1, 2, 3, 4, 6, 768, 3 << 62]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::config::{Downloading, Secrets, Storing};
 use crate::mount::{Linux, Target};
 use crate::policy::Policy;
 use crate::source::Credentials;
-use crate::volume::{Listed, Owner, Publish, Volumes, Writable};
+use crate::volume::{Listed, Owner, Publish, Sharing, Volumes, Writable};
 
 /// The volumes of this machine, for one command.
 pub struct Local {
@@ -74,6 +74,7 @@ impl Local {
             } else {
                 Writable::Yes
             },
+            sharing: Sharing::ManyTargets,
             group: None,
             owner: Owner::CommandLine,
             target,

@@ -1,12 +1,14 @@
 //! The one place where concrete things meet: settings become modules, modules become an application.
 
 mod local;
+mod serve;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::local::Local;
+pub use self::serve::{Driver, serve};
 pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
 pub use crate::store::{Cached, Entry, Verdict};
 pub use crate::volume::attributes::ATTRIBUTES;
@@ -14,6 +16,7 @@ pub use crate::volume::{Listed, Owner};
 
 use crate::acquire::{self, Patience, Request};
 use crate::config::{Downloading, Secrets, Storing};
+use crate::csi;
 use crate::fault::Fault;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
@@ -53,6 +56,9 @@ pub enum Error {
     /// The volume.
     #[error(transparent)]
     Volume(#[from] volume::Error),
+    /// The service.
+    #[error(transparent)]
+    Csi(#[from] csi::Error),
 }
 
 impl Error {
@@ -68,6 +74,7 @@ impl Error {
             Self::Store(e) => e.fault(),
             Self::Mount(e) => e.fault(),
             Self::Volume(e) => e.fault(),
+            Self::Csi(e) => e.fault(),
         }
     }
 }
@@ -94,24 +101,34 @@ pub async fn fetch(
     Ok(acquire::fetch(&http, &patience(settings), &permit, &request, &path, &gauge).await?)
 }
 
-/// Opens the store; `says` is told if another process has it and this one waits.
+/// Opens the store for one command; `says` is told if another process has it and this one waits.
 pub fn open_store(settings: &Storing, says: impl FnOnce(&str)) -> Result<Store, Error> {
+    let store = wait_for_store(settings, says)?;
+    // A command has no background.
+    store.try_to_empty_trash();
+    Ok(store)
+}
+
+fn wait_for_store(settings: &Storing, says: impl FnOnce(&str)) -> Result<Store, Error> {
+    let settings = store_settings(settings)?;
+    Ok(Store::wait_for(&settings, |locked| {
+        says(&locked.to_string())
+    })?)
+}
+
+fn store_settings(settings: &Storing) -> Result<StoreSettings, Error> {
     let free = settings
         .keep_free
         .parse()
         .map_err(|e| Error::Setting(format!("--keep-free: {e}")))?;
-    let settings = StoreSettings {
+    Ok(StoreSettings {
         root: settings.root.clone(),
         limits: Limits {
             cache: settings.cache_size,
             free,
         },
         owner: settings.cache_owner,
-    };
-    let store = Store::wait_for(&settings, |locked| says(&locked.to_string()))?;
-    // A command has no background.
-    store.try_to_empty_trash();
-    Ok(store)
+    })
 }
 
 /// Tries out what the kernel can. On a full disk room is made for that; where none is to be had, whoever wants to make

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
-use crate::config::{Downloading, Secrets, Storing};
+use crate::config::{Downloading, Secrets, Serving, Storing};
 use crate::telemetry::Format;
 
 /// Shows a versioned, verified artifact as a directory.
@@ -38,16 +38,15 @@ pub(super) struct Cli {
     )]
     pub(super) log_format: Format,
 
-    /// What is logged: error, warn, info, debug or trace
+    /// What is logged: error, warn, info, debug or trace [default: info for serve, else warn]
     #[arg(
         long,
         global = true,
-        default_value = "warn",
         value_name = "LEVEL",
         help_heading = "Output",
         env = "WAR_VOL_LOG"
     )]
-    pub(super) log_level: String,
+    pub(super) log_level: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,6 +59,9 @@ pub(super) enum Output {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
+    /// Run the CSI driver, until SIGTERM
+    #[command(after_help = exit::HELP)]
+    Serve(Serve),
     /// Download an artifact to a file: verified, durable, complete or not at all
     #[command(after_help = exit::HELP)]
     Fetch(Fetch),
@@ -75,6 +77,22 @@ pub(super) enum Command {
     /// List the volumes of this machine
     #[command(after_help = exit::HELP)]
     Volumes(Volumes),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// Check the settings, and leave
+    #[arg(long)]
+    pub(super) check: bool,
+
+    #[command(flatten)]
+    pub(super) serving: Serving,
+
+    #[command(flatten)]
+    pub(super) storing: Storing,
+
+    #[command(flatten)]
+    pub(super) downloading: Downloading,
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@ mod args;
 mod cache;
 mod exit;
 mod progress;
+mod serve;
 mod volumes;
 
 use std::ffi::OsString;
@@ -59,7 +60,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code;
         }
     };
-    if let Err(why) = telemetry::start(cli.log_format, &cli.log_level) {
+    let level = cli.log_level.as_deref().unwrap_or(match &cli.command {
+        Command::Serve(_) => "info",
+        Command::Fetch(_)
+        | Command::Mount(_)
+        | Command::Unmount(_)
+        | Command::Cache(_)
+        | Command::Volumes(_) => "warn",
+    });
+    if let Err(why) = telemetry::start(cli.log_format, level) {
         return say(cli.output, Err(Error::Setting(why)));
     }
     let runtime = match runtime(&cli.command) {
@@ -72,6 +81,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let typed = cli.command;
+    if let Command::Serve(args) = &typed {
+        // Its own end of signals: what runs is brought to an end in order.
+        let report = runtime.block_on(serve::run(args));
+        runtime.shutdown_background();
+        return say(cli.output, report);
+    }
     let ended = runtime.block_on(async {
         // A task of its own: what blocks (another's lock, a long verification) must not keep a signal from us.
         let mut work = tokio::spawn(async move { command(&typed).await });
@@ -104,13 +119,15 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
     match command {
         Command::Fetch(_) => Builder::new_current_thread().enable_all().build(),
-        Command::Mount(_) | Command::Unmount(_) | Command::Cache(_) | Command::Volumes(_) => {
-            Builder::new_multi_thread()
-                .worker_threads(2)
-                .max_blocking_threads(16)
-                .enable_all()
-                .build()
-        }
+        Command::Serve(_)
+        | Command::Mount(_)
+        | Command::Unmount(_)
+        | Command::Cache(_)
+        | Command::Volumes(_) => Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(16)
+            .enable_all()
+            .build(),
     }
 }
 
@@ -131,6 +148,7 @@ async fn interrupted() {
 
 async fn command(command: &Command) -> Result<Report, Error> {
     match command {
+        Command::Serve(args) => serve::run(args).await,
         Command::Fetch(args) => fetch(args).await,
         Command::Mount(args) => mount(args).await,
         Command::Unmount(args) => unmount(args).await,

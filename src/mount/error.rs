@@ -112,6 +112,15 @@ pub enum Error {
         /// What it cannot do, and what can.
         why: &'static str,
     },
+    /// What is mounted here stays here.
+    #[error(
+        "what the driver mounts below {path} is seen by nobody else, because that mount is not shared; mount it with \
+         mountPropagation: Bidirectional (on a host: mount --make-rshared)"
+    )]
+    NotShared {
+        /// kubelet's directory.
+        path: ShownPath,
+    },
     /// The kernel refused a mount.
     #[error("{act} {path}: {errno}{}", hint(*errno))]
     Mount {
@@ -146,6 +155,7 @@ impl Error {
             | Self::Gone { .. }
             | Self::TooLong { .. }
             | Self::OnOverlay { .. }
+            | Self::NotShared { .. }
             | Self::Unsupported { .. } => Fault::Unavailable,
             Self::Mount { errno, .. } | Self::System { errno, .. } => {
                 Fault::of_io(&io::Error::from(*errno))

@@ -63,6 +63,27 @@ impl Linux {
         self.features
     }
 
+    /// Finds out whether what is mounted below a directory is seen outside of this mount namespace too. Reads the whole
+    /// table: at start only.
+    ///
+    /// Errors: [`Error::NotShared`].
+    pub fn propagates(dir: &Path) -> Result<(), Error> {
+        let real = dir.canonicalize().map_err(|e| {
+            let errno = Errno::from_raw(e.raw_os_error().unwrap_or_default());
+            Error::system("look at kubelet's directory", dir, errno)
+        })?;
+        let table = read_table()?;
+        // Of several at one place the last one is on top.
+        let on = table
+            .iter()
+            .filter(|entry| real.starts_with(&entry.target))
+            .max_by_key(|entry| entry.target.components().count());
+        if on.is_some_and(|entry| entry.shared) {
+            return Ok(());
+        }
+        Err(Error::NotShared { path: dir.into() })
+    }
+
     /// Mounts by `call` onto the directory of a target, and sees that it is there afterwards.
     fn show(
         target: &Target,

@@ -2,7 +2,7 @@
 
 use super::attributes::Want;
 use super::plan::{self, Place, Step, View};
-use super::{Error, Found, Id, Publish, Record, Shared, Writable};
+use super::{Error, Found, Id, Publish, Record, Shared, Sharing, Writable};
 use crate::acquire::Request;
 use crate::artifact;
 use crate::mount::{Mounter, Overlay, Target, Upper};
@@ -86,6 +86,15 @@ impl<M: Mounter> Shared<M> {
         let found = self.look(&work.id, target, Some(&work.print))?;
         let steps = plan::publish(work.goal.view(), found.kept, found.place)
             .map_err(|r| Error::of_refusal(r, target.path()))?;
+        if !steps.is_empty()
+            && work.want.sharing == Sharing::OneTarget
+            && let Some(other) = self.elsewhere(&work.id)?
+        {
+            return Err(Error::SecondTarget {
+                target: target.path(),
+                other,
+            });
+        }
         let (is_new, lost) = (found.dir.is_none(), found.lost);
         let mut making = self.making(work, found)?;
         for step in steps {
@@ -111,6 +120,8 @@ impl<M: Mounter> Shared<M> {
             | Error::NoSafeForm
             | Error::Differs { .. }
             | Error::Occupied { .. }
+            | Error::SecondTarget { .. }
+            | Error::NotReady(_)
             | Error::Busy { .. }
             | Error::Ended { .. }
             | Error::Damaged { .. }
@@ -247,7 +258,7 @@ impl<M: Mounter> Shared<M> {
                 )?
             }
         };
-        self.mounts().insert(id.to_owned(), mount);
+        self.remember(&work.id, target, mount);
         Ok(())
     }
 

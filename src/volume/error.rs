@@ -46,6 +46,22 @@ pub enum Error {
         /// What it is.
         place: Place,
     },
+    /// Seen elsewhere, and made for one place.
+    #[error(
+        "the volume at {} is also at {}, and its access mode allows one pod at a time; end the other pod first, or \
+         use ReadOnlyMany",
+        target.display(),
+        other.display()
+    )]
+    SecondTarget {
+        /// Where it was wanted.
+        target: PathBuf,
+        /// Where it is.
+        other: PathBuf,
+    },
+    /// Nothing can be shown yet.
+    #[error("the driver is not ready: {0}")]
+    NotReady(String),
     /// Another call has its hands on it.
     #[error("another call is at work on the volume at {}; ask again", target.display())]
     Busy {
@@ -96,9 +112,9 @@ impl Error {
             Self::Mount(e) => e.fault(),
             Self::NoSafeForm => Fault::Invalid,
             Self::Differs { .. } => Fault::Differs,
-            Self::Occupied { .. } => Fault::Occupied,
+            Self::Occupied { .. } | Self::SecondTarget { .. } => Fault::Occupied,
             Self::Busy { .. } | Self::Ended { .. } => Fault::Pending,
-            Self::Damaged { .. } | Self::Published(_) => Fault::Unavailable,
+            Self::Damaged { .. } | Self::Published(_) | Self::NotReady(_) => Fault::Unavailable,
             Self::Bug { .. } => Fault::Bug,
         }
     }

@@ -81,6 +81,13 @@ impl Guards {
         })
     }
 
+    /// Takes a volume at all of its targets, for one that may be seen at one of them only.
+    pub(super) fn everywhere(&self, volume: &str) -> Result<Commit, Busy> {
+        // No name of a directory holds a space.
+        let id = format!("volume {volume}");
+        self.wait(&id).commit()
+    }
+
     fn leave(&self, id: &str, commit: bool) {
         let mut slots = self.slots();
         if let Some(slot) = slots.get_mut(id) {

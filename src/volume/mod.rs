@@ -9,12 +9,14 @@
 pub mod attributes;
 mod commit;
 mod error;
+mod gate;
 mod guard;
 pub mod plan;
 mod publish;
 mod record;
 mod recover;
 mod renew;
+mod shown;
 mod unpublish;
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,13 +28,17 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 pub use self::error::Error;
+pub use self::gate::Gate;
 pub use self::record::{Owner, Record};
 pub use self::recover::Listed;
+pub use self::shown::Usage;
+pub use crate::mount::{Error as TargetError, Mounter, Target};
 
 use self::guard::{Busy, Guards};
 use self::plan::{Kept, Place};
+use self::shown::Shown;
 use crate::acquire::{Acquire, Snapshot, Waiting};
-use crate::mount::{self, MountId, Mounter, Probe, Target};
+use crate::mount::{self, Probe};
 use crate::policy::Policy;
 use crate::store::{Store, VolumeDir};
 
@@ -51,6 +57,8 @@ pub struct Publish {
     pub readonly: bool,
     /// Whether we let it be written to, where the call leaves that open.
     pub writable: Writable,
+    /// Whether it may be seen elsewhere on this node at the same time.
+    pub sharing: Sharing,
     /// The group that may write to it (a pod's `fsGroup`).
     pub group: Option<u32>,
     /// Who asks.
@@ -76,6 +84,15 @@ pub enum Writable {
     IfScratch,
 }
 
+/// At how many targets a volume may be seen at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// One.
+    OneTarget,
+    /// As many as are asked for.
+    ManyTargets,
+}
+
 /// Volumes, and what they are made with.
 pub struct Volumes<M> {
     shared: Arc<Shared<M>>,
@@ -94,8 +111,8 @@ struct Shared<M> {
     acquire: Acquire,
     policy: Policy,
     mounter: M,
-    /// The mounts that are ours, by volume: made by this process, or found at its start.
-    mounted: Mutex<HashMap<String, MountId>>,
+    /// The mounts that are ours: made by this process, or found at its start.
+    mounted: Mutex<HashMap<String, Shown>>,
     /// Whether the read-only view is known to be there; it is made when it is first needed.
     view: Mutex<bool>,
     /// Who waits for what.
@@ -180,7 +197,10 @@ impl<M: Mounter> Shared<M> {
         hasher.update(target.path().as_os_str().as_encoded_bytes());
         let mut digits = hex::encode(hasher.finalize());
         digits.truncate(32);
-        Id(digits)
+        Id {
+            digits,
+            volume: volume.to_owned(),
+        }
     }
 
     /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
@@ -202,7 +222,14 @@ impl<M: Mounter> Shared<M> {
             Probe::Directory { empty: true } => Place::Empty,
             Probe::Directory { empty: false } => Place::Full,
             Probe::NotADirectory => Place::NoDirectory,
-            Probe::Mount(mount) if self.mounts().get(id.as_str()) == Some(&mount) => Place::Ours,
+            Probe::Mount(mount)
+                if self
+                    .mounts()
+                    .get(id.as_str())
+                    .is_some_and(|s| s.mount == mount) =>
+            {
+                Place::Ours
+            }
             Probe::Mount(_) => self.ours_by_table(id, target)?,
             Probe::Stale => Place::Foreign,
         };
@@ -226,14 +253,14 @@ impl<M: Mounter> Shared<M> {
             .find(|m| m.target == path && m.id.is_some());
         match shown.filter(|m| m.shows(id.as_str())).and_then(|m| m.id) {
             Some(mount) => {
-                self.mounts().insert(id.as_str().to_owned(), mount);
+                self.remember(id, target, mount);
                 Ok(Place::Ours)
             }
             None => Ok(Place::Foreign),
         }
     }
 
-    fn mounts(&self) -> std::sync::MutexGuard<'_, HashMap<String, MountId>> {
+    fn mounts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Shown>> {
         self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -266,12 +293,17 @@ impl<M: Mounter> Shared<M> {
     }
 }
 
-/// The name of a volume's directory: 32 hexadecimal digits.
+/// A volume at one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Id(String);
+struct Id {
+    /// The name of its directory: 32 hexadecimal digits.
+    digits: String,
+    /// Its id as the caller has it.
+    volume: String,
+}
 
 impl Id {
     fn as_str(&self) -> &str {
-        &self.0
+        &self.digits
     }
 }

@@ -10,7 +10,7 @@ use super::commit::{Anew, Goal, Work};
 use super::guard::{Commit, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
-use super::{Error, Id, Publish, Volumes};
+use super::{Error, Id, Publish, Sharing, Volumes};
 use crate::acquire::{Artifact, Joined};
 use crate::mount::Mounter;
 use crate::store::{self, Blob};
@@ -72,7 +72,12 @@ impl<M: Mounter> Volumes<M> {
             if let Some(blob) = &blob {
                 tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
             }
-            let commit = wait.commit().map_err(|b| self.busy(b, &want.target))?;
+            let busy = |b| self.busy(b, &want.target);
+            let commit = wait.commit().map_err(busy)?;
+            let everywhere = match want.sharing {
+                Sharing::OneTarget => Some(self.guards.everywhere(&want.volume).map_err(busy)?),
+                Sharing::ManyTargets => None,
+            };
             let work = Work {
                 id: id.clone(),
                 want: want.clone(),
@@ -80,7 +85,7 @@ impl<M: Mounter> Volumes<M> {
                 print: print.clone(),
                 blob,
             };
-            match self.commit(commit, work).await {
+            match self.commit((commit, everywhere), work).await {
                 Err(Error::Store(store::Error::Gone(sha256))) if lost.len() < MOST_RACES => {
                     lost.push(shared.store.keep(&sha256));
                 }
@@ -128,7 +133,7 @@ impl<M: Mounter> Volumes<M> {
     /// machine ten times as long. So it runs where it is asked for, and the other calls of that thread move to another
     /// one. What may take longer (a private copy, a volume from before a reboot), and what comes while others are held
     /// up by the disk, goes to the threads for that: however sick the disk, the runtime goes on.
-    async fn commit(&self, commit: Commit, work: Work) -> Result<(), Error> {
+    async fn commit(&self, hands: (Commit, Option<Commit>), work: Work) -> Result<(), Error> {
         let (shared, target) = (Arc::clone(&self.shared), work.want.target.path());
         let is_quick = matches!(&work.goal, Goal::Anew(anew) if anew.view != View::Copy);
         let can_stay = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
@@ -139,7 +144,7 @@ impl<M: Mounter> Volumes<M> {
             .filter(|_| is_quick && can_stay);
         let span = tracing::Span::current();
         let run = move || {
-            let (_hands, _in) = (commit, span.enter());
+            let (_hands, _in) = (hands, span.enter());
             shared.commit(&work)
         };
         let bug = |what| Err(Error::Bug { target, what });

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::shown::Shown;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::mount::{MountId, Mounted, Mounter};
 
@@ -47,10 +48,22 @@ impl<M: Mounter> Volumes<M> {
 impl<M: Mounter> Shared<M> {
     /// Remembers the mounts that are ours, so that a probe can tell them without reading the table.
     pub(super) fn find_mounts(&self) -> Result<(), Error> {
-        let found: HashMap<String, MountId> = self
+        let found: HashMap<String, Shown> = self
             .with_mounts()?
             .into_iter()
-            .filter_map(|(l, mount)| Some((l.id, mount?)))
+            .filter_map(|(listed, mount)| {
+                let (mount, record) = (mount?, listed.record?);
+                let target = record.target()?;
+                let volume = record.volume;
+                Some((
+                    listed.id,
+                    Shown {
+                        mount,
+                        volume,
+                        target,
+                    },
+                ))
+            })
             .collect();
         *self.mounts() = found;
         Ok(())

@@ -7,6 +7,7 @@ mod container;
 mod crash;
 mod disk;
 mod docs;
+mod driver;
 mod engine;
 mod input;
 mod life;

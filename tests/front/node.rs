@@ -19,7 +19,7 @@ use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Error, Owner, Publish, Volumes, Writable};
+use war_vol::volume::{Error, Owner, Publish, Sharing, Volumes, Writable};
 
 use crate::sandbox::Sandbox;
 
@@ -100,6 +100,7 @@ impl Node {
             secrets: BTreeMap::new(),
             readonly: false,
             writable: Writable::Yes,
+            sharing: Sharing::ManyTargets,
             group: None,
             owner: Owner::Kubelet {
                 dir: self.kubelet.clone(),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use war_vol::fault::Fault;
 use war_vol::mount::{Act, Memory, Mounter, Probe, Target};
-use war_vol::volume::{Error, Owner, Publish, Volumes, Writable};
+use war_vol::volume::{Error, Owner, Publish, Sharing, Volumes, Writable};
 
 use crate::engine::{Engine, sha256};
 use crate::origin::{Object, Origin};
@@ -139,6 +139,7 @@ impl World {
             } else {
                 Writable::No
             },
+            sharing: Sharing::ManyTargets,
             group: None,
             owner: Owner::Kubelet {
                 dir: "/kubelet".into(),

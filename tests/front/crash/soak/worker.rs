@@ -13,7 +13,7 @@ use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Error, Owner, Publish, Volumes, Writable};
+use war_vol::volume::{Error, Owner, Publish, Sharing, Volumes, Writable};
 
 use super::super::Random;
 use super::super::origin::{Artifact, Origin};
@@ -265,6 +265,7 @@ impl Worker {
             } else {
                 Writable::Yes
             },
+            sharing: Sharing::ManyTargets,
             group: n.is_multiple_of(3).then_some(4711),
             owner: Owner::Kubelet {
                 dir: self.dir.clone(),

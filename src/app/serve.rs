@@ -1,0 +1,261 @@
+//! The driver: from its settings to its last answer.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::{Mode as Umask, umask};
+use tokio::sync::watch;
+
+use super::{Error, http, mounter, patience, store_settings, wait_for_store};
+use crate::acquire::{Acquire, Parts};
+use crate::config::{Downloading, Mode, Serving, Storing};
+use crate::csi::{self, Endpoint, Identity, Kubelet, Node, Services};
+use crate::fault;
+use crate::mount::{self, Linux};
+use crate::policy::Policy;
+use crate::source::http::Factory;
+use crate::volume::{Gate, Volumes};
+
+/// The fewest open files that a node's worth of volumes and downloads needs.
+const FILES: u64 = 4096;
+
+/// How long until what failed at the start is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// How long the end may take, within the 30 s that Kubernetes gives a pod.
+const GRACE: Duration = Duration::from_secs(15);
+
+/// A driver whose settings were found to be right.
+pub struct Driver {
+    mode: Mode,
+    name: String,
+    node: String,
+    endpoint: Endpoint,
+    kubelet: Option<Kubelet>,
+    http: Factory,
+    storing: Storing,
+    downloading: Downloading,
+}
+
+impl Driver {
+    /// Looks at the settings; nothing is changed.
+    pub fn new(
+        serving: &Serving,
+        storing: &Storing,
+        downloading: &Downloading,
+    ) -> Result<Self, Error> {
+        let name = driver_name(&serving.driver_name)?;
+        let dir = &serving.kubelet_dir;
+        let endpoint = match &serving.endpoint {
+            Some(text) => text.clone(),
+            None => format!("unix://{}/plugins/{name}/csi.sock", dir.display()),
+        };
+        let endpoint = endpoint
+            .parse()
+            .map_err(|e| Error::Setting(format!("--endpoint \"{endpoint}\": {e}")))?;
+        let (node, kubelet) = if serving.mode.node() {
+            if !nix::unistd::geteuid().is_root() {
+                return Err(Error::NeedsRoot("serve --mode node", "makes mounts"));
+            }
+            (node_id(serving.node_id.as_deref())?, Some(kubelet(dir)?))
+        } else {
+            (String::new(), None)
+        };
+        store_settings(storing)?;
+        Ok(Self {
+            mode: serving.mode,
+            name,
+            node,
+            endpoint,
+            kubelet,
+            http: http(downloading)?,
+            storing: storing.clone(),
+            downloading: downloading.clone(),
+        })
+    }
+
+    fn open(&self, gate: &Gate<Linux>) -> Result<Volumes<Linux>, Error> {
+        if let Some(kubelet) = &self.kubelet {
+            Linux::propagates(&kubelet.dir)?;
+        }
+        gate.without_store("it opens its store");
+        let store = wait_for_store(&self.storing, |locked| {
+            tracing::warn!("{locked}; waiting until it ends");
+            gate.without_store(locked);
+        })?;
+        let store = Arc::new(store);
+        let mounter = mounter(&store)?;
+        let parts = Parts {
+            store: Arc::clone(&store),
+            http: self.http.clone(),
+            patience: patience(&self.downloading),
+            flights: usize::from(self.storing.downloads),
+        };
+        let policy = Policy::new(self.downloading.max_size);
+        let volumes = Volumes::open(store, Acquire::new(parts), policy, mounter)?;
+        let swept = volumes.sweep()?;
+        tracing::info!(swept, "the volumes of this node are known");
+        Ok(volumes)
+    }
+}
+
+/// Serves until `stop` is through.
+pub async fn serve(driver: Driver, stop: impl Future<Output = ()>) -> Result<(), Error> {
+    prepare_process()?;
+    driver.log();
+    let driver = Arc::new(driver);
+    let gate = Arc::new(Gate::shut(Linux::untested()));
+    let (stopper, stopping) = watch::channel(false);
+    let work = run(Arc::clone(&driver), Arc::clone(&gate), stopping);
+    tokio::pin!(work);
+    tokio::select! {
+        ended = &mut work => return ended,
+        () = stop => {}
+    }
+    tracing::info!("stopping");
+    stopper.send_replace(true);
+    if tokio::time::timeout(GRACE, &mut work).await.is_err() {
+        tracing::warn!("what still runs after {GRACE:?} is cut off");
+    }
+    if let Ok(volumes) = gate.get()
+        && let Err(error) = volumes.close()
+    {
+        tracing::warn!(%error, "cannot take the read-only view away");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn run(
+    driver: Arc<Driver>,
+    gate: Arc<Gate<Linux>>,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    // A store that is another's is waited for before anything is served: until then the other one serves.
+    if !opened(&driver, &gate).await? {
+        let (driver, gate) = (Arc::clone(&driver), Arc::clone(&gate));
+        tokio::spawn(async move {
+            while let Ok(false) = opened(&driver, &gate).await {
+                tokio::time::sleep(AGAIN).await;
+            }
+        });
+    }
+    let node = driver.kubelet.clone().map(|kubelet| Node {
+        volumes: Arc::clone(&gate),
+        kubelet,
+        id: driver.node.clone(),
+        stopping: stopping.clone(),
+    });
+    let identity = Identity {
+        name: driver.name.clone(),
+        controller: driver.mode.controller(),
+        ready: Arc::new(move || gate.get().is_ok()),
+    };
+    Ok(csi::serve(&driver.endpoint, Services { identity, node }, stopping).await?)
+}
+
+/// Tries to open the volumes; whether that went well. What is wrong is said at the gate.
+async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, Error> {
+    let task = {
+        let (driver, gate) = (Arc::clone(driver), Arc::clone(gate));
+        tokio::task::spawn_blocking(move || driver.open(&gate))
+    };
+    match task.await.map_err(|e| Error::Bug(e.to_string()))? {
+        Ok(volumes) => {
+            gate.open(Arc::new(volumes));
+            Ok(true)
+        }
+        Err(error) => {
+            tracing::error!(%error, "not ready; it is tried again in {AGAIN:?}");
+            let why = fault::line(&error);
+            if matches!(
+                error,
+                Error::Mount(mount::Error::NotShared { .. } | mount::Error::Privilege { .. })
+            ) {
+                gate.blind(why);
+            } else {
+                gate.without_store(why);
+            }
+            Ok(false)
+        }
+    }
+}
+
+impl Driver {
+    /// What is in force, once, and nothing that is secret.
+    fn log(&self) {
+        let (storing, downloading) = (&self.storing, &self.downloading);
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            mode = ?self.mode,
+            driver = self.name,
+            node = self.node,
+            endpoint = %self.endpoint,
+            kubelet_dir = self.kubelet.as_ref().map(|k| k.dir.display().to_string()),
+            ?storing,
+            ?downloading,
+            "starting"
+        );
+    }
+}
+
+/// Modes are given in full at each call, and a node's worth of volumes needs its files.
+fn prepare_process() -> Result<(), Error> {
+    umask(Umask::empty());
+    let limit = |e: nix::Error| Error::Setting(format!("the limit of open files: {e}"));
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
+    if most < FILES {
+        return Err(Error::Setting(format!(
+            "only {most} open files are allowed, and at least {FILES} are needed; raise the limit (ulimit -n)"
+        )));
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).map_err(limit)
+}
+
+/// At most 63 letters, digits, dashes and dots, and at both ends a letter or digit (csi.proto, GetPluginInfoResponse).
+fn driver_name(name: &str) -> Result<String, Error> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    let ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    if bytes.len() <= 63
+        && bytes.iter().copied().all(plain)
+        && ends(bytes.first())
+        && ends(bytes.last())
+    {
+        return Ok(name.to_owned());
+    }
+    Err(Error::Setting(format!(
+        "--driver-name {}: allowed are at most 63 letters, digits, dashes and dots, with a letter or digit at both ends",
+        crate::artifact::shown(name)
+    )))
+}
+
+fn node_id(id: Option<&str>) -> Result<String, Error> {
+    let id = id.unwrap_or_default();
+    match id.len() {
+        0 => Err(Error::Setting(
+            "--node-id is missing; it is this node's name in the cluster (spec.nodeName)"
+                .to_owned(),
+        )),
+        1..=192 => Ok(id.to_owned()),
+        n => Err(Error::Setting(format!(
+            "--node-id has {n} bytes; allowed are 192"
+        ))),
+    }
+}
+
+fn kubelet(dir: &Path) -> Result<Kubelet, Error> {
+    let wrong = |why: String| {
+        Error::Setting(format!(
+            "--kubelet-dir {}: {why}; it is kubelet's own directory (--root-dir), at the same path as for kubelet",
+            dir.display()
+        ))
+    };
+    if !dir.is_absolute() {
+        return Err(wrong("not absolute".to_owned()));
+    }
+    Kubelet::at(dir).map_err(|e| wrong(e.to_string()))
+}

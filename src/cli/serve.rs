@@ -1,0 +1,19 @@
+//! `war-vol serve`.
+
+use serde_json::json;
+
+use super::args::Serve;
+use super::{Report, interrupted};
+use crate::app::{self, Driver, Error};
+
+pub(super) async fn run(args: &Serve) -> Result<Report, Error> {
+    let driver = Driver::new(&args.serving, &args.storing, &args.downloading)?;
+    if args.check {
+        return Ok(Report::done(
+            "the settings can be served",
+            json!({ "checked": true }),
+        ));
+    }
+    app::serve(driver, interrupted()).await?;
+    Ok(Report::done("", json!({ "served": true })))
+}

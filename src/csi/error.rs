@@ -1,0 +1,95 @@
+//! Requests that cannot be taken as they are.
+
+use crate::artifact;
+use crate::fault::Fault;
+use crate::volume;
+
+/// A request that was refused before anything was looked at, or a socket that cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A required field is empty.
+    #[error("{0} is missing in the request")]
+    Missing(&'static str),
+    /// A field is longer than the specification allows.
+    #[error("{field} has {bytes} bytes; allowed are {most}")]
+    TooLong {
+        /// Which.
+        field: &'static str,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
+    /// Not below kubelet's directory, or no path at all.
+    #[error("{0}")]
+    Target(volume::TargetError),
+    /// A raw block device.
+    #[error("block access is not possible: an artifact is files; set volumeMode: Filesystem")]
+    Block,
+    /// An access mode that promises what one node's copy cannot keep.
+    #[error(
+        "the access mode {0} is not possible: each node has a copy of its own, and what one writes no other sees; \
+         use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
+    )]
+    MultiWriter(&'static str),
+    /// An access mode of a newer specification.
+    #[error(
+        "the access mode {0} is not known; use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
+    )]
+    Mode(i32),
+    /// A mount option of the PersistentVolume.
+    #[error("the mount option {} cannot be honoured; allowed are {}", artifact::shown(.0), super::convert::FLAGS.join(", "))]
+    Flag(String),
+    /// The group to own the volume.
+    #[error("the group {} is no number of a group; set fsGroup to one", artifact::shown(.0))]
+    Group(String),
+    /// A key that only Kubernetes writes, in a volume where it cannot have.
+    #[error(
+        "the attribute {} is Kubernetes' own and cannot be set in an inline volume; remove it",
+        artifact::shown(.0)
+    )]
+    Forged(String),
+    /// The volume is not here.
+    #[error("no volume {} is published at {}", artifact::shown(.volume), artifact::shown(.path))]
+    Unknown {
+        /// Which.
+        volume: String,
+        /// Where it should be.
+        path: String,
+    },
+    /// It is not done yet; what is done instead.
+    #[error("{0}; goes on in the background")]
+    Pending(String),
+    /// The driver ends.
+    #[error("the driver is stopping; what was downloaded is kept, and the next one goes on")]
+    Stopping,
+    /// A socket.
+    #[error("the socket {path}: {why}")]
+    Socket {
+        /// Which.
+        path: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+}
+
+impl Error {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Missing(_)
+            | Self::TooLong { .. }
+            | Self::Target(_)
+            | Self::Block
+            | Self::MultiWriter(_)
+            | Self::Mode(_)
+            | Self::Flag(_)
+            | Self::Group(_)
+            | Self::Forged(_)
+            | Self::Socket { .. } => Fault::Invalid,
+            Self::Unknown { .. } => Fault::NotFound,
+            Self::Pending(_) => Fault::Pending,
+            Self::Stopping => Fault::Unavailable,
+        }
+    }
+}

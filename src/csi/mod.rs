@@ -1,0 +1,35 @@
+//! The Container Storage Interface (v1.12.0), as kubelet and external-provisioner speak it.
+//!
+//! Owns what a call means: which requests can be taken (`convert.rs`), how long one waits (`deadline.rs`), which code an
+//! error has (`status.rs`), who may call (`socket.rs`). What a volume is, and how it comes and goes, is
+//! [`volume`](crate::volume)'s.
+//!
+//! Invariants: a request is never printed, because it carries secrets; no final code reaches a volume that was
+//! published before (DESIGN law 1); a call that waits counts against no limit.
+
+mod convert;
+mod deadline;
+mod error;
+mod identity;
+mod node;
+mod serve;
+mod socket;
+mod status;
+
+#[expect(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from proto/, where the meaning of each field is written"
+)]
+pub mod proto {
+    //! What goes over the wire.
+    tonic::include_proto!("csi.v1");
+}
+
+pub use self::error::Error;
+pub use self::identity::Identity;
+pub use self::node::{Kubelet, Node};
+pub use self::serve::{Services, serve};
+pub use self::socket::Endpoint;

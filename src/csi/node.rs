@@ -1,0 +1,252 @@
+//! The Node service: a volume is seen, or no more, on this node.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::proto::node_server;
+use super::proto::node_service_capability::rpc::Type as Can;
+use super::proto::node_service_capability::{Rpc, Type};
+use super::proto::volume_usage::Unit;
+use super::proto::{
+    NodeExpandVolumeRequest, NodeExpandVolumeResponse, NodeGetCapabilitiesRequest,
+    NodeGetCapabilitiesResponse, NodeGetInfoRequest, NodeGetInfoResponse,
+    NodeGetVolumeStatsRequest, NodeGetVolumeStatsResponse, NodePublishVolumeRequest,
+    NodePublishVolumeResponse, NodeServiceCapability, NodeStageVolumeRequest,
+    NodeStageVolumeResponse, NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse,
+    NodeUnstageVolumeRequest, NodeUnstageVolumeResponse, VolumeUsage,
+};
+use super::{Error, convert, deadline};
+use crate::volume::{Gate, Mounter, Owner, Publish, Target, Volumes};
+
+/// kubelet, by its directory, below which every target must lie.
+#[derive(Clone, Debug)]
+pub struct Kubelet {
+    /// Its directory, as kubelet itself writes it.
+    pub dir: PathBuf,
+    inode: u64,
+}
+
+impl Kubelet {
+    /// Looks at its directory, which must be there.
+    pub fn at(dir: &Path) -> io::Result<Self> {
+        Ok(Self {
+            inode: fs::metadata(dir)?.ino(),
+            dir: dir.to_owned(),
+        })
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        Owner::Kubelet {
+            dir: self.dir.clone(),
+            inode: self.inode,
+        }
+    }
+}
+
+/// Answers for this node.
+#[derive(Clone)]
+pub struct Node<M> {
+    /// The volumes, once they are there.
+    pub volumes: Arc<Gate<M>>,
+    /// Whose targets they have.
+    pub kubelet: Kubelet,
+    /// What the node is called.
+    pub id: String,
+    /// True once the driver ends.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl<M: Mounter> Node<M> {
+    /// Waits for the volume as long as its caller does, and a little less.
+    async fn publish(
+        &self,
+        volumes: &Volumes<M>,
+        want: Publish,
+        patience: std::time::Duration,
+    ) -> Result<(), Status> {
+        let (volume, target) = (want.volume.clone(), want.target.clone());
+        let mut stopping = self.stopping.clone();
+        let work = volumes.publish(want);
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => Ok(done?),
+            _ = stopping.wait_for(|now| *now) => Err(Error::Stopping.into()),
+            () = tokio::time::sleep(patience) => {
+                // Asked while it still waits: who no longer waits has no progress.
+                let progress = volumes.progress(&volume, &target);
+                let words = progress.map_or_else(|| format!("the volume at {target} is being made"), |p| p.rounded().to_string());
+                Err(Error::Pending(words).into())
+            }
+        }
+    }
+
+    /// A request that cannot be taken. For a volume that is there already that is no reason to lose it: one that is
+    /// healthy and asked for as before is fine (law 3), and of any other no error is final (law 1).
+    fn refuse(&self, volumes: &Volumes<M>, asked: &Asked, error: Error) -> Result<(), Status> {
+        if volumes.shows(
+            &asked.volume,
+            &asked.target,
+            &asked.attributes,
+            asked.readonly,
+        ) {
+            tracing::warn!(volume = asked.volume, %error, "a request for a volume that is there is not taken any more");
+            return Ok(());
+        }
+        let status = Status::from(error);
+        if volumes.knows(&asked.volume, &asked.target) {
+            return Err(Status::unavailable(status.message()));
+        }
+        Err(status)
+    }
+}
+
+/// Says in the log what kubelet is told.
+fn told(call: &str, volume: &str, answer: Result<(), Status>) -> Result<(), Status> {
+    match &answer {
+        Ok(()) => tracing::info!(volume, "{call}: done"),
+        Err(status) => {
+            tracing::warn!(volume, code = ?status.code(), "{call}: {}", status.message());
+        }
+    }
+    answer
+}
+
+/// What names a volume in a request.
+struct Asked {
+    volume: String,
+    target: Target,
+    attributes: std::collections::BTreeMap<String, String>,
+    readonly: bool,
+}
+
+#[async_trait]
+impl<M: Mounter> node_server::Node for Node<M> {
+    async fn node_publish_volume(
+        &self,
+        request: Request<NodePublishVolumeRequest>,
+    ) -> Result<Response<NodePublishVolumeResponse>, Status> {
+        let patience = deadline::patience(request.metadata());
+        let request = request.into_inner();
+        let volume = convert::id(&request.volume_id)?.to_owned();
+        let target = convert::target(&self.kubelet, &request.target_path)?;
+        let volumes = self.volumes.get()?;
+        let asked = Asked {
+            volume,
+            target: target.clone(),
+            attributes: convert::attributes(&request.volume_context),
+            readonly: request.readonly,
+        };
+        let published = match convert::publish(request, target, &self.kubelet) {
+            Ok(want) => self.publish(&volumes, want, patience).await,
+            Err(error) => self.refuse(&volumes, &asked, error),
+        };
+        told("publish", &asked.volume, published)?;
+        Ok(Response::new(NodePublishVolumeResponse {}))
+    }
+
+    async fn node_unpublish_volume(
+        &self,
+        request: Request<NodeUnpublishVolumeRequest>,
+    ) -> Result<Response<NodeUnpublishVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let volume = convert::id(&request.volume_id)?;
+        let target = convert::target(&self.kubelet, &request.target_path)?;
+        let unpublished = self.volumes.unpublish(volume, &target).await;
+        told("unpublish", volume, unpublished.map_err(Status::from))?;
+        Ok(Response::new(NodeUnpublishVolumeResponse {}))
+    }
+
+    async fn node_get_volume_stats(
+        &self,
+        request: Request<NodeGetVolumeStatsRequest>,
+    ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
+        let request = request.into_inner();
+        if request.volume_id.is_empty() {
+            return Err(Error::Missing("volume_id").into());
+        }
+        if request.volume_path.is_empty() {
+            return Err(Error::Missing("volume_path").into());
+        }
+        let volumes = self.volumes.get()?;
+        // Whatever is wrong with the path, it is none where the volume is.
+        let usage = match Target::within(&self.kubelet.dir, Path::new(&request.volume_path)) {
+            Ok(target) => volumes.usage(&request.volume_id, &target)?,
+            Err(_) => None,
+        };
+        let usage = usage.ok_or(Error::Unknown {
+            volume: request.volume_id,
+            path: request.volume_path,
+        })?;
+        let of = |unit: Unit, used: u64, total: u64, free: u64| {
+            let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            VolumeUsage {
+                unit: unit.into(),
+                used: number(used),
+                total: number(total),
+                available: number(free),
+            }
+        };
+        Ok(Response::new(NodeGetVolumeStatsResponse {
+            usage: vec![of(Unit::Bytes, usage.used, usage.total, usage.free)],
+            volume_condition: None,
+        }))
+    }
+
+    async fn node_get_capabilities(
+        &self,
+        _: Request<NodeGetCapabilitiesRequest>,
+    ) -> Result<Response<NodeGetCapabilitiesResponse>, Status> {
+        let all = [
+            Can::VolumeMountGroup,
+            Can::GetVolumeStats,
+            Can::SingleNodeMultiWriter,
+        ];
+        let capabilities = all.map(|can| NodeServiceCapability {
+            r#type: Some(Type::Rpc(Rpc { r#type: can.into() })),
+        });
+        Ok(Response::new(NodeGetCapabilitiesResponse {
+            capabilities: capabilities.to_vec(),
+        }))
+    }
+
+    async fn node_get_info(
+        &self,
+        _: Request<NodeGetInfoRequest>,
+    ) -> Result<Response<NodeGetInfoResponse>, Status> {
+        Ok(Response::new(NodeGetInfoResponse {
+            node_id: self.id.clone(),
+            max_volumes_per_node: 0,
+            accessible_topology: None,
+        }))
+    }
+
+    async fn node_stage_volume(
+        &self,
+        _: Request<NodeStageVolumeRequest>,
+    ) -> Result<Response<NodeStageVolumeResponse>, Status> {
+        Err(Status::unimplemented("volumes are not staged"))
+    }
+
+    async fn node_unstage_volume(
+        &self,
+        _: Request<NodeUnstageVolumeRequest>,
+    ) -> Result<Response<NodeUnstageVolumeResponse>, Status> {
+        Err(Status::unimplemented("volumes are not staged"))
+    }
+
+    async fn node_expand_volume(
+        &self,
+        _: Request<NodeExpandVolumeRequest>,
+    ) -> Result<Response<NodeExpandVolumeResponse>, Status> {
+        Err(Status::unimplemented(
+            "an artifact has the size that it has",
+        ))
+    }
+}

@@ -1,0 +1,82 @@
+//! The services on their socket, from the first call to the last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+
+use super::proto::identity_server::IdentityServer;
+use super::proto::node_server::NodeServer;
+use super::socket::{Bound, Replaces, private_directory};
+use super::{Endpoint, Error, Identity, Node};
+use crate::volume::Mounter;
+
+/// How often readiness is looked at for the health service.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long running calls may go on once no new one is taken.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
+/// What is served.
+pub struct Services<M> {
+    /// Who this is.
+    pub identity: Identity,
+    /// This node, where volumes are shown.
+    pub node: Option<Node<M>>,
+}
+
+/// Serves until `stop` is true; then no call is taken any more, and those that run are waited for.
+pub async fn serve<M: Mounter>(
+    endpoint: &Endpoint,
+    services: Services<M>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    private_directory(endpoint.path())?;
+    let bound = Bound::at(endpoint.path(), Replaces::Stale).await?;
+    let name = bound.name();
+    tracing::info!(%endpoint, "serving CSI");
+    let (health, healthy) = tonic_health::server::health_reporter();
+    let ready = Arc::clone(&services.identity.ready);
+    let reports = async {
+        loop {
+            let status = if ready() {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
+            health.set_service_status("", status).await;
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .add_service(healthy)
+        .add_service(IdentityServer::new(services.identity))
+        .add_optional_service(services.node.map(NodeServer::new))
+        .serve_with_incoming_shutdown(bound.callers(), told(stop.clone()));
+    let ended = tokio::select! {
+        ended = server => ended,
+        () = reports => Ok(()),
+        () = late(stop) => {
+            tracing::warn!("calls still run after {LAST_CALLS:?}; they are cut off");
+            Ok(())
+        }
+    };
+    name.unlink();
+    ended.map_err(|e| Error::Socket {
+        path: endpoint.to_string(),
+        why: e.to_string(),
+    })
+}
+
+async fn told(mut stop: watch::Receiver<bool>) {
+    // Whoever could tell is gone: that is the end, too.
+    let _ = stop.wait_for(|now| *now).await;
+}
+
+async fn late(stop: watch::Receiver<bool>) {
+    told(stop).await;
+    tokio::time::sleep(LAST_CALLS).await;
+}

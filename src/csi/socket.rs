@@ -1,0 +1,258 @@
+//! Sockets that only root may talk to.
+//!
+//! A socket has its mode before it has a name, and gets its name by one rename: nobody ever finds it half made, and
+//! kubelet, which watches the directory of registrations, sees one event.
+
+use std::fmt;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::Stream;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+};
+use nix::sys::stat::{Mode, fchmod};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::Error;
+
+/// The longest path of a socket, in bytes (`sun_path` without the NUL at its end).
+const LONGEST: usize = 107;
+
+/// How long an answer on a socket that is there may take before it counts as somebody's.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// Where a service is to be had: `unix:///run/war-vol/csi.sock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(PathBuf);
+
+impl Endpoint {
+    /// The path of its socket.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unix://{}", self.0.display())
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let allowed = format!(
+            "allowed is unix:// and an absolute path of at most {LONGEST} bytes, such as unix:///csi/csi.sock"
+        );
+        let path = text.strip_prefix("unix://").unwrap_or(text);
+        let path = PathBuf::from(path);
+        let is_plain = path.is_absolute() && path.file_name().is_some() && !text.ends_with('/');
+        // Under the name that it has first there is a dot more.
+        if !is_plain || path.as_os_str().len() >= LONGEST || text.contains('\0') {
+            return Err(allowed);
+        }
+        Ok(Self(path))
+    }
+}
+
+/// What may make way for a new socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replaces {
+    /// A socket that nobody listens at.
+    Stale,
+    /// Any socket: the name is ours alone.
+    Any,
+}
+
+/// A socket with a name.
+#[derive(Debug)]
+pub(super) struct Bound {
+    listener: UnixListener,
+    name: Name,
+}
+
+/// The name of a socket of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Bound {
+    /// Binds at a path in a directory that exists. Must be called within a tokio runtime.
+    pub(super) async fn at(path: &Path, replaces: Replaces) -> Result<Self, Error> {
+        let wrong = |why: String| Error::Socket {
+            path: path.display().to_string(),
+            why,
+        };
+        make_way(path, replaces).await?;
+        let failed = |e: io::Error| {
+            wrong(format!(
+                "cannot be made: {e}; check that its directory is there and may be written to"
+            ))
+        };
+        let mut first = path.to_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        first.set_file_name(format!(".{name}"));
+        // Left by a kill, and nobody else's.
+        if is_socket(&first) {
+            fs::remove_file(&first).map_err(failed)?;
+        }
+        let listener = bound(&first).map_err(failed)?;
+        let meta = fs::symlink_metadata(&first).map_err(failed)?;
+        fs::rename(&first, path).map_err(failed)?;
+        Ok(Self {
+            listener: UnixListener::from_std(listener).map_err(failed)?,
+            name: Name {
+                path: path.to_owned(),
+                identity: (meta.dev(), meta.ino()),
+            },
+        })
+    }
+
+    /// The name, to be taken away in the end.
+    pub(super) fn name(&self) -> Name {
+        self.name.clone()
+    }
+
+    /// Who connects, if that is root or the user of this process.
+    pub(super) fn callers(self) -> impl Stream<Item = io::Result<UnixStream>> {
+        futures_util::stream::unfold(self.listener, |listener| async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) if may_call(&stream) => return Some((Ok(stream), listener)),
+                    Ok(_) => {}
+                    // No descriptors are left, as a rule: those who end give some back.
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a call");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl Name {
+    /// Takes the name away, unless somebody else has it by now.
+    pub(super) fn unlink(&self) {
+        let ours = |meta: fs::Metadata| (meta.dev(), meta.ino()) == self.identity;
+        if fs::symlink_metadata(&self.path).is_ok_and(ours)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(socket = %self.path.display(), %error, "cannot remove a socket");
+        }
+    }
+}
+
+fn may_call(stream: &UnixStream) -> bool {
+    let own = nix::unistd::geteuid().as_raw();
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == 0 || peer.uid() == own => true,
+        Ok(peer) => {
+            tracing::warn!(
+                uid = peer.uid(),
+                "a caller was turned away: only root may call"
+            );
+            false
+        }
+        Err(error) => {
+            tracing::warn!(%error, "a caller was turned away: nobody says who it is");
+            false
+        }
+    }
+}
+
+fn bound(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    // The name takes over the mode that the socket has now; a mode given after would be too late.
+    fchmod(fd.as_fd(), Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    listen(&fd, Backlog::MAXCONN)?;
+    Ok(fd.into())
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket())
+}
+
+/// Finds out whether what stands at a path may be replaced.
+async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
+    let wrong = |why: &str| Error::Socket {
+        path: path.display().to_string(),
+        why: why.to_owned(),
+    };
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(wrong(&e.to_string())),
+        Ok(meta) if !meta.file_type().is_socket() => {
+            return Err(wrong(
+                "something that is no socket is there; remove it, or choose another path",
+            ));
+        }
+        Ok(_) if replaces == Replaces::Any => return Ok(()),
+        Ok(_) => {}
+    }
+    match tokio::time::timeout(ANSWER, UnixStream::connect(path)).await {
+        Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(e)) => Err(wrong(&format!(
+            "a socket is there, and cannot be tried: {e}"
+        ))),
+        Ok(Ok(_)) | Err(_) => Err(wrong(
+            "another process serves it; end that one, or choose another path",
+        )),
+    }
+}
+
+/// Makes sure that only its owner enters the directory of a socket, and makes it if it is missing.
+pub(super) fn private_directory(socket: &Path) -> Result<(), Error> {
+    let dir = socket.parent().unwrap_or(Path::new("/"));
+    let wrong = |why: String| Error::Socket {
+        path: socket.display().to_string(),
+        why,
+    };
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => {
+            return Err(wrong(format!(
+                "its directory {} cannot be made: {e}",
+                dir.display()
+            )));
+        }
+    }
+    let failed = |e: io::Error| wrong(format!("its directory {}: {e}", dir.display()));
+    let meta = fs::metadata(dir).map_err(failed)?;
+    if !meta.is_dir() {
+        return Err(wrong(format!("{} is no directory", dir.display())));
+    }
+    if meta.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    // kubelet makes such a directory with 0755 (hostPath, DirectoryOrCreate). One that holds other things is not ours.
+    let others = fs::read_dir(dir).map_err(failed)?.flatten().any(|entry| {
+        let name = entry.file_name();
+        Some(name.as_os_str()) != socket.file_name() && !is_socket(&entry.path())
+    });
+    if others || meta.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(wrong(format!(
+            "its directory {} is open to others (mode {:o}); give the socket a directory of its own, with mode 0700",
+            dir.display(),
+            meta.mode() & 0o7777
+        )));
+    }
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)
+}

@@ -1,0 +1,68 @@
+//! Which gRPC code an error has: the one table of it.
+
+use std::fmt::Display;
+
+use tonic::{Code, Status};
+
+use super::Error;
+use crate::fault::{self, Fault};
+use crate::volume;
+
+/// The code of a fault.
+///
+/// kubelet takes Canceled, DeadlineExceeded, Unavailable, ResourceExhausted and Aborted for "may be in progress" and
+/// every other one for final (isFinalError in its csi_client.go).
+pub(super) fn code(fault: Fault) -> Code {
+    match fault {
+        Fault::Invalid => Code::InvalidArgument,
+        Fault::NotFound => Code::NotFound,
+        Fault::Unauthenticated => Code::Unauthenticated,
+        Fault::Denied => Code::PermissionDenied,
+        Fault::Mismatch => Code::DataLoss,
+        Fault::TooLarge => Code::OutOfRange,
+        Fault::Differs => Code::AlreadyExists,
+        Fault::Occupied => Code::FailedPrecondition,
+        Fault::NoSpace => Code::ResourceExhausted,
+        Fault::Unavailable => Code::Unavailable,
+        Fault::Pending => Code::Aborted,
+        Fault::Bug => Code::Internal,
+    }
+}
+
+/// An answer that is an error: the message is what a user reads in the events of a pod.
+pub(super) fn status(fault: Fault, words: &dyn Display) -> Status {
+    Status::new(code(fault), fault::line(words))
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        status(error.fault(), &error)
+    }
+}
+
+impl From<volume::Error> for Status {
+    fn from(error: volume::Error) -> Self {
+        status(error.fault(), &error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_code_of_its_own() {
+        let codes: BTreeSet<i32> = Fault::ALL.into_iter().map(|f| code(f) as i32).collect();
+        assert_eq!(codes.len(), Fault::ALL.len());
+    }
+
+    #[test]
+    fn what_a_published_volume_may_answer_is_not_final_for_kubelet() {
+        let retried = [Code::Unavailable, Code::ResourceExhausted, Code::Aborted];
+        for fault in [Fault::NoSpace, Fault::Unavailable, Fault::Pending] {
+            assert!(retried.contains(&code(fault)), "{fault:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The volumes once they are there, and until then the reason why not.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::plan::Place;
+use super::{Error, Volumes};
+use crate::mount::{self, Mounter, Probe, Target};
+
+/// Shut at first: the store may be another's, and what the machine can is still to be found out.
+pub struct Gate<M> {
+    state: RwLock<State<M>>,
+    /// For the little that can be done while it is shut.
+    mounter: M,
+}
+
+enum State<M> {
+    /// Nothing is known yet, not even whether the mounts that are seen here are those that kubelet sees.
+    Blind(String),
+    /// Mounts are seen, and the store cannot be used.
+    Shut(String),
+    Open(Arc<Volumes<M>>),
+}
+
+impl<M: Mounter> Gate<M> {
+    /// Shut; `mounter` need not have been tried out.
+    pub fn shut(mounter: M) -> Self {
+        Self {
+            state: RwLock::new(State::Blind("it starts".to_owned())),
+            mounter,
+        }
+    }
+
+    fn set(&self, state: State<M>) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Says why nothing can be done at all.
+    pub fn blind(&self, why: impl Into<String>) {
+        self.set(State::Blind(why.into()));
+    }
+
+    /// Says why the store cannot be used.
+    pub fn without_store(&self, why: impl Into<String>) {
+        self.set(State::Shut(why.into()));
+    }
+
+    /// From now on the volumes are there.
+    pub fn open(&self, volumes: Arc<Volumes<M>>) {
+        self.set(State::Open(volumes));
+    }
+
+    /// The volumes, or [`Error::NotReady`].
+    pub fn get(&self) -> Result<Arc<Volumes<M>>, Error> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(volumes) => Ok(Arc::clone(volumes)),
+            State::Shut(why) | State::Blind(why) => Err(Error::NotReady(why.clone())),
+        }
+    }
+
+    fn is_blind(&self) -> bool {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        match &*state {
+            State::Blind(_) => true,
+            State::Shut(_) | State::Open(_) => false,
+        }
+    }
+
+    /// Takes a volume away. Where the store cannot be used its directory there stays, for the sweep of a driver that
+    /// can: a pod must be able to end whatever is wrong with this driver.
+    pub async fn unpublish(&self, volume: &str, target: &Target) -> Result<(), Error> {
+        match self.get() {
+            Ok(volumes) => volumes.unpublish(volume, target).await,
+            Err(not_ready) if self.is_blind() => Err(not_ready),
+            Err(not_ready) => {
+                tracing::warn!(target = %target.path().display(), %not_ready, "unpublishing without the store");
+                Ok(self.take_away(target)?)
+            }
+        }
+    }
+
+    fn take_away(&self, target: &Target) -> Result<(), Error> {
+        loop {
+            match self.mounter.probe(target)? {
+                Probe::Missing | Probe::NotADirectory | Probe::Directory { empty: false } => {
+                    return Ok(());
+                }
+                Probe::Directory { empty: true } => return Ok(self.mounter.remove(target)?),
+                Probe::Mount(_) | Probe::Stale if !self.is_ours(target)? => {
+                    return Err(Error::Occupied {
+                        target: target.path(),
+                        place: Place::Foreign,
+                    });
+                }
+                Probe::Mount(_) | Probe::Stale => drop(self.mounter.unmount(target)?),
+            }
+        }
+    }
+
+    fn is_ours(&self, target: &Target) -> Result<bool, mount::Error> {
+        let path = target.path();
+        let mut table = self.mounter.table()?.into_iter();
+        Ok(table.any(|m| m.target == path && m.id.is_some()))
+    }
+}
