@@ -165,7 +165,10 @@ async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, E
     };
     match task.await.map_err(|e| Error::Bug(e.to_string()))? {
         Ok(volumes) => {
-            gate.open(Arc::new(volumes));
+            let volumes = Arc::new(volumes);
+            gate.open(Arc::clone(&volumes));
+            // What others left may take long to delete, and nobody has to wait for it.
+            tokio::task::spawn_blocking(move || volumes.clean_up());
             Ok(true)
         }
         Err(error) => {

@@ -22,7 +22,7 @@ use super::proto::{
     NodeUnstageVolumeRequest, NodeUnstageVolumeResponse, VolumeUsage,
 };
 use super::{Error, convert, deadline};
-use crate::volume::{Gate, Mounter, Owner, Publish, Target, Volumes};
+use crate::volume::{Gate, Mounter, Owner, Publish, Standing, Target, Volumes};
 
 /// kubelet, by its directory, below which every target must lie.
 #[derive(Clone, Debug)]
@@ -89,21 +89,24 @@ impl<M: Mounter> Node<M> {
 
     /// A request that cannot be taken. For a volume that is there already that is no reason to lose it: one that is
     /// healthy and asked for as before is fine (law 3), and of any other no error is final (law 1).
-    fn refuse(&self, volumes: &Volumes<M>, asked: &Asked, error: Error) -> Result<(), Status> {
-        if volumes.shows(
-            &asked.volume,
-            &asked.target,
-            &asked.attributes,
-            asked.readonly,
-        ) {
-            tracing::warn!(volume = asked.volume, %error, "a request for a volume that is there is not taken any more");
-            return Ok(());
+    async fn refuse(
+        &self,
+        volumes: &Volumes<M>,
+        asked: &Asked,
+        error: Error,
+    ) -> Result<(), Status> {
+        let as_before = (&asked.attributes, asked.readonly);
+        let standing = volumes
+            .standing(&asked.volume, &asked.target, as_before)
+            .await?;
+        match standing {
+            Standing::Shown => {
+                tracing::warn!(volume = asked.volume, %error, "passed over, because the volume is there");
+                Ok(())
+            }
+            Standing::Known => Err(Status::unavailable(Status::from(error).message())),
+            Standing::Unknown => Err(error.into()),
         }
-        let status = Status::from(error);
-        if volumes.knows(&asked.volume, &asked.target) {
-            return Err(Status::unavailable(status.message()));
-        }
-        Err(status)
     }
 }
 
@@ -145,7 +148,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         };
         let published = match convert::publish(request, target, &self.kubelet) {
             Ok(want) => self.publish(&volumes, want, patience).await,
-            Err(error) => self.refuse(&volumes, &asked, error),
+            Err(error) => self.refuse(&volumes, &asked, error).await,
         };
         told("publish", &asked.volume, published)?;
         Ok(Response::new(NodePublishVolumeResponse {}))
@@ -177,7 +180,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         let volumes = self.volumes.get()?;
         // Whatever is wrong with the path, it is none where the volume is.
         let usage = match Target::within(&self.kubelet.dir, Path::new(&request.volume_path)) {
-            Ok(target) => volumes.usage(&request.volume_id, &target)?,
+            Ok(target) => volumes.usage(&request.volume_id, &target).await?,
             Err(_) => None,
         };
         let usage = usage.ok_or(Error::Unknown {

@@ -1,8 +1,11 @@
 //! The second phase of a publish: milliseconds, alone, never cancelled.
 
+use std::sync::Arc;
+
 use super::attributes::Want;
 use super::plan::{self, Place, Step, View};
-use super::{Error, Found, Id, Publish, Record, Shared, Sharing, Writable};
+use super::publish::Ask;
+use super::{Error, Found, Publish, Record, Shared, Sharing, Writable};
 use crate::acquire::Request;
 use crate::artifact;
 use crate::mount::{Mounter, Overlay, Target, Upper};
@@ -61,10 +64,8 @@ impl Goal {
 
 /// What the second phase is to do.
 pub(super) struct Work {
-    pub(super) id: Id,
-    pub(super) want: Publish,
+    pub(super) ask: Arc<Ask>,
     pub(super) goal: Goal,
-    pub(super) print: String,
     pub(super) blob: Option<Blob>,
 }
 
@@ -82,18 +83,23 @@ impl<M: Mounter> Shared<M> {
     /// Looks again, now that nobody else has hands on it, and does what is to be done. An error leaves nothing of a
     /// volume that was not there before.
     pub(super) fn commit(&self, work: &Work) -> Result<(), Error> {
-        let target = &work.want.target;
-        let found = self.look(&work.id, target, Some(&work.print))?;
+        let target = &work.ask.want.target;
+        let found = self.look(&work.ask.id, target, Some(&work.ask.print))?;
         let steps = plan::publish(work.goal.view(), found.kept, found.place)
             .map_err(|r| Error::of_refusal(r, target.path()))?;
         if !steps.is_empty()
-            && work.want.sharing == Sharing::OneTarget
-            && let Some(other) = self.elsewhere(&work.id)?
+            && work.ask.want.sharing == Sharing::OneTarget
+            && let Some(other) = self.elsewhere(&work.ask.id)?
         {
             return Err(Error::SecondTarget {
                 target: target.path(),
                 other,
             });
+        }
+        if work.goal.view() == View::Copy
+            && let Some(blob) = &work.blob
+        {
+            self.store.make_room(blob.size(), "a private copy")?;
         }
         let (is_new, lost) = (found.dir.is_none(), found.lost);
         let mut making = self.making(work, found)?;
@@ -105,7 +111,7 @@ impl<M: Mounter> Shared<M> {
             }
         }
         if lost {
-            self.renew(&work.id, &work.want, &work.print, making.made_target);
+            self.renew(&work.ask, making.made_target);
         }
         Ok(())
     }
@@ -132,11 +138,11 @@ impl<M: Mounter> Shared<M> {
 
     fn making(&self, work: &Work, found: Found) -> Result<Making, Error> {
         let (place, layers) = match &work.goal {
-            Goal::Anew(anew) => (anew.meant.place.clone(), anew.layers(&work.want)),
+            Goal::Anew(anew) => (anew.meant.place.clone(), anew.layers(&work.ask.want)),
             Goal::Again(record) => {
                 let place = record
                     .place()
-                    .map_err(|e| Error::unreadable(work.want.target.path(), &e))?;
+                    .map_err(|e| Error::unreadable(work.ask.want.target.path(), &e))?;
                 (place, record.layers())
             }
         };
@@ -150,7 +156,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn step(&self, work: &Work, making: &mut Making, step: Step) -> Result<(), Error> {
-        let target = &work.want.target;
+        let target = &work.ask.want.target;
         match step {
             // Done in the first phase.
             Step::Acquire => Ok(()),
@@ -175,7 +181,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn make_directory(&self, work: &Work, making: &Making) -> Result<VolumeDir, Error> {
-        let target = work.want.target.path();
+        let target = work.ask.want.target.path();
         let bug = |what: &str| Error::Bug {
             target: target.clone(),
             what: what.to_owned(),
@@ -187,7 +193,7 @@ impl<M: Mounter> Shared<M> {
         let place = &making.place;
         let content = (blob.sha256().clone(), blob.size());
         let missing = making.lacks_target;
-        let record = self.record(&work.want, anew, &work.print, content, missing);
+        let record = self.record(&work.ask, anew, content, missing);
         let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
         let staged = Staged {
             blob,
@@ -195,12 +201,12 @@ impl<M: Mounter> Shared<M> {
             layers: making.layers,
             record: &record,
         };
-        Ok(self.store.create_volume(work.id.as_str(), &staged)?)
+        Ok(self.store.create_volume(work.ask.id.as_str(), &staged)?)
     }
 
     /// A volume whose mount is gone: after a reboot, or torn down by somebody. It shows what it showed.
     fn reset(&self, work: &Work, making: &Making) -> Result<(), Error> {
-        let target = &work.want.target;
+        let target = &work.ask.want.target;
         let dir = dir(making, target)?;
         self.store.reset_layers(dir, making.layers)?;
         // A link of a blob is as durable as the blob. A copy is not, and another boot may have lost bytes of it.
@@ -224,7 +230,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn mount(&self, work: &Work, dir: &VolumeDir, view: View) -> Result<(), Error> {
-        let (target, id) = (&work.want.target, work.id.as_str());
+        let (target, id) = (&work.ask.want.target, work.ask.id.as_str());
         let (content, upper, work_dir) = (dir.content(), dir.upper(), dir.work());
         let mount = match view {
             View::Bind => self
@@ -258,14 +264,14 @@ impl<M: Mounter> Shared<M> {
                 )?
             }
         };
-        self.remember(&work.id, target, mount);
+        self.remember(&work.ask.id, target, mount);
         Ok(())
     }
 
     /// Law 1: a failed publish leaves nothing behind of a volume that was not there before. What cannot be taken
     /// back is said in the log; the next call or the next start finds it.
     fn undo(&self, work: &Work, making: &Making, is_new: bool) {
-        let target = &work.want.target;
+        let target = &work.ask.want.target;
         let left = |what: &str, error: &dyn std::fmt::Display| {
             tracing::warn!(target = %target.path().display(), %error, "cannot take back {what}");
         };
@@ -276,7 +282,7 @@ impl<M: Mounter> Shared<M> {
         }
         if is_new
             && making.dir.is_some()
-            && let Err(error) = self.store.remove_volume(work.id.as_str())
+            && let Err(error) = self.store.remove_volume(work.ask.id.as_str())
         {
             left("the volume's directory", &error);
         }

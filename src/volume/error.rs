@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::attributes;
+use super::guard::Busy;
 use super::plan::{Place, Refusal};
 use crate::fault::Fault;
 use crate::{acquire, artifact, mount, store};
@@ -116,6 +117,13 @@ impl Error {
             Self::Busy { .. } | Self::Ended { .. } => Fault::Pending,
             Self::Damaged { .. } | Self::Published(_) | Self::NotReady(_) => Fault::Unavailable,
             Self::Bug { .. } => Fault::Bug,
+        }
+    }
+
+    pub(super) fn of_busy(busy: Busy, target: PathBuf) -> Self {
+        match busy {
+            Busy::Committing => Self::Busy { target },
+            Busy::Ended => Self::Ended { target },
         }
     }
 

@@ -73,7 +73,8 @@ impl<M: Mounter> Gate<M> {
             Err(not_ready) if self.is_blind() => Err(not_ready),
             Err(not_ready) => {
                 tracing::warn!(target = %target.path().display(), %not_ready, "unpublishing without the store");
-                Ok(self.take_away(target)?)
+                // Rare, and nobody waits for anything else of this driver.
+                tokio::task::block_in_place(|| self.take_away(target))
             }
         }
     }

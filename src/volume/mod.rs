@@ -6,6 +6,7 @@
 //! Invariants: the laws of the design (§4). A final error leaves nothing behind and is given only to a volume that was
 //! never published; every call may come twice; a healthy volume is never touched; nothing of others is ever touched.
 
+mod aside;
 pub mod attributes;
 mod commit;
 mod error;
@@ -31,10 +32,10 @@ pub use self::error::Error;
 pub use self::gate::Gate;
 pub use self::record::{Owner, Record};
 pub use self::recover::Listed;
-pub use self::shown::Usage;
+pub use self::shown::{Standing, Usage};
 pub use crate::mount::{Error as TargetError, Mounter, Target};
 
-use self::guard::{Busy, Guards};
+use self::guard::Guards;
 use self::plan::{Kept, Place};
 use self::shown::Shown;
 use crate::acquire::{Acquire, Snapshot, Waiting};
@@ -97,13 +98,9 @@ pub enum Sharing {
 pub struct Volumes<M> {
     shared: Arc<Shared<M>>,
     guards: Guards,
-    /// Places for commits on the threads that answer calls.
+    /// Places for work on the threads that answer calls.
     in_place: Semaphore,
 }
-
-/// How many commits run on the threads that answer calls, at most: each that hangs costs one of the threads that
-/// stand in for them, of which the runtime has only so many.
-const IN_PLACE: usize = 4;
 
 /// What a commit needs; it may outlive the call.
 struct Shared<M> {
@@ -140,7 +137,7 @@ impl<M: Mounter> Volumes<M> {
         Ok(Self {
             shared: Arc::new(shared),
             guards: Guards::default(),
-            in_place: Semaphore::new(IN_PLACE),
+            in_place: Semaphore::new(aside::IN_PLACE),
         })
     }
 
@@ -166,14 +163,6 @@ impl<M: Mounter> Volumes<M> {
         self.shared.mounter.unview(&self.shared.view_path())?;
         *view = false;
         Ok(())
-    }
-
-    fn busy(&self, busy: Busy, target: &Target) -> Error {
-        let target = target.path();
-        match busy {
-            Busy::Committing => Error::Busy { target },
-            Busy::Ended => Error::Ended { target },
-        }
     }
 }
 

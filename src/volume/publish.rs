@@ -1,30 +1,46 @@
 //! From a request to a volume that is seen.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tracing::Instrument;
 
+use super::aside::Takes;
 use super::commit::{Anew, Goal, Work};
-use super::guard::{Commit, Wait};
+use super::guard::{Busy, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
-use super::{Error, Id, Publish, Sharing, Volumes};
-use crate::acquire::{Artifact, Joined};
-use crate::mount::Mounter;
+use super::{Error, Id, Publish, Shared, Sharing, Volumes};
+use crate::acquire::{Artifact, Joined, Waiting};
+use crate::mount::{Mounter, Target};
 use crate::store::{self, Blob};
 
 /// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
 /// kept, so the second time is another object's.
 const MOST_RACES: usize = 3;
 
+/// A request, and what it is called here.
+pub(super) struct Ask {
+    pub(super) id: Id,
+    pub(super) want: Publish,
+    /// What its attributes compare by.
+    pub(super) print: String,
+}
+
+/// What a first look leads to.
+enum First {
+    /// It is shown as it should be. Whether its record is to be written again.
+    Shown { lost: bool },
+    /// It is to be shown, and nothing has to be waited for.
+    Now(Goal, Option<Blob>),
+    /// Its artifact is on its way.
+    Later(Goal, Arc<Waiting>),
+}
+
 impl<M: Mounter> Volumes<M> {
     /// Shows a volume. May wait for its artifact as long as that takes: whoever gives up drops the future, and the
     /// download goes on for the next call. What follows the wait is never cancelled.
     pub async fn publish(&self, want: Publish) -> Result<(), Error> {
         let id = self.shared.id(&want.volume, &want.target);
-        let was_there = self.shared.store.volume(id.as_str()).is_some();
         let target = want.target.path();
         let span = tracing::info_span!(
             "publish",
@@ -33,129 +49,152 @@ impl<M: Mounter> Volumes<M> {
             artifact = tracing::field::Empty,
             digest = tracing::field::Empty,
         );
-        let published = self.publish_once(id, want).instrument(span).await;
-        // Law 1; looked up before anything of the request was parsed.
-        published.map_err(|e| if was_there { e.of_published() } else { e })
+        let print = fingerprint(
+            self.shared.store.key(),
+            &want.attributes,
+            want.asks_read_only(),
+        );
+        let ask = Arc::new(Ask { id, want, print });
+        self.publish_once(ask).instrument(span).await
     }
 
-    async fn publish_once(&self, id: Id, want: Publish) -> Result<(), Error> {
-        let shared = &self.shared;
-        let print = fingerprint(shared.store.key(), &want.attributes, want.asks_read_only());
-        let wait = self.guards.wait(id.as_str());
+    async fn publish_once(&self, ask: Arc<Ask>) -> Result<(), Error> {
+        let wait = Arc::new(self.guards.wait(ask.id.as_str()));
+        let (looked, waited) = (Arc::clone(&ask), Arc::clone(&wait));
+        let mut was_there = None;
         let mut lost = Vec::new();
         loop {
-            let mut found = shared.look(&id, &want.target, Some(&print))?;
-            if plan::refuses(found.kept, found.place) {
-                // What another call was doing meanwhile is seen half done. A refusal counts that is seen alone.
-                let _alone = wait.commit().map_err(|b| self.busy(b, &want.target))?;
-                found = shared.look(&id, &want.target, Some(&print))?;
+            let (looked, waited) = (Arc::clone(&looked), Arc::clone(&waited));
+            let look = move |shared: &Shared<M>| {
+                // Law 1; looked up before anything of the request is parsed.
+                let was_there = shared.store.volume(looked.id.as_str()).is_some();
+                (was_there, shared.first(&looked, &waited))
+            };
+            let (is_there, first) = self
+                .aside(Takes::Microseconds, look)
+                .await
+                .map_err(|what| ask.bug(what))?;
+            let was_there = *was_there.get_or_insert(is_there);
+            let done = match first {
+                Ok(first) => self.go_on(&ask, &wait, first).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Err(Error::Store(store::Error::Gone(sha256))) if lost.len() < MOST_RACES => {
+                    lost.push(self.shared.store.keep(&sha256));
+                }
+                done => return done.map_err(|e| if was_there { e.of_published() } else { e }),
             }
-            if plan::is_satisfied(found.kept, found.place) {
-                if found.lost {
-                    self.renew(&id, &want, &print, &wait).await;
+        }
+    }
+
+    async fn go_on(&self, ask: &Arc<Ask>, wait: &Arc<Wait>, first: First) -> Result<(), Error> {
+        let (goal, blob) = match first {
+            First::Shown { lost } => {
+                if lost {
+                    self.renew(ask, wait).await;
                 }
                 return Ok(());
             }
-            // The view is needed only for what is to be mounted, and a known volume has one already.
-            let goal = match &found.record {
-                Some(record) => Goal::Again(Box::new(record.clone())),
-                None => Goal::Anew(Box::new(Anew::of(&want)?)),
-            };
-            let steps = plan::publish(goal.view(), found.kept, found.place)
-                .map_err(|r| Error::of_refusal(r, want.target.path()))?;
-            let blob = match (steps.first(), &goal) {
-                (Some(Step::Acquire), Goal::Anew(anew)) => {
-                    Some(self.acquire(&id, &want, anew, &wait).await?)
-                }
-                _ => None,
-            };
-            if let Some(blob) = &blob {
-                tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
+            First::Now(goal, blob) => (goal, blob),
+            First::Later(goal, waiting) => {
+                // In this order: an unpublish also stops the flight, and is the reason why.
+                let landed = tokio::select! {
+                    biased;
+                    () = wait.ended() => return Err(ask.busy(Busy::Ended)),
+                    landed = waiting.landed() => landed,
+                };
+                (goal, Some(landed.map(|Artifact::File(blob)| blob)?))
             }
-            let busy = |b| self.busy(b, &want.target);
-            let commit = wait.commit().map_err(busy)?;
-            let everywhere = match want.sharing {
-                Sharing::OneTarget => Some(self.guards.everywhere(&want.volume).map_err(busy)?),
-                Sharing::ManyTargets => None,
-            };
-            let work = Work {
-                id: id.clone(),
-                want: want.clone(),
-                goal,
-                print: print.clone(),
-                blob,
-            };
-            match self.commit((commit, everywhere), work).await {
-                Err(Error::Store(store::Error::Gone(sha256))) if lost.len() < MOST_RACES => {
-                    lost.push(shared.store.keep(&sha256));
-                }
-                done => return done,
+        };
+        if let Some(blob) = &blob {
+            tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
+        }
+        let commit = wait.commit().map_err(|b| ask.busy(b))?;
+        let everywhere = match ask.want.sharing {
+            Sharing::OneTarget => {
+                let everywhere = self.guards.everywhere(&ask.want.volume);
+                Some(everywhere.map_err(|b| ask.busy(b))?)
             }
+            Sharing::ManyTargets => None,
+        };
+        // A private copy, or a volume from before a reboot.
+        let takes = match &goal {
+            Goal::Anew(anew) if anew.view != View::Copy => Takes::Microseconds,
+            Goal::Anew(_) | Goal::Again(_) => Takes::Long,
+        };
+        let work = Work {
+            ask: Arc::clone(ask),
+            goal,
+            blob,
+        };
+        self.aside(takes, move |shared| {
+            let _hands = (commit, everywhere);
+            shared.commit(&work)
+        })
+        .await
+        .map_err(|what| ask.bug(what))?
+    }
+}
+
+impl Ask {
+    pub(super) fn target(&self) -> &Target {
+        &self.want.target
+    }
+
+    pub(super) fn bug(&self, what: impl Into<String>) -> Error {
+        Error::Bug {
+            target: self.target().path(),
+            what: what.into(),
         }
     }
 
-    /// The first phase: waits for the artifact.
-    async fn acquire(
-        &self,
-        id: &Id,
-        want: &Publish,
-        anew: &Anew,
-        wait: &Wait,
-    ) -> Result<Blob, Error> {
-        let shared = &self.shared;
+    fn busy(&self, busy: Busy) -> Error {
+        Error::of_busy(busy, self.target().path())
+    }
+}
+
+impl<M: Mounter> Shared<M> {
+    fn first(&self, ask: &Ask, wait: &Wait) -> Result<First, Error> {
+        let target = ask.target();
+        let mut found = self.look(&ask.id, target, Some(&ask.print))?;
+        if plan::refuses(found.kept, found.place) {
+            // What another call was doing meanwhile is seen half done. A refusal counts that is seen alone.
+            let _alone = wait.commit().map_err(|b| ask.busy(b))?;
+            found = self.look(&ask.id, target, Some(&ask.print))?;
+        }
+        if plan::is_satisfied(found.kept, found.place) {
+            return Ok(First::Shown { lost: found.lost });
+        }
+        // The view is needed only for what is to be mounted, and a known volume has one already.
+        let goal = match &found.record {
+            Some(record) => Goal::Again(Box::new(record.clone())),
+            None => Goal::Anew(Box::new(Anew::of(&ask.want)?)),
+        };
+        let steps = plan::publish(goal.view(), found.kept, found.place)
+            .map_err(|r| Error::of_refusal(r, target.path()))?;
+        match (steps.first(), goal) {
+            (Some(Step::Acquire), Goal::Anew(anew)) => self.acquire(ask, anew),
+            (_, goal) => Ok(First::Now(goal, None)),
+        }
+    }
+
+    /// What is cached, or a place in the flight that gets it.
+    fn acquire(&self, ask: &Ask, anew: Box<Anew>) -> Result<First, Error> {
         if anew.view.writable() {
             // A writable layer has no limit of its own, so none begins on a disk that is nearly full.
-            shared.store.make_room(0, "a writable volume")?;
+            self.store.make_room(0, "a writable volume")?;
         }
         tracing::Span::current().record("artifact", tracing::field::display(&anew.meant.url));
-        let permit = shared.policy.check(&anew.meant.url, anew.meant.max_size);
-        let blob = match shared.acquire.join(&permit, &anew.request, id.as_str())? {
-            Joined::Have(Artifact::File(blob)) => blob,
-            Joined::Flying(waiting) => {
-                let waiting = shared.watched(id, waiting);
-                // In this order: an unpublish also stops the flight, and is the reason why.
-                tokio::select! {
-                    biased;
-                    () = wait.ended() => return Err(Error::Ended { target: want.target.path() }),
-                    landed = waiting.landed() => landed.map(|Artifact::File(blob)| blob)?,
+        let permit = self.policy.check(&anew.meant.url, anew.meant.max_size);
+        Ok(
+            match self.acquire.join(&permit, &anew.request, ask.id.as_str())? {
+                Joined::Have(Artifact::File(blob)) => First::Now(Goal::Anew(anew), Some(blob)),
+                Joined::Flying(waiting) => {
+                    let waiting = self.watched(&ask.id, waiting);
+                    First::Later(Goal::Anew(anew), waiting)
                 }
-            }
-        };
-        if anew.view == View::Copy {
-            shared.store.make_room(blob.size(), "a private copy")?;
-        }
-        Ok(blob)
-    }
-
-    /// The second phase, which nothing cuts in two, and least of all a caller that hangs up.
-    ///
-    /// It takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on a busy
-    /// machine ten times as long. So it runs where it is asked for, and the other calls of that thread move to another
-    /// one. What may take longer (a private copy, a volume from before a reboot), and what comes while others are held
-    /// up by the disk, goes to the threads for that: however sick the disk, the runtime goes on.
-    async fn commit(&self, hands: (Commit, Option<Commit>), work: Work) -> Result<(), Error> {
-        let (shared, target) = (Arc::clone(&self.shared), work.want.target.path());
-        let is_quick = matches!(&work.goal, Goal::Anew(anew) if anew.view != View::Copy);
-        let can_stay = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        let place = self
-            .in_place
-            .try_acquire()
-            .ok()
-            .filter(|_| is_quick && can_stay);
-        let span = tracing::Span::current();
-        let run = move || {
-            let (_hands, _in) = (hands, span.enter());
-            shared.commit(&work)
-        };
-        let bug = |what| Err(Error::Bug { target, what });
-        match place {
-            Some(_place) => {
-                panic::catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(run)))
-                    .unwrap_or_else(|_| bug("the commit panicked".to_owned()))
-            }
-            None => tokio::task::spawn_blocking(run)
-                .await
-                .unwrap_or_else(|e| bug(e.to_string())),
-        }
+            },
+        )
     }
 }

@@ -40,7 +40,6 @@ impl<M: Mounter> Volumes<M> {
                 swept += 1;
             }
         }
-        self.shared.store.try_to_empty_trash();
         Ok(swept)
     }
 }

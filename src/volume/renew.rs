@@ -5,25 +5,26 @@
 
 use std::sync::Arc;
 
+use super::aside::Takes;
 use super::commit::Anew;
 use super::guard::Wait;
+use super::publish::Ask;
 use super::record::key_name;
-use super::{Error, Id, Owner, Publish, Record, Shared, Volumes};
+use super::{Error, Owner, Record, Shared, Volumes};
 use crate::artifact::Digest;
 use crate::mount::Mounter;
 use crate::store::VolumeDir;
 
 impl<M: Mounter> Volumes<M> {
     /// For a volume that is shown already: no error of this is one of its publish (law 3).
-    pub(super) async fn renew(&self, id: &Id, want: &Publish, print: &str, wait: &Wait) {
+    pub(super) async fn renew(&self, ask: &Arc<Ask>, wait: &Wait) {
         let Ok(hands) = wait.commit() else { return };
-        let shared = Arc::clone(&self.shared);
-        let (id, want, print) = (id.clone(), want.clone(), print.to_owned());
-        let task = tokio::task::spawn_blocking(move || {
+        let asked = Arc::clone(ask);
+        let renewed = self.aside(Takes::Long, move |shared| {
             let _hands = hands;
-            shared.renew(&id, &want, &print, false);
+            shared.renew(&asked, false);
         });
-        if let Err(error) = task.await {
+        if let Err(error) = renewed.await {
             tracing::error!(%error, "writing a lost record again ended as it never should");
         }
     }
@@ -31,55 +32,45 @@ impl<M: Mounter> Volumes<M> {
 
 impl<M: Mounter> Shared<M> {
     /// Writes a lost record again; if that fails, the next publish tries. `made`: the target was made just now.
-    pub(super) fn renew(&self, id: &Id, want: &Publish, print: &str, made: bool) {
-        if let Err(error) = self.try_renew(id, want, print, made) {
-            tracing::warn!(volume = id.as_str(), %error, "cannot write a lost record again");
+    pub(super) fn renew(&self, ask: &Ask, made: bool) {
+        if let Err(error) = self.try_renew(ask, made) {
+            tracing::warn!(volume = ask.id.as_str(), %error, "cannot write a lost record again");
         }
     }
 
-    fn try_renew(&self, id: &Id, want: &Publish, print: &str, made: bool) -> Result<(), Error> {
-        let Some(dir) = self.store.volume(id.as_str()) else {
+    fn try_renew(&self, ask: &Ask, made: bool) -> Result<(), Error> {
+        let Some(dir) = self.store.volume(ask.id.as_str()) else {
             return Ok(());
         };
         let record = match Record::read(&self.store.record(&dir)) {
             Some(record) => Record {
-                fingerprint: print.to_owned(),
+                fingerprint: ask.print.clone(),
                 key: key_name(self.store.key()),
                 ..record
             },
-            None => self.told_anew(want, &dir, print, made)?,
+            None => self.told_anew(ask, &dir, made)?,
         };
-        let bytes = serde_json::to_vec_pretty(&record).map_err(|e| Error::Bug {
-            target: want.target.path(),
-            what: e.to_string(),
-        })?;
+        let bytes = serde_json::to_vec_pretty(&record).map_err(|e| ask.bug(e.to_string()))?;
         Ok(self.store.write_record(&dir, &bytes)?)
     }
 
-    fn told_anew(
-        &self,
-        want: &Publish,
-        dir: &VolumeDir,
-        print: &str,
-        made: bool,
-    ) -> Result<Record, Error> {
-        let anew = Anew::of(want)?;
+    fn told_anew(&self, ask: &Ask, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
+        let anew = Anew::of(&ask.want)?;
         let place = &anew.meant.place;
         let content = (dir.hash_content(place)?, dir.content_size(place)?);
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
-        let made_target = made || want.owner != Owner::CommandLine;
-        Ok(self.record(want, &anew, print, content, made_target))
+        let made_target = made || ask.want.owner != Owner::CommandLine;
+        Ok(self.record(ask, &anew, content, made_target))
     }
 
     pub(super) fn record(
         &self,
-        want: &Publish,
+        ask: &Ask,
         anew: &Anew,
-        print: &str,
         (sha256, size): (Digest, u64),
         made_target: bool,
     ) -> Record {
-        let place = &anew.meant.place;
+        let (want, place) = (&ask.want, &anew.meant.place);
         Record {
             volume: want.volume.clone(),
             target: want.target.path(),
@@ -92,7 +83,7 @@ impl<M: Mounter> Shared<M> {
             name: place.name().to_string(),
             view: anew.view,
             group: anew.layers(want).group,
-            fingerprint: print.to_owned(),
+            fingerprint: ask.print.clone(),
             key: key_name(self.store.key()),
             boot: self.store.boot().to_owned(),
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::aside::Takes;
 use super::record::fingerprint;
 use super::{Error, Id, Record, Shared, Volumes, plan};
 use crate::mount::{MountId, Mounter, Probe, Target};
@@ -14,6 +15,17 @@ pub(super) struct Shown {
     /// The volume's id as its caller has it.
     pub(super) volume: String,
     pub(super) target: Target,
+}
+
+/// What there is of a volume at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is seen as the request would have it.
+    Shown,
+    /// It was published, at whatever time, and not unpublished since.
+    Known,
+    /// Nothing.
+    Unknown,
 }
 
 /// How much a volume holds, in bytes.
@@ -28,39 +40,61 @@ pub struct Usage {
 }
 
 impl<M: Mounter> Volumes<M> {
-    /// Whether a volume was published at a target, at whatever time, and not unpublished since.
-    pub fn knows(&self, volume: &str, target: &Target) -> bool {
-        let id = self.shared.id(volume, target);
-        self.shared.store.volume(id.as_str()).is_some()
-    }
-
-    /// Whether a volume is seen at a target as this request would have it; false also where that cannot be told.
-    pub fn shows(
+    /// What there is of a volume at a target, compared with a request.
+    pub async fn standing(
         &self,
         volume: &str,
         target: &Target,
-        attributes: &BTreeMap<String, String>,
-        readonly: bool,
-    ) -> bool {
+        (attributes, readonly): (&BTreeMap<String, String>, bool),
+    ) -> Result<Standing, Error> {
         let id = self.shared.id(volume, target);
         let print = fingerprint(self.shared.store.key(), attributes, readonly);
-        let found = self.shared.look(&id, target, Some(&print));
-        found.is_ok_and(|found| plan::is_satisfied(found.kept, found.place))
+        let at = target.clone();
+        let look = move |shared: &Shared<M>| {
+            let found = match shared.look(&id, &at, Some(&print)) {
+                Ok(found) => found,
+                // Law 1.
+                Err(e) if shared.store.volume(id.as_str()).is_some() => {
+                    return Err(e.of_published());
+                }
+                Err(e) => return Err(e),
+            };
+            Ok(match found.dir {
+                _ if plan::is_satisfied(found.kept, found.place) => Standing::Shown,
+                Some(_) => Standing::Known,
+                None => Standing::Unknown,
+            })
+        };
+        self.aside(Takes::Microseconds, look)
+            .await
+            .map_err(|what| bug(target, what))?
     }
 
     /// How much a volume holds, on what; nothing if it is not known at that target.
-    pub fn usage(&self, volume: &str, target: &Target) -> Result<Option<Usage>, Error> {
-        let shared = &self.shared;
-        let Some(dir) = shared.store.volume(shared.id(volume, target).as_str()) else {
-            return Ok(None);
+    pub async fn usage(&self, volume: &str, target: &Target) -> Result<Option<Usage>, Error> {
+        let id = self.shared.id(volume, target);
+        let look = move |shared: &Shared<M>| {
+            let Some(dir) = shared.store.volume(id.as_str()) else {
+                return Ok(None);
+            };
+            let record = Record::read(&shared.store.record(&dir));
+            let disk = shared.store.usage()?;
+            Ok(Some(Usage {
+                used: record.map_or(0, |r| r.size),
+                total: disk.total,
+                free: disk.free,
+            }))
         };
-        let record = Record::read(&shared.store.record(&dir));
-        let disk = shared.store.usage()?;
-        Ok(Some(Usage {
-            used: record.map_or(0, |r| r.size),
-            total: disk.total,
-            free: disk.free,
-        }))
+        self.aside(Takes::Microseconds, look)
+            .await
+            .map_err(|what| bug(target, what))?
+    }
+}
+
+fn bug(target: &Target, what: String) -> Error {
+    Error::Bug {
+        target: target.path(),
+        what,
     }
 }
 

