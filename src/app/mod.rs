@@ -131,26 +131,24 @@ fn store_settings(settings: &Storing) -> Result<StoreSettings, Error> {
     })
 }
 
-/// Tries out what the kernel can. On a full disk room is made for that; where none is to be had, whoever wants to make
-/// some must still be able to list and to unmount.
+/// Tries out what the kernel can. On a full disk room is made for that. Where none is to be had, or the disk takes no
+/// writes at all, what is mounted must still be told and taken away.
 fn mounter(store: &Store) -> Result<Linux, Error> {
     /// More than the self-test writes.
     const ROOM: u64 = 1 << 20;
-    let full = |e: &mount::Error| e.fault() == Fault::NoSpace;
-    match Linux::new(store.root()) {
-        Err(e) if full(&e) && store.make_room(ROOM, "the self-test").is_ok() => {
-            Ok(Linux::new(store.root()).or_else(|e| untested(full(&e), e))?)
+    let tested = match Linux::new(store.root()) {
+        Err(e) if e.fault() == Fault::NoSpace && store.make_room(ROOM, "the self-test").is_ok() => {
+            Linux::new(store.root())
         }
-        other => Ok(other.or_else(|e| untested(full(&e), e))?),
+        other => other,
+    };
+    match tested {
+        Err(error) if error.fault() == Fault::NoSpace || error.is_read_only() => {
+            tracing::warn!(%error, "no room for the self-test; writable volumes do without metacopy and volatile");
+            Ok(Linux::untested())
+        }
+        other => Ok(other?),
     }
-}
-
-fn untested(is_full: bool, error: mount::Error) -> Result<Linux, mount::Error> {
-    if !is_full {
-        return Err(error);
-    }
-    tracing::warn!(%error, "the disk is too full for the self-test; writable volumes do without metacopy and volatile");
-    Ok(Linux::untested())
 }
 
 fn http(settings: &Downloading) -> Result<Factory, Error> {

@@ -163,6 +163,11 @@ impl Error {
         }
     }
 
+    /// Whether the file system takes no writes.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::System { errno, .. } if *errno == Errno::EROFS)
+    }
+
     pub(super) fn system(act: &'static str, path: &Path, errno: Errno) -> Self {
         Self::System {
             act,

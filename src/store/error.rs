@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use crate::artifact::{Bytes, Digest};
 use crate::fault::Fault;
 
@@ -26,6 +28,15 @@ pub enum Error {
         root: PathBuf,
         /// Who holds the lock, as it wrote down itself.
         holder: String,
+    },
+    /// A newer version has been here.
+    #[error(
+        "the store holds {}, which a newer war-vol has made; run that version, or end the pods and remove what it made",
+        found.display()
+    )]
+    Newer {
+        /// What it has made.
+        found: PathBuf,
     },
     /// Not enough room, by the file system's count or by our limits.
     #[error("no space for {what} in {}: {}; free some, or lower what is cached", root.display(), shortage)]
@@ -90,12 +101,27 @@ pub enum Shortage {
 }
 
 impl Error {
+    /// Whether the file system takes no writes.
+    pub fn is_read_only(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.raw_os_error() == Some(Errno::EROFS as i32),
+            Self::Locked { .. }
+            | Self::Newer { .. }
+            | Self::Full { .. }
+            | Self::Key { .. }
+            | Self::Gone(_)
+            | Self::Record { .. } => false,
+        }
+    }
+
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Io { source, .. } => Fault::of_io(source),
             Self::Full { .. } => Fault::NoSpace,
-            Self::Locked { .. } | Self::Key { .. } | Self::Gone(_) => Fault::Unavailable,
+            Self::Locked { .. } | Self::Newer { .. } | Self::Key { .. } | Self::Gone(_) => {
+                Fault::Unavailable
+            }
             Self::Record { .. } => Fault::Bug,
         }
     }

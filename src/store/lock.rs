@@ -17,8 +17,9 @@ pub(super) struct Lock(#[expect(dead_code, reason = "held, never looked at")] Fl
 impl Lock {
     pub(super) fn try_take(root: &Path) -> Result<Self, Error> {
         let path = root.join("lock");
-        match Flock::lock(open(&path)?, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => Self::signed(held, &path),
+        let (file, pen) = open(&path)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => Self::signed(held, pen, &path),
             Err((mut file, Errno::EWOULDBLOCK)) => {
                 let mut holder = String::new();
                 // What a holder that is just starting has not written yet is not worth an error.
@@ -40,17 +41,20 @@ impl Lock {
     /// Waits as long as it takes.
     pub(super) fn take(root: &Path) -> Result<Self, Error> {
         let path = root.join("lock");
-        let mut file = open(&path)?;
+        let (mut file, pen) = open(&path)?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusive) {
-                Ok(held) => return Self::signed(held, &path),
+                Ok(held) => return Self::signed(held, pen, &path),
                 Err((back, Errno::EINTR)) => file = back,
                 Err((_, errno)) => return Err(errno).at("lock", &path),
             }
         }
     }
 
-    fn signed(mut held: Flock<File>, path: &Path) -> Result<Self, Error> {
+    fn signed(mut held: Flock<File>, pen: Pen, path: &Path) -> Result<Self, Error> {
+        if pen == Pen::Missing {
+            return Ok(Self(held));
+        }
         let what = std::env::args()
             .nth(1)
             .filter(|a| a.bytes().all(|b| b.is_ascii_alphabetic()));
@@ -67,13 +71,26 @@ impl Lock {
     }
 }
 
-fn open(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
+/// Whether the holder can write down who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pen {
+    Here,
+    /// On a file system that takes no writes; the lock holds all the same.
+    Missing,
+}
+
+fn open(path: &Path) -> Result<(File, Pen), Error> {
+    let opened = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)
-        .at("open", path)
+        .open(path);
+    match opened {
+        Err(e) if e.raw_os_error() == Some(Errno::EROFS as i32) => {
+            Ok((File::open(path).at("open", path)?, Pen::Missing))
+        }
+        other => Ok((other.at("open", path)?, Pen::Here)),
+    }
 }

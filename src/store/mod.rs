@@ -103,11 +103,12 @@ impl Store {
     }
 
     fn with_lock(settings: &Settings, lock: Lock) -> Result<Self, Error> {
-        let root = settings.root.canonicalize().at("open", &settings.root)?;
-        let bucket = root.join(FORMAT);
+        refuse_newer(&settings.root)?;
+        let bucket = settings.root.join(FORMAT);
         for name in ["partial", "blobs", "index", "volumes", "trash"] {
             make_private(&bucket.join(name))?;
         }
+        let root = settings.root.canonicalize().at("open", &settings.root)?;
         let this = Self {
             key: Key::load(&root)?,
             boot: boot_id()?,
@@ -120,7 +121,11 @@ impl Store {
             root,
             _lock: lock,
         };
-        this.sweep()?;
+        match this.sweep() {
+            // What is mounted can be told all the same, and must go on (FAULTS 17).
+            Err(error) if error.is_read_only() => tracing::warn!(%error, "nothing can be swept"),
+            other => other?,
+        }
         Ok(this)
     }
 
@@ -167,6 +172,20 @@ impl Store {
 
 /// What a name begins with that does not count yet.
 const NEW: &str = ".new-";
+
+/// A store that a newer version has used is left to that version: nothing of it may be misread here (FAULTS 28).
+fn refuse_newer(root: &Path) -> Result<(), Error> {
+    let number = |name: &str| name.strip_prefix('v')?.parse::<u32>().ok();
+    let known = number(FORMAT);
+    let newer = list(root)?.into_iter().find(|path| {
+        let name = path.file_name().and_then(|n| n.to_str());
+        name.and_then(number) > known
+    });
+    match newer {
+        Some(found) => Err(Error::Newer { found }),
+        None => Ok(()),
+    }
+}
 
 fn prepared(root: &Path) -> Result<PathBuf, Error> {
     make_private(root)?;

@@ -45,7 +45,7 @@ fn a_disk_that_turns_read_only_hurts_no_mounted_volume_and_makes_new_ones_unavai
 
 /// FAULTS 17: what the program says when it starts on such a disk.
 #[test]
-fn a_start_on_a_read_only_store_says_so_and_ends() {
+fn a_start_on_a_read_only_store_tells_what_is_there_and_makes_nothing_new() {
     let sandbox = Sandbox::new();
     let disk = Ext4::under_store(&sandbox, 32);
     let origin = Origin::start();
@@ -53,21 +53,23 @@ fn a_start_on_a_read_only_store_says_so_and_ends() {
     let url = origin.url("/a.war");
     sandbox.mount(&url, "dir", &[]);
     disk.turn_read_only();
+    let volumes = sandbox.run(["volumes", "--output", "json"]).must(0).json();
+    assert_eq!(volumes["volumes"][0]["mounted"], true);
     for arguments in [
         vec!["mount", &url, "dir"],
-        vec!["mount", &url, "other"],
-        vec!["unmount", "dir"],
-        vec!["volumes"],
         vec!["cache", "ls"],
         vec!["cache", "verify"],
-        vec!["cache", "prune"],
     ] {
-        let ran = sandbox.run(&arguments).must(11).says("read-only");
-        assert_eq!(ran.stdout, "", "{arguments:?}");
+        sandbox.run(&arguments).must(0);
     }
+    sandbox
+        .run(["mount", &url, "other"])
+        .must(11)
+        .says("read-only");
     assert!(!sandbox.path("other").exists());
-    assert_eq!(
-        fs::read(sandbox.path("dir/a.war")).unwrap(),
-        bytes(2, 1 << 20)
-    );
+    let shown = fs::read(sandbox.path("dir/a.war")).unwrap();
+    assert!(shown == bytes(2, 1 << 20));
+    // The mount goes; its directory in the store is asked for again until it can follow.
+    sandbox.run(["unmount", "dir"]).must(11).says("read-only");
+    assert_eq!(sandbox.mounts_at(&sandbox.path("dir")), 0);
 }
