@@ -35,11 +35,7 @@ pub fn start(format: Format, level: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The HTTP client's own events hold URLs and names as they are: they are never logged, whatever is asked for.
+/// What libraries say of their own holds URLs, headers and names as they are: it is never logged, whatever is asked for.
 fn is_foreign(target: &str) -> bool {
-    let module = target.split("::").next().unwrap_or_default();
-    matches!(
-        module,
-        "hyper" | "hyper_util" | "reqwest" | "hickory_resolver" | "hickory_proto" | "rustls"
-    )
+    target.split("::").next() != Some(env!("CARGO_CRATE_NAME"))
 }

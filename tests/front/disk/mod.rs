@@ -6,7 +6,7 @@ mod full;
 mod kept;
 mod locked;
 mod read_only;
-mod reboot;
+pub(crate) mod reboot;
 mod records;
 mod sweep;
 
@@ -19,7 +19,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use crate::sandbox::Sandbox;
 
 /// Puts the store on a memory file system of its own, with these options.
-fn on_tmpfs(sandbox: &Sandbox, options: &str) {
+pub(crate) fn on_tmpfs(sandbox: &Sandbox, options: &str) {
     fs::create_dir(sandbox.root()).unwrap();
     mount(
         Some("test"),
@@ -32,14 +32,14 @@ fn on_tmpfs(sandbox: &Sandbox, options: &str) {
 }
 
 /// An ext4 file system of its own under the store, without blocks that are reserved for root.
-struct Ext4 {
+pub(crate) struct Ext4 {
     device: String,
     at: PathBuf,
 }
 
 impl Ext4 {
     /// So many MiB; after an error the kernel makes it read-only.
-    fn under_store(sandbox: &Sandbox, mib: u64) -> Self {
+    pub(crate) fn under_store(sandbox: &Sandbox, mib: u64) -> Self {
         let image = sandbox.path("disk.img");
         let file = fs::File::create(&image).unwrap();
         file.set_len(mib << 20).unwrap();
@@ -64,7 +64,7 @@ impl Ext4 {
     }
 
     /// Lets the kernel find an error in it, after which nothing is written any more, whoever has it open.
-    fn turn_read_only(&self) {
+    pub(crate) fn turn_read_only(&self) {
         let name = self.device.trim_start_matches("/dev/");
         fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "test").unwrap();
         let refused = fs::write(self.at.join("probe"), "").unwrap_err();
@@ -83,7 +83,7 @@ impl Drop for Ext4 {
 }
 
 /// Fills a file system until nothing more goes in.
-fn fill(dir: &Path) -> PathBuf {
+pub(crate) fn fill(dir: &Path) -> PathBuf {
     use std::io::Write;
     let path = dir.join("ballast");
     let mut file = fs::File::create(&path).unwrap();
@@ -105,7 +105,7 @@ fn run(command: &mut Command) -> String {
 }
 
 /// The one file of a bucket.
-fn only(mut bucket: Vec<PathBuf>) -> PathBuf {
+pub(crate) fn only(mut bucket: Vec<PathBuf>) -> PathBuf {
     assert_eq!(bucket.len(), 1, "{bucket:?}");
     bucket.remove(0)
 }

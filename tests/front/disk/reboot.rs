@@ -10,7 +10,7 @@ use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
 /// Takes the mounts away and lets the kernel tell of another boot.
-pub(super) fn reboot(sandbox: &Sandbox, dirs: &[&str], boot: &str) {
+pub(crate) fn reboot(sandbox: &Sandbox, dirs: &[&str], boot: &str) {
     for dir in dirs {
         detach(&sandbox.path(dir));
     }

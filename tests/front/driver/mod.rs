@@ -1,7 +1,12 @@
 //! The driver as kubelet meets it: the real program, its real socket, a connection of its own for every call.
 
 mod calls;
+mod disks;
+mod laws;
 mod publishing;
+mod restarts;
+mod scene;
+mod secrets;
 mod serving;
 mod waiting;
 
@@ -16,6 +21,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::runtime::Runtime;
 use tonic::transport::{Channel, Endpoint};
+
+pub(crate) use self::calls::{Answer, Call};
 
 use crate::node::until;
 use crate::sandbox::Sandbox;

@@ -7,54 +7,9 @@ use tonic::Code;
 use war_vol::csi::proto::volume_capability::access_mode::Mode;
 use war_vol::csi::proto::volume_capability::{AccessType, BlockVolume};
 
-use super::{Driver, read};
-use crate::node::{bytes, digest, mounts_at, until};
-use crate::origin::{Object, Origin};
-use crate::sandbox::Sandbox;
-
-struct Scene {
-    sandbox: Sandbox,
-    origin: Origin,
-    driver: Driver,
-    content: Vec<u8>,
-    url: String,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let sandbox = Sandbox::new();
-        let origin = Origin::start();
-        let content = bytes(51, 300_000);
-        origin.put("/a.war", Object::new(content.clone()));
-        Self {
-            driver: Driver::start(&sandbox),
-            url: origin.url("/a.war"),
-            sandbox,
-            origin,
-            content,
-        }
-    }
-
-    fn nothing_left(&self) {
-        until("what was thrown away is deleted", || {
-            self.sandbox.bucket("trash").is_empty()
-        });
-        self.sandbox.assert_no_volume_left();
-        let pods = fs::read_dir(self.driver.kubelet.join("pods")).unwrap();
-        for pod in pods {
-            let parent = pod
-                .unwrap()
-                .path()
-                .join("volumes/kubernetes.io~csi/webapps");
-            assert_eq!(
-                fs::read_dir(&parent).unwrap().count(),
-                0,
-                "{}",
-                parent.display()
-            );
-        }
-    }
-}
+use super::read;
+use super::scene::Scene;
+use crate::node::{digest, mounts_at};
 
 #[test]
 fn an_inline_volume_shows_its_artifact_and_goes_with_its_pod() {

@@ -8,9 +8,9 @@ use crate::node::bytes;
 use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
-pub(super) const CANARY: &str = "c4nary";
+pub(crate) const CANARY: &str = "c4nary";
 /// The same, as basic credentials would show it: of `c4nary-user:c4nary-password`.
-pub(super) const CODED: &str = "YzRuYXJ5";
+pub(crate) const CODED: &str = "YzRuYXJ5";
 
 /// What is logged in these tests: everything that can be.
 const LEVELS: [&str; 2] = [
@@ -102,19 +102,23 @@ impl Cage {
         }
     }
 
-    /// No file of the store holds a secret, nor has one in its name.
     pub(super) fn files_are_silent(&self) {
-        walk(&self.sandbox.root(), &mut |path| {
-            silent(&path.to_string_lossy(), "a name");
-            if path.is_file() {
-                let text = fs::read(path).unwrap();
-                silent(&String::from_utf8_lossy(&text), &path.to_string_lossy());
-            }
-        });
+        files_are_silent(&self.sandbox.root());
     }
 }
 
-pub(super) fn silent(text: &str, place: &str) {
+/// No file of a store holds a secret, nor has one in its name.
+pub(crate) fn files_are_silent(root: &Path) {
+    walk(root, &mut |path| {
+        silent(&path.to_string_lossy(), "a name");
+        if path.is_file() {
+            let text = fs::read(path).unwrap();
+            silent(&String::from_utf8_lossy(&text), &path.to_string_lossy());
+        }
+    });
+}
+
+pub(crate) fn silent(text: &str, place: &str) {
     for secret in [CANARY, CODED] {
         if let Some(at) = text.find(secret) {
             let from = text[..at]
@@ -153,6 +157,6 @@ pub(super) fn behave(origin: &Origin, proxy: &Origin, behaviour: Behaviour) {
     origin.behave("/a.war", vec![behaviour.always()]);
 }
 
-pub(super) fn secret_url(origin: &Origin) -> String {
+pub(crate) fn secret_url(origin: &Origin) -> String {
     origin.url(&format!("/a.war?sig={CANARY}-sig&X-Amz-Signature={CANARY}"))
 }
