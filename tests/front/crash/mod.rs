@@ -21,11 +21,11 @@ mod strace;
 use std::time::{Duration, Instant};
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// Seeded from the environment or the clock; the seed is printed, with whose it is.
-    fn new(whose: &str) -> Self {
+    pub(crate) fn new(whose: &str) -> Self {
         let seed = match std::env::var("WAR_VOL_SEED") {
             Ok(text) => text.parse().expect("WAR_VOL_SEED is a number"),
             Err(_) => u64::from(std::process::id()) ^ (clock() << 20),
@@ -34,7 +34,7 @@ impl Random {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -43,11 +43,11 @@ impl Random {
     }
 
     /// Below `end`.
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).unwrap()
     }
 
-    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 }
@@ -74,7 +74,7 @@ fn exhaustive() -> bool {
     clippy::disallowed_methods,
     reason = "chooses the moment of a kill, or polls what tells nobody that it changed; nothing is asserted by it"
 )]
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 

@@ -93,7 +93,7 @@ impl Driver {
     pub(crate) async fn publishing(&self, call: &Call, deadline: Duration) -> Answer {
         let mut request = Request::new(call.request.clone());
         request.set_timeout(deadline);
-        let channel = self.dial().await.expect("the driver answers");
+        let channel = self.dial().await.map_err(nobody)?;
         let answer = NodeClient::new(channel).node_publish_volume(request).await;
         answer.map(drop).map_err(said)
     }
@@ -105,7 +105,7 @@ impl Driver {
             target_path: call.request.target_path.clone(),
         };
         self.wait(async {
-            let channel = self.dial().await.expect("the driver answers");
+            let channel = self.dial().await.map_err(nobody)?;
             let answer = NodeClient::new(channel)
                 .node_unpublish_volume(request)
                 .await;
@@ -125,7 +125,7 @@ impl Driver {
             ..Default::default()
         };
         self.wait(async {
-            let channel = self.dial().await.expect("the driver answers");
+            let channel = self.dial().await.map_err(nobody)?;
             let answer = NodeClient::new(channel)
                 .node_get_volume_stats(request)
                 .await;
@@ -182,6 +182,11 @@ impl Call {
     pub(crate) fn target(&self) -> PathBuf {
         PathBuf::from(&self.request.target_path)
     }
+}
+
+/// There is no driver.
+fn nobody(error: tonic::transport::Error) -> (Code, String) {
+    (Code::Unknown, format!("nobody answers: {error}"))
 }
 
 fn said(status: Status) -> (Code, String) {

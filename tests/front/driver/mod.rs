@@ -8,6 +8,7 @@ mod restarts;
 mod scene;
 mod secrets;
 mod serving;
+mod soak;
 mod waiting;
 
 use std::fs;
@@ -132,6 +133,11 @@ impl Driver {
     pub(crate) fn stop(mut self) -> ExitStatus {
         kill(self.pid(), Signal::SIGTERM).unwrap();
         self.child.wait().unwrap()
+    }
+
+    /// Waits until it has ended, by a signal that it got.
+    pub(crate) fn is_gone(&mut self) {
+        self.child.wait().unwrap();
     }
 
     /// Whether it has ended by itself, and how.
