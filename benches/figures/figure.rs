@@ -9,8 +9,10 @@ pub(crate) enum Unit {
     Ratio,
     /// Mebibytes.
     MiB,
-    /// Calls of the system.
+    /// Calls of the system, requests, bytes.
     Calls,
+    /// Hundredths of a core.
+    Percent,
 }
 
 /// One row of the table.
@@ -72,7 +74,7 @@ impl Figure {
         };
         let holds = match self.unit {
             Unit::Ratio => self.value.median <= limit,
-            Unit::MiB => self.value.greatest < limit,
+            Unit::MiB | Unit::Percent => self.value.greatest < limit,
             Unit::Calls => self.value.greatest <= limit,
         };
         !holds
@@ -106,8 +108,12 @@ impl Figure {
                 format!("{median:.1} MiB [{least:.1}–{greatest:.1}]"),
                 self.limit.map(|l| format!("< {l:.0} MiB")),
             ),
+            Unit::Percent => (
+                format!("{median:.3} % [{least:.3}–{greatest:.3}]"),
+                self.limit.map(|l| format!("< {l} %")),
+            ),
             Unit::Calls => (
-                format!("{median:.0} calls"),
+                format!("{median:.0}"),
                 self.limit.map(|l| format!("≤ {l:.0}")),
             ),
         };

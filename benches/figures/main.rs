@@ -9,8 +9,11 @@
 
 mod bare;
 mod busy;
+mod called;
 mod cold;
 mod figure;
+mod idle;
+mod kubelet;
 mod many;
 mod measured;
 mod origin;
@@ -18,6 +21,7 @@ mod place;
 mod preflight;
 mod resume;
 mod spread;
+mod storm;
 mod synced;
 mod warm;
 mod worker;
@@ -74,6 +78,14 @@ enum Row {
     Busy,
     /// No fsync in a publish
     Synced,
+    /// A cached artifact into 1,000 volumes, over gRPC
+    Called,
+    /// The same while 500 MB are downloaded
+    CalledBusy,
+    /// 100 pods at once want one artifact
+    Storm,
+    /// A driver that has nothing to do
+    Idle,
 }
 
 fn main() -> ExitCode {
@@ -111,6 +123,10 @@ fn figures(arguments: &Arguments) -> Outcome<bool> {
                 Row::Warm => warm::run(&place, &origin, rounds)?,
                 Row::Busy => busy::run(&place, &origin, rounds)?,
                 Row::Synced => synced::run(&place, &origin)?,
+                Row::Called => called::run(&place, &origin, rounds)?,
+                Row::CalledBusy => called::run_busy(&place, &origin, rounds)?,
+                Row::Storm => storm::run(&place, &origin)?,
+                Row::Idle => idle::run(&place, &origin)?,
             });
         }
     }

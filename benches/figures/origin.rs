@@ -130,16 +130,29 @@ impl Origin {
             let log = fs::read_to_string(self.dir.join("access.log"))?;
             let lines: Vec<&str> = log.lines().collect();
             if lines.len() >= answers {
-                return Ok(lines
-                    .iter()
-                    .map(|line| line.parse())
-                    .collect::<Result<_, _>>()?);
+                let bytes = |line: &&str| line.split(' ').next().unwrap_or_default().parse();
+                return Ok(lines.iter().map(bytes).collect::<Result<_, _>>()?);
             }
             if began.elapsed() > Duration::from_secs(10) {
                 return Err(format!("the origin logged {} of {answers}", lines.len()).into());
             }
             sleep(Duration::from_millis(20));
         }
+    }
+
+    /// How many answers were logged so far.
+    pub(crate) fn answers(&self) -> Outcome<usize> {
+        Ok(self.ranges()?.len())
+    }
+
+    /// From which byte on each logged answer was asked for; nothing where all of it was.
+    pub(crate) fn ranges(&self) -> Outcome<Vec<Option<u64>>> {
+        let log = fs::read_to_string(self.dir.join("access.log")).unwrap_or_default();
+        let range = |line: &str| match line.split_once(" bytes=") {
+            Some((_, range)) => Ok(Some(range.trim_end_matches('-').parse::<u64>()?)),
+            None => Ok(None),
+        };
+        log.lines().map(range).collect()
     }
 }
 
@@ -194,7 +207,7 @@ worker_processes 1;
 worker_cpu_affinity {AFFINITY};
 events {{}}
 http {{
-    log_format sent '$body_bytes_sent';
+    log_format sent '$body_bytes_sent $http_range';
     access_log off;
     sendfile on;
     tcp_nopush on;

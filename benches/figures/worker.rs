@@ -22,7 +22,7 @@ use war_vol::volume::{Owner, Publish, Sharing, Volumes, Writable};
 
 use crate::measured::{self, cpu, pin};
 use crate::place::command;
-use crate::{Outcome, many, synced, warm};
+use crate::{Outcome, called, idle, many, storm, synced, warm};
 
 #[derive(Subcommand, Clone, Debug)]
 #[command(hide = true)]
@@ -53,6 +53,21 @@ pub(crate) enum Worker {
     /// Publishes one cached artifact many times, and its bare parts beside it
     #[command(name = "worker-warm")]
     Warm(warm::Asked),
+    /// Has a driver publish one cached artifact many times, and makes its bare parts beside it
+    #[command(name = "worker-called")]
+    Called(called::Asked),
+    /// Has a driver publish one artifact for many pods at once
+    #[command(name = "worker-storm")]
+    Storm {
+        dir: PathBuf,
+        object: String,
+        /// kill -9 in the middle
+        #[arg(long)]
+        kill: bool,
+    },
+    /// Watches a driver that has nothing to do
+    #[command(name = "worker-idle")]
+    Idle { dir: PathBuf, object: String },
     /// Publishes a cached artifact, under strace
     #[command(name = "worker-synced")]
     Synced { dir: PathBuf, object: String },
@@ -69,6 +84,9 @@ impl Worker {
             }
             Self::Many { dir, objects } => many::work(dir, objects),
             Self::Warm(asked) => warm::work(asked),
+            Self::Called(asked) => called::work(asked),
+            Self::Storm { dir, object, kill } => storm::work(dir, object, *kill),
+            Self::Idle { dir, object } => idle::work(dir, object),
             Self::Synced { dir, object } => synced::work(dir, object),
         }
     }

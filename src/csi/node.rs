@@ -113,7 +113,7 @@ impl<M: Mounter> Node<M> {
 /// Says in the log what kubelet is told.
 fn told(call: &str, volume: &str, answer: Result<(), Status>) -> Result<(), Status> {
     match &answer {
-        Ok(()) => tracing::info!(volume, "{call}: done"),
+        Ok(()) => tracing::debug!(volume, "{call}: done"),
         Err(status) => {
             tracing::warn!(volume, code = ?status.code(), "{call}: {}", status.message());
         }

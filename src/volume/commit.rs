@@ -264,7 +264,7 @@ impl<M: Mounter> Shared<M> {
                 )?
             }
         };
-        self.remember(&work.ask.id, target, mount);
+        self.remember(&work.ask.id, target, mount, &work.ask.print);
         Ok(())
     }
 

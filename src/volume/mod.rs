@@ -242,7 +242,7 @@ impl<M: Mounter> Shared<M> {
             .find(|m| m.target == path && m.id.is_some());
         match shown.filter(|m| m.shows(id.as_str())).and_then(|m| m.id) {
             Some(mount) => {
-                self.remember(id, target, mount);
+                self.remember(id, target, mount, "");
                 Ok(Place::Ours)
             }
             None => Ok(Place::Foreign),

@@ -41,21 +41,20 @@ impl<M: Mounter> Volumes<M> {
     /// download goes on for the next call. What follows the wait is never cancelled.
     pub async fn publish(&self, want: Publish) -> Result<(), Error> {
         let id = self.shared.id(&want.volume, &want.target);
-        let target = want.target.path();
+        let readonly = want.asks_read_only();
+        let print = fingerprint(self.shared.store.key(), &want.attributes, readonly);
+        let ask = Ask { id, want, print };
+        if self.shared.is_as_before(&ask) {
+            return Ok(());
+        }
         let span = tracing::info_span!(
             "publish",
-            volume = id.as_str(),
-            target = %target.display(),
+            volume = ask.id.as_str(),
+            target = %ask.target().path().display(),
             artifact = tracing::field::Empty,
             digest = tracing::field::Empty,
         );
-        let print = fingerprint(
-            self.shared.store.key(),
-            &want.attributes,
-            want.asks_read_only(),
-        );
-        let ask = Arc::new(Ask { id, want, print });
-        self.publish_once(ask).instrument(span).await
+        self.publish_once(Arc::new(ask)).instrument(span).await
     }
 
     async fn publish_once(&self, ask: Arc<Ask>) -> Result<(), Error> {
@@ -128,12 +127,14 @@ impl<M: Mounter> Volumes<M> {
             goal,
             blob,
         };
-        self.aside(takes, move |shared| {
+        let commit = move |shared: &Shared<M>| {
             let _hands = (commit, everywhere);
-            shared.commit(&work)
-        })
-        .await
-        .map_err(|what| ask.bug(what))?
+            shared
+                .commit(&work)
+                .inspect(|()| tracing::info!("published"))
+        };
+        let committed = self.aside(takes, commit).await;
+        committed.map_err(|what| ask.bug(what))?
     }
 }
 

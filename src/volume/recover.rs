@@ -52,16 +52,17 @@ impl<M: Mounter> Shared<M> {
             .into_iter()
             .filter_map(|(listed, mount)| {
                 let (mount, record) = (mount?, listed.record?);
-                let target = record.target()?;
-                let volume = record.volume;
-                Some((
-                    listed.id,
-                    Shown {
-                        mount,
-                        volume,
-                        target,
+                let shown = Shown {
+                    mount,
+                    target: record.target()?,
+                    print: if record.is_of(self.store.key()) {
+                        record.fingerprint
+                    } else {
+                        String::new()
                     },
-                ))
+                    volume: record.volume,
+                };
+                Some((listed.id, shown))
             })
             .collect();
         *self.mounts() = found;

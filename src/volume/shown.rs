@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::aside::Takes;
+use super::publish::Ask;
 use super::record::fingerprint;
 use super::{Error, Id, Record, Shared, Volumes, plan};
 use crate::mount::{MountId, Mounter, Probe, Target};
@@ -15,6 +16,8 @@ pub(super) struct Shown {
     /// The volume's id as its caller has it.
     pub(super) volume: String,
     pub(super) target: Target,
+    /// What the request that it was made from compares by; empty where that is not known.
+    pub(super) print: String,
 }
 
 /// What there is of a volume at a target.
@@ -99,13 +102,27 @@ fn bug(target: &Target, what: String) -> Error {
 }
 
 impl<M: Mounter> Shared<M> {
-    pub(super) fn remember(&self, id: &Id, target: &Target, mount: MountId) {
+    pub(super) fn remember(&self, id: &Id, target: &Target, mount: MountId, print: &str) {
         let shown = Shown {
             mount,
             volume: id.volume.clone(),
             target: target.clone(),
+            print: print.to_owned(),
         };
         self.mounts().insert(id.as_str().to_owned(), shown);
+    }
+
+    /// Whether a volume is known to be shown as this request would have it: what kubelet asks every minute for every
+    /// volume. Without a record, and without a disk: what is mounted holds its own path, and that of what it shows, in
+    /// the kernel's memory. A "no" may be a "yes" for who looks closer.
+    pub(super) fn is_as_before(&self, ask: &Ask) -> bool {
+        let known = self.mounts().get(ask.id.as_str()).cloned();
+        let Some(shown) = known.filter(|s| !s.print.is_empty() && s.print == ask.print) else {
+            return false;
+        };
+        let mounted = self.mounter.probe(ask.target());
+        mounted.is_ok_and(|at| at == Probe::Mount(shown.mount))
+            && self.store.volume(ask.id.as_str()).is_some()
     }
 
     /// Another target at which a volume is seen now: mounts count, and no record does.

@@ -75,6 +75,7 @@ impl<M: Mounter> Shared<M> {
                             self.store.touch(&record.sha256);
                         }
                         self.store.remove_volume(id.as_str())?;
+                        tracing::info!("unpublished");
                     }
                     Step::Acquire
                     | Step::MakeDirectory

@@ -66,7 +66,7 @@ fn a_disk_that_turns_read_only_costs_no_mount_and_no_driver() {
 /// FAULTS 19.
 #[test]
 fn a_lost_or_damaged_record_costs_no_download_and_nothing_in_use() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
     for (i, damage) in ["", "{", "not json at all"].into_iter().enumerate() {
         let call = scene.published(&format!("pod{i}"));
         let before = mounts_at(&call.target());
@@ -77,6 +77,9 @@ fn a_lost_or_damaged_record_costs_no_download_and_nothing_in_use() {
         } else {
             fs::write(&record, damage).unwrap();
         }
+        // This driver knows it without the record, the next one does not.
+        scene.driver.publish(&call).unwrap();
+        scene = scene.killed();
         scene.driver.publish(&call).unwrap();
         assert_eq!(mounts_at(&call.target()), before);
         assert_eq!(scene.origin.gets("/a.war"), gets);
