@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod kept;
 mod key;
+mod layer;
 mod lock;
 mod partial;
 pub mod retention;

@@ -57,7 +57,7 @@ impl Store {
 }
 
 /// Follows no link, and hands no handle down to a child.
-const DIRECTORY: OFlag = OFlag::O_DIRECTORY
+pub(super) const DIRECTORY: OFlag = OFlag::O_DIRECTORY
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_CLOEXEC);
 
@@ -114,7 +114,7 @@ fn unlinked(parent: &OwnedFd, name: &CStr) -> nix::Result<bool> {
 }
 
 /// Calls `act` with every entry; those that are made or moved meanwhile may be among them.
-fn each(dir: &OwnedFd, mut act: impl FnMut(&CStr)) -> nix::Result<()> {
+pub(super) fn each(dir: &OwnedFd, mut act: impl FnMut(&CStr)) -> nix::Result<()> {
     for entry in Dir::openat(dir, c".", DIRECTORY, Mode::empty())?.iter() {
         let entry = entry?;
         let name = entry.file_name();

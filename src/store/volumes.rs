@@ -65,7 +65,7 @@ impl Layers {
 /// A volume's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeDir {
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// The bytes of a volume's record, and what its directory is called.

@@ -100,6 +100,8 @@ pub struct Volumes<M> {
     guards: Guards,
     /// Places for work on the threads that answer calls.
     in_place: Semaphore,
+    /// The one place for whoever counts what was written.
+    counting: Arc<Semaphore>,
 }
 
 /// What a commit needs; it may outlive the call.
@@ -138,6 +140,7 @@ impl<M: Mounter> Volumes<M> {
             shared: Arc::new(shared),
             guards: Guards::default(),
             in_place: Semaphore::new(aside::IN_PLACE),
+            counting: Arc::new(Semaphore::new(1)),
         })
     }
 

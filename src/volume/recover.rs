@@ -61,6 +61,7 @@ impl<M: Mounter> Shared<M> {
                         String::new()
                     },
                     volume: record.volume,
+                    layer: None,
                 };
                 Some((listed.id, shown))
             })

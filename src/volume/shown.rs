@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::aside::Takes;
+use super::plan::View;
 use super::publish::Ask;
 use super::record::fingerprint;
 use super::{Error, Id, Record, Shared, Volumes, plan};
@@ -18,7 +21,12 @@ pub(super) struct Shown {
     pub(super) target: Target,
     /// What the request that it was made from compares by; empty where that is not known.
     pub(super) print: String,
+    /// Bytes in its own layer, when last counted.
+    pub(super) layer: Option<(Instant, u64)>,
 }
+
+/// How often a layer is counted at most.
+const COUNTED: Duration = Duration::from_secs(300);
 
 /// What there is of a volume at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +42,7 @@ pub enum Standing {
 /// How much a volume holds, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Its artifact.
+    /// Its artifact, and what was written to it.
     pub used: u64,
     /// The file system of the cache.
     pub total: u64,
@@ -73,24 +81,57 @@ impl<M: Mounter> Volumes<M> {
             .map_err(|what| bug(target, what))?
     }
 
-    /// How much a volume holds, on what; nothing if it is not known at that target.
+    /// How much a volume holds, on what; nothing if it is not known at that target. What was written to it is counted
+    /// behind the answer, now and then: the first answer is without it.
     pub async fn usage(&self, volume: &str, target: &Target) -> Result<Option<Usage>, Error> {
         let id = self.shared.id(volume, target);
-        let look = move |shared: &Shared<M>| {
+        let digits = id.as_str().to_owned();
+        let look = move |shared: &Shared<M>| -> Result<Option<Usage>, Error> {
             let Some(dir) = shared.store.volume(id.as_str()) else {
                 return Ok(None);
             };
             let record = Record::read(&shared.store.record(&dir));
             let disk = shared.store.usage()?;
+            let layer = shared.mounts().get(id.as_str()).and_then(|s| s.layer);
+            let written = layer.map_or(0, |(_, bytes)| bytes);
+            let size = record.as_ref().map_or(0, |r| r.size);
+            let used = match record.as_ref().map(|r| r.view) {
+                // The copy is what its layer begins with.
+                Some(View::Copy) => size.max(written),
+                Some(View::Overlay) | None => size.saturating_add(written),
+                Some(View::Bind | View::ReadOnlyOverlay) => size,
+            };
             Ok(Some(Usage {
-                used: record.map_or(0, |r| r.size),
+                used,
                 total: disk.total,
                 free: disk.free,
             }))
         };
-        self.aside(Takes::Microseconds, look)
-            .await
-            .map_err(|what| bug(target, what))?
+        let looked = self.aside(Takes::Microseconds, look).await;
+        let usage = looked.map_err(|what| bug(target, what))??;
+        if usage.is_some() {
+            self.count_layer(digits);
+        }
+        Ok(usage)
+    }
+
+    /// Counts what was written to a volume, unless that was done of late or others are counted.
+    fn count_layer(&self, id: String) {
+        let is_due = |shown: &Shown| shown.layer.is_none_or(|(when, _)| when.elapsed() > COUNTED);
+        if !self.shared.mounts().get(&id).is_some_and(is_due) {
+            return;
+        }
+        let Ok(turn) = Arc::clone(&self.counting).try_acquire_owned() else {
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let counted = shared.store.volume(&id).map(|dir| dir.layer_size());
+            if let (Some(Ok(bytes)), Some(shown)) = (counted, shared.mounts().get_mut(&id)) {
+                shown.layer = Some((Instant::now(), bytes));
+            }
+        });
     }
 }
 
@@ -108,6 +149,7 @@ impl<M: Mounter> Shared<M> {
             volume: id.volume.clone(),
             target: target.clone(),
             print: print.to_owned(),
+            layer: None,
         };
         self.mounts().insert(id.as_str().to_owned(), shown);
     }

@@ -296,7 +296,7 @@ fn what_goes_wrong_has_its_code_and_its_words() {
 }
 
 #[test]
-fn the_usage_of_a_volume_is_its_artifact_on_the_disk_of_the_cache() {
+fn the_usage_of_a_volume_is_its_artifact_and_what_was_written_on_the_disk_of_the_cache() {
     let scene = Scene::new();
     let call = scene.driver.inline("pod", &scene.url);
     let (id, path) = (
@@ -305,9 +305,13 @@ fn the_usage_of_a_volume_is_its_artifact_on_the_disk_of_the_cache() {
     );
     assert_eq!(scene.driver.stats(id, path).unwrap_err().0, Code::NotFound);
     scene.driver.publish(&call).unwrap();
+    fs::write(call.target().join("written"), vec![1; 1 << 20]).unwrap();
     let (used, total, available) = scene.driver.stats(id, path).unwrap();
     assert_eq!(used, i64::try_from(scene.content.len()).unwrap());
     assert!(total > available && available > 0);
+    crate::node::until("what was written counts", || {
+        scene.driver.stats(id, path).unwrap().0 >= used + (1 << 20)
+    });
     for (id, path, code) in [
         ("other", path, Code::NotFound),
         (id, "/etc", Code::NotFound),
