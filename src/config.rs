@@ -183,7 +183,12 @@ pub struct Serving {
     pub registration_dir: Option<PathBuf>,
 
     /// Where kubelet finds the CSI socket, if not where this process has it
-    #[arg(long, env = "WAR_VOL_ENDPOINT_ON_HOST", value_name = "PATH")]
+    #[arg(
+        long,
+        env = "WAR_VOL_ENDPOINT_ON_HOST",
+        value_name = "PATH",
+        requires = "registration_dir"
+    )]
     pub endpoint_on_host: Option<PathBuf>,
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Error, http, mounter, patience, store_settings, wait_for_store};
 use crate::acquire::{Acquire, Parts};
 use crate::config::{Downloading, Mode, Serving, Storing};
-use crate::csi::{self, Endpoint, Identity, Kubelet, Node, Services};
+use crate::csi::{self, Endpoint, Identity, Kubelet, Node, Registration, Services};
 use crate::fault;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
@@ -35,6 +35,7 @@ pub struct Driver {
     node: String,
     endpoint: Endpoint,
     kubelet: Option<Kubelet>,
+    registration: Option<Registration>,
     http: Factory,
     storing: Storing,
     downloading: Downloading,
@@ -53,7 +54,7 @@ impl Driver {
             Some(text) => text.clone(),
             None => format!("unix://{}/plugins/{name}/csi.sock", dir.display()),
         };
-        let endpoint = endpoint
+        let endpoint: Endpoint = endpoint
             .parse()
             .map_err(|e| Error::Setting(format!("--endpoint \"{endpoint}\": {e}")))?;
         let (node, kubelet) = if serving.mode.node() {
@@ -67,6 +68,7 @@ impl Driver {
         store_settings(storing)?;
         Ok(Self {
             mode: serving.mode,
+            registration: registration(serving, &name, &endpoint)?,
             name,
             node,
             endpoint,
@@ -103,13 +105,19 @@ impl Driver {
 }
 
 /// Serves until `stop` is through.
-pub async fn serve(driver: Driver, stop: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result<(), Error> {
     prepare_process()?;
     driver.log();
+    let registration = driver.registration.take();
     let driver = Arc::new(driver);
     let gate = Arc::new(Gate::shut(Linux::untested()));
     let (stopper, stopping) = watch::channel(false);
-    let work = run(Arc::clone(&driver), Arc::clone(&gate), stopping);
+    let work = run(
+        Arc::clone(&driver),
+        Arc::clone(&gate),
+        registration,
+        stopping,
+    );
     tokio::pin!(work);
     tokio::select! {
         ended = &mut work => return ended,
@@ -132,6 +140,7 @@ pub async fn serve(driver: Driver, stop: impl Future<Output = ()>) -> Result<(),
 async fn run(
     driver: Arc<Driver>,
     gate: Arc<Gate<Linux>>,
+    registration: Option<Registration>,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
@@ -149,12 +158,20 @@ async fn run(
         id: driver.node.clone(),
         stopping: stopping.clone(),
     });
+    let registered = registration.as_ref().map(Registration::registered);
     let identity = Identity {
         name: driver.name.clone(),
         controller: driver.mode.controller(),
-        ready: Arc::new(move || gate.get().is_ok()),
+        ready: Arc::new(move || {
+            gate.get().is_ok() && registered.as_ref().is_none_or(|r| r.now().is_ok())
+        }),
     };
-    Ok(csi::serve(&driver.endpoint, Services { identity, node }, stopping).await?)
+    let services = Services {
+        identity,
+        node,
+        registration,
+    };
+    Ok(csi::serve(&driver.endpoint, services, stopping).await?)
 }
 
 /// Tries to open the volumes; whether that went well. What is wrong is said at the gate.
@@ -197,6 +214,7 @@ impl Driver {
             driver = self.name,
             node = self.node,
             endpoint = %self.endpoint,
+            registration = self.registration.as_ref().map(ToString::to_string),
             kubelet_dir = self.kubelet.as_ref().map(|k| k.dir.display().to_string()),
             ?storing,
             ?downloading,
@@ -261,4 +279,36 @@ fn kubelet(dir: &Path) -> Result<Kubelet, Error> {
         return Err(wrong("not absolute".to_owned()));
     }
     Kubelet::at(dir).map_err(|e| wrong(e.to_string()))
+}
+
+/// The registration with kubelet, if this driver is the one who does it.
+fn registration(
+    serving: &Serving,
+    name: &str,
+    endpoint: &Endpoint,
+) -> Result<Option<Registration>, Error> {
+    let Some(dir) = &serving.registration_dir else {
+        return Ok(None);
+    };
+    let wrong = |why: &dyn std::fmt::Display| {
+        Error::Setting(format!(
+            "--registration-dir {}: {why}; it is plugins_registry below kubelet's directory",
+            dir.display()
+        ))
+    };
+    if !serving.mode.node() {
+        return Err(wrong(
+            &"only a node is registered with kubelet; leave it out",
+        ));
+    }
+    let on_host = match &serving.endpoint_on_host {
+        None => endpoint.clone(),
+        Some(path) => {
+            let path = path.to_string_lossy();
+            let wrong = |e| Error::Setting(format!("--endpoint-on-host \"{path}\": {e}"));
+            path.parse().map_err(wrong)?
+        }
+    };
+    let registration = Registration::new(dir, name, &on_host);
+    Ok(Some(registration.map_err(|e| wrong(&e))?))
 }

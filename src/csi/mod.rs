@@ -1,8 +1,8 @@
 //! The Container Storage Interface (v1.12.0), as kubelet and external-provisioner speak it.
 //!
 //! Owns what a call means: which requests can be taken (`convert.rs`), how long one waits (`deadline.rs`), which code an
-//! error has (`status.rs`), who may call (`socket.rs`). What a volume is, and how it comes and goes, is
-//! [`volume`](crate::volume)'s.
+//! error has (`status.rs`), who may call (`socket.rs`), how kubelet learns of it (`registration`). What a
+//! volume is, and how it comes and goes, is [`volume`](crate::volume)'s.
 //!
 //! Invariants: a request is never printed, because it carries secrets; no final code reaches a volume that was
 //! published before (DESIGN law 1); a call that waits counts against no limit.
@@ -12,6 +12,7 @@ mod deadline;
 mod error;
 mod identity;
 mod node;
+mod registration;
 mod serve;
 mod socket;
 mod status;
@@ -28,8 +29,20 @@ pub mod proto {
     tonic::include_proto!("csi.v1");
 }
 
+#[expect(
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from proto/, where the meaning of each field is written"
+)]
+pub mod pluginregistration {
+    //! What goes over the wire between kubelet and the one who registers.
+    tonic::include_proto!("pluginregistration");
+}
+
 pub use self::error::Error;
 pub use self::identity::Identity;
 pub use self::node::{Kubelet, Node};
+pub use self::registration::{Registered, Registration};
 pub use self::serve::{Services, serve};
 pub use self::socket::Endpoint;

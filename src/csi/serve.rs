@@ -10,7 +10,7 @@ use tonic_health::ServingStatus;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
 use super::socket::{Bound, Replaces, private_directory};
-use super::{Endpoint, Error, Identity, Node};
+use super::{Endpoint, Error, Identity, Node, Registration};
 use crate::volume::Mounter;
 
 /// How often readiness is looked at for the health service.
@@ -25,6 +25,8 @@ pub struct Services<M> {
     pub identity: Identity,
     /// This node, where volumes are shown.
     pub node: Option<Node<M>>,
+    /// With kubelet, where no other registrar does it.
+    pub registration: Option<Registration>,
 }
 
 /// Serves until `stop` is true; then no call is taken any more, and those that run are waited for.
@@ -37,6 +39,7 @@ pub async fn serve<M: Mounter>(
     let bound = Bound::at(endpoint.path(), Replaces::Stale).await?;
     let name = bound.name();
     tracing::info!(%endpoint, "serving CSI");
+    let registration = services.registration.map(Registration::begin);
     let (health, healthy) = tonic_health::server::health_reporter();
     let ready = Arc::clone(&services.identity.ready);
     let reports = async {
@@ -65,6 +68,9 @@ pub async fn serve<M: Mounter>(
         }
     };
     name.unlink();
+    if let Some(registration) = registration {
+        registration.end().await;
+    }
     ended.map_err(|e| Error::Socket {
         path: endpoint.to_string(),
         why: e.to_string(),

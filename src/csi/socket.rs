@@ -145,10 +145,15 @@ impl Bound {
 }
 
 impl Name {
+    /// Whether it is there, and the socket's still.
+    pub(super) fn is_there(&self) -> bool {
+        let ours = |meta: fs::Metadata| (meta.dev(), meta.ino()) == self.identity;
+        fs::symlink_metadata(&self.path).is_ok_and(ours)
+    }
+
     /// Takes the name away, unless somebody else has it by now.
     pub(super) fn unlink(&self) {
-        let ours = |meta: fs::Metadata| (meta.dev(), meta.ino()) == self.identity;
-        if fs::symlink_metadata(&self.path).is_ok_and(ours)
+        if self.is_there()
             && let Err(error) = fs::remove_file(&self.path)
         {
             tracing::warn!(socket = %self.path.display(), %error, "cannot remove a socket");

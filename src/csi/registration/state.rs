@@ -1,0 +1,80 @@
+//! How far a registration is, and who may ask.
+
+use std::fmt;
+
+use tokio::sync::watch;
+
+/// Whether kubelet has registered the driver.
+#[derive(Clone, Debug)]
+pub struct Registered(watch::Receiver<State>);
+
+impl Registered {
+    /// Ok once kubelet has said so about the socket that is there now; until then what is missing.
+    pub fn now(&self) -> Result<(), String> {
+        match &*self.0.borrow() {
+            State::Registered => Ok(()),
+            missing @ (State::Waiting | State::Refused(_) | State::Without(_)) => {
+                Err(missing.to_string())
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Registered,
+    /// By kubelet, in its words. It stays until kubelet says something else.
+    Refused(String),
+    /// There is no socket of ours.
+    Without(String),
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting => f.write_str(
+                "kubelet has not registered the driver yet; it looks into plugins_registry below its own directory",
+            ),
+            Self::Registered => f.write_str("kubelet has registered the driver"),
+            Self::Refused(why) => write!(f, "kubelet refused to register the driver: {why}"),
+            Self::Without(why) => write!(f, "kubelet cannot register the driver: {why}"),
+        }
+    }
+}
+
+/// Where the state is said.
+pub(super) struct Teller(watch::Sender<State>);
+
+impl Teller {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(State::Without(
+            "the CSI socket is not served yet".to_owned(),
+        )))
+    }
+
+    pub(super) fn asked(&self) -> Registered {
+        Registered(self.0.subscribe())
+    }
+
+    /// Says what has changed, to the log and to whoever asks. A verdict is said each time: kubelet may have restarted.
+    pub(super) fn say(&self, state: State) {
+        let changed = *self.0.borrow() != state;
+        match &state {
+            State::Registered => tracing::info!("{state}"),
+            State::Refused(_) => tracing::error!("{state}; it is asked again"),
+            State::Waiting if changed => tracing::info!("{state}"),
+            State::Without(_) if changed => tracing::warn!("{state}"),
+            State::Waiting | State::Without(_) => {}
+        }
+        self.0.send_replace(state);
+    }
+
+    /// A new socket: until kubelet says something about it, the last refusal is the best that is known.
+    pub(super) fn waits(&self) {
+        let refused = matches!(*self.0.borrow(), State::Refused(_));
+        if !refused {
+            self.say(State::Waiting);
+        }
+    }
+}
