@@ -2,7 +2,7 @@
 # What the tests need besides Rust and Go, installed once.
 #
 #   tests/tools.sh              everything the tests need
-#   tests/tools.sh cargo-deny   one tool (cargo-deny, runc, war), and nothing of the system
+#   tests/tools.sh cargo-deny   one tool (cargo-deny, runc, pluginmanager, war), and nothing of the system
 #   tests/tools.sh --where TOOL the path of a tool, whether it is there or not
 #
 # Commands of the system come from Debian's packages where this runs as root on Debian; elsewhere the missing ones
@@ -19,6 +19,9 @@ cache=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol
 
 cargo_deny_version=0.20.2
 runc_version=$(sed -n 's/^\tgithub.com\/opencontainers\/runc v\([0-9.]*\).*/\1/p' "$here/tools/runc/go.mod")
+kubernetes_version=$(sed -n 's/^\tk8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$here/tools/pluginmanager/go.mod")
+# What is compiled, so that a changed program is never taken for the one that is in the cache.
+pluginmanager_sources=$(cat "$here"/tools/pluginmanager/{main.go,go.mod,go.sum} | sha256sum | cut -c1-8)
 war_artifact=org.jolokia:jolokia-war:1.7.2:war
 war_sha256=2d5c7fbd9791b012edb5e83f3d161b5c273f0f88f72ff0a1ec63eeae3f78b419
 
@@ -46,8 +49,9 @@ where() {
     case $1 in
         cargo-deny) echo "$cache/cargo-deny-$cargo_deny_version/bin/cargo-deny" ;;
         runc) echo "$cache/runc-$runc_version/runc" ;;
+        pluginmanager) echo "$cache/pluginmanager-$kubernetes_version-$pluginmanager_sources/pluginmanager" ;;
         war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
-        *) fail "no tool is called $1; there are cargo-deny, runc and war" ;;
+        *) fail "no tool is called $1; there are cargo-deny, runc, pluginmanager and war" ;;
     esac
 }
 
@@ -111,6 +115,14 @@ install_runc() {
     "$scratch/out/runc" --version | grep -q libseccomp || fail "runc was built without seccomp"
 }
 
+# kubelet's own plugin manager, with which the driver registers. It brings much of Kubernetes along.
+install_pluginmanager() {
+    command -v go > /dev/null || fail "missing: go, which builds kubelet's plugin manager; install Go 1.24 or newer"
+    say "building the plugin manager of Kubernetes $kubernetes_version (the first time two minutes or more)"
+    CGO_ENABLED=0 go -C "$here/tools/pluginmanager" build -trimpath -buildvcs=false -ldflags '-s -w' \
+        -o "$scratch/out/pluginmanager" .
+}
+
 install_war() {
     say "fetching $war_artifact"
     mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
@@ -147,8 +159,8 @@ case ${1-} in
         ;;
     '')
         install_system
-        for tool in cargo-deny runc war; do install_tool "$tool"; done
-        say "ready: cargo-deny $cargo_deny_version, runc $runc_version, $war_artifact in $cache"
+        for tool in cargo-deny runc pluginmanager war; do install_tool "$tool"; done
+        say "ready: cargo-deny $cargo_deny_version, runc $runc_version, the plugin manager of Kubernetes $kubernetes_version, $war_artifact in $cache"
         ;;
     *)
         where "$1" > /dev/null
