@@ -4,6 +4,7 @@ mod calls;
 mod disks;
 mod laws;
 mod publishing;
+mod registration;
 mod restarts;
 mod scene;
 mod secrets;
@@ -100,11 +101,7 @@ impl Driver {
 
     /// A new connection, as kubelet makes one for every call.
     pub(crate) async fn dial(&self) -> Result<Channel, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(format!("unix://{}", self.socket.display()))?;
-        endpoint
-            .connect_timeout(Duration::from_secs(5))
-            .connect()
-            .await
+        dial(&self.socket).await
     }
 
     /// Where a pod's volume is shown.
@@ -154,6 +151,14 @@ impl Drop for Driver {
             eprintln!("the driver's log:\n{}", self.log());
         }
     }
+}
+
+async fn dial(socket: &Path) -> Result<Channel, tonic::transport::Error> {
+    let endpoint = Endpoint::from_shared(format!("unix://{}", socket.display()))?;
+    endpoint
+        .connect_timeout(Duration::from_secs(5))
+        .connect()
+        .await
 }
 
 /// A directory of kubelet's whose mounts are seen outside, as `mountPropagation: Bidirectional` has it.
