@@ -35,6 +35,17 @@ fn a_driver_that_kubelet_refuses_is_registered_in_the_end() {
     assert!(said.contains("error updating Node object"), "{said}");
 }
 
+#[test]
+fn a_driver_that_kubelet_never_takes_is_not_ready_and_ends_as_any_other() {
+    let sandbox = Sandbox::new();
+    let kubelet = Kubelet::refusing(&sandbox, usize::from(u16::MAX));
+    let driver = driver(&sandbox);
+    until("it has asked again", || kubelet.count("refused") == 3);
+    assert_eq!(driver.probe(), Some(false));
+    assert!(driver.stop().success());
+    assert!(!socket(&sandbox).exists(), "its socket goes with it");
+}
+
 /// FAULTS 28: what runs goes on, and the new driver takes it away.
 #[test]
 fn a_driver_that_restarts_is_registered_again() {
@@ -109,17 +120,18 @@ fn an_old_driver_that_ends_late_takes_nothing_from_the_new_one() {
     });
     let new = driver(&sandbox);
     new.is_ready();
-    until("the old one sees that it was replaced", || {
-        old.log()
-            .contains("somebody removed or replaced the socket")
+    let inode = || fs::symlink_metadata(socket(&sandbox)).unwrap().ino();
+    let before = inode();
+    until("the old one finds that it was replaced", || {
+        old.log().contains("another process serves it")
     });
+    assert_eq!(inode(), before, "it takes nothing back");
     assert!(new.stop().success());
     until("the old one is there again", || {
         kubelet.events().last() == Some(&at_the_old)
     });
     let new = driver(&sandbox);
     new.is_ready();
-    let inode = || fs::symlink_metadata(socket(&sandbox)).unwrap().ino();
     let before = inode();
     assert!(old.stop().success());
     assert_eq!(inode(), before);
