@@ -25,6 +25,7 @@ use crate::source::{self, Credentials};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
 use crate::volume;
 use crate::volume::attributes::{self, Want};
+use crate::volume::claims;
 
 /// Anything that can go wrong in a command.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,9 @@ pub enum Error {
     /// The volume.
     #[error(transparent)]
     Volume(#[from] volume::Error),
+    /// What is provisioned.
+    #[error(transparent)]
+    Claims(#[from] claims::Error),
     /// The service.
     #[error(transparent)]
     Csi(#[from] csi::Error),
@@ -74,6 +78,7 @@ impl Error {
             Self::Store(e) => e.fault(),
             Self::Mount(e) => e.fault(),
             Self::Volume(e) => e.fault(),
+            Self::Claims(e) => e.fault(),
             Self::Csi(e) => e.fault(),
         }
     }

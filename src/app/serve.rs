@@ -12,11 +12,12 @@ use tokio::sync::watch;
 use super::{Error, http, mounter, patience, store_settings, wait_for_store};
 use crate::acquire::{Acquire, Parts};
 use crate::config::{Downloading, Mode, Serving, Storing};
-use crate::csi::{self, Endpoint, Identity, Kubelet, Node, Registration, Services};
+use crate::csi::{self, Controller, Endpoint, Identity, Kubelet, Node, Registration, Services};
 use crate::fault;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
 use crate::source::http::Factory;
+use crate::store::Store;
 use crate::volume::{Gate, Volumes};
 
 /// The fewest open files that a node's worth of volumes and downloads needs.
@@ -79,7 +80,7 @@ impl Driver {
         })
     }
 
-    fn open(&self, gate: &Gate<Linux>) -> Result<Volumes<Linux>, Error> {
+    fn open(&self, gate: &Gate<Linux>) -> Result<(), Error> {
         if let Some(kubelet) = &self.kubelet {
             Linux::propagates(&kubelet.dir)?;
         }
@@ -89,15 +90,32 @@ impl Driver {
             gate.without_store(locked);
         })?;
         let store = Arc::new(store);
-        let mounter = mounter(&store)?;
+        let volumes = match self.mode.node() {
+            true => Some(self.volumes(&store)?),
+            false => None,
+        };
+        if self.mode.controller() {
+            gate.claims().open(store)?;
+        }
+        if let Some(volumes) = volumes {
+            let volumes = Arc::new(volumes);
+            gate.open(Arc::clone(&volumes));
+            // What others left may take long to delete, and nobody has to wait for it.
+            tokio::task::spawn_blocking(move || volumes.clean_up());
+        }
+        Ok(())
+    }
+
+    fn volumes(&self, store: &Arc<Store>) -> Result<Volumes<Linux>, Error> {
+        let mounter = mounter(store)?;
         let parts = Parts {
-            store: Arc::clone(&store),
+            store: Arc::clone(store),
             http: self.http.clone(),
             patience: patience(&self.downloading),
             flights: usize::from(self.storing.downloads),
         };
         let policy = Policy::new(self.downloading.max_size);
-        let volumes = Volumes::open(store, Acquire::new(parts), policy, mounter)?;
+        let volumes = Volumes::open(Arc::clone(store), Acquire::new(parts), policy, mounter)?;
         let swept = volumes.sweep()?;
         tracing::info!(swept, "the volumes of this node are known");
         Ok(volumes)
@@ -158,17 +176,26 @@ async fn run(
         id: driver.node.clone(),
         stopping: stopping.clone(),
     });
+    let mode = driver.mode;
+    let controller = mode.controller().then(|| Controller {
+        claims: Arc::clone(gate.claims()),
+    });
     let registered = registration.as_ref().map(Registration::registered);
     let identity = Identity {
         name: driver.name.clone(),
-        controller: driver.mode.controller(),
+        controller: mode.controller(),
         ready: Arc::new(move || {
-            gate.get().is_ok() && registered.as_ref().is_none_or(|r| r.now().is_ok())
+            let open = match mode.node() {
+                true => gate.get().is_ok(),
+                false => gate.claims().is_open(),
+            };
+            open && registered.as_ref().is_none_or(|r| r.now().is_ok())
         }),
     };
     let services = Services {
         identity,
         node,
+        controller,
         registration,
     };
     Ok(csi::serve(&driver.endpoint, services, stopping).await?)
@@ -181,13 +208,7 @@ async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, E
         tokio::task::spawn_blocking(move || driver.open(&gate))
     };
     match task.await.map_err(|e| Error::Bug(e.to_string()))? {
-        Ok(volumes) => {
-            let volumes = Arc::new(volumes);
-            gate.open(Arc::clone(&volumes));
-            // What others left may take long to delete, and nobody has to wait for it.
-            tokio::task::spawn_blocking(move || volumes.clean_up());
-            Ok(true)
-        }
+        Ok(()) => Ok(true),
         Err(error) => {
             tracing::error!(%error, "not ready; it is tried again in {AGAIN:?}");
             let why = fault::line(&error);

@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use prost::Message;
 use secrecy::SecretString;
 
 use super::Error;
 use super::node::Kubelet;
 use super::proto::volume_capability::AccessType;
 use super::proto::volume_capability::access_mode::Mode;
-use super::proto::{NodePublishVolumeRequest, VolumeCapability};
+use super::proto::{CreateVolumeRequest, NodePublishVolumeRequest, VolumeCapability};
+use crate::volume::claims::Provision;
 use crate::volume::{Publish, Sharing, Target, Writable};
 
-/// Most bytes of an id: the size that the specification gives to every field that has none of its own.
-const LONGEST_ID: usize = 128;
+/// Most bytes of an id or a name: the size that the specification gives to every field that has none of its own.
+const LONGEST: usize = 128;
 
 /// The mount options that a bind and an overlay keep in a container too; a runtime drops others, such as noexec.
 pub(super) const FLAGS: [&str; 5] = ["ro", "rw", "nosuid", "nodev", "relatime"];
@@ -33,12 +35,22 @@ const FORGED: [&str; 3] = [
 
 /// The id of a volume.
 pub(super) fn id(text: &str) -> Result<&str, Error> {
+    given("volume_id", text)
+}
+
+/// The name of a volume that is to be provisioned.
+pub(super) fn name(text: &str) -> Result<&str, Error> {
+    given("name", text)
+}
+
+/// A field that must be there, and of the length that the specification allows.
+fn given<'a>(field: &'static str, text: &'a str) -> Result<&'a str, Error> {
     match text.len() {
-        0 => Err(Error::Missing("volume_id")),
-        bytes if bytes > LONGEST_ID => Err(Error::TooLong {
-            field: "volume_id",
+        0 => Err(Error::Missing(field)),
+        bytes if bytes > LONGEST => Err(Error::TooLong {
+            field,
             bytes,
-            most: LONGEST_ID,
+            most: LONGEST,
         }),
         _ => Ok(text),
     }
@@ -107,6 +119,51 @@ pub(super) fn capability(asked: Option<&VolumeCapability>) -> Result<Capability,
         sharing,
         group,
     })
+}
+
+/// What all of these capabilities ask for can be had, and something is asked for.
+pub(super) fn capabilities(asked: &[VolumeCapability]) -> Result<(), Error> {
+    if asked.is_empty() {
+        return Err(Error::Missing("volume_capabilities"));
+    }
+    asked.iter().try_for_each(|c| capability(Some(c)).map(drop))
+}
+
+/// A volume to be provisioned. Its secrets are nobody's here, and are dropped unread; what topology it asks for does
+/// not matter, because every node can show it.
+pub(super) fn provision(request: CreateVolumeRequest) -> Result<Provision, Error> {
+    name(&request.name)?;
+    capabilities(&request.volume_capabilities)?;
+    if request.volume_content_source.is_some() {
+        return Err(Error::Content);
+    }
+    if !request.mutable_parameters.is_empty() {
+        return Err(Error::Mutable);
+    }
+    let is_fstype = |key: &&String| key.eq_ignore_ascii_case("fstype");
+    if let Some(key) = request.parameters.keys().find(is_fstype) {
+        return Err(Error::FsType(key.clone()));
+    }
+    let range = request.capacity_range.unwrap_or_default();
+    let required = size("capacity_range.required_bytes", range.required_bytes)?;
+    let limit = size("capacity_range.limit_bytes", range.limit_bytes)?;
+    if limit > 0 && required > limit {
+        return Err(Error::NoSize { required, limit });
+    }
+    let uses = request.volume_capabilities.iter();
+    let mut uses: Vec<_> = uses.map(Message::encode_to_vec).collect();
+    uses.sort();
+    Ok(Provision {
+        parameters: attributes(&request.parameters),
+        name: request.name,
+        uses,
+        required,
+        limit,
+    })
+}
+
+fn size(field: &'static str, bytes: i64) -> Result<u64, Error> {
+    u64::try_from(bytes).map_err(|_| Error::Negative { field, bytes })
 }
 
 /// A publish, at a target that was looked at already.

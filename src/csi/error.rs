@@ -49,6 +49,42 @@ pub enum Error {
         artifact::shown(.0)
     )]
     Forged(String),
+    /// A size below zero.
+    #[error("{field} is {bytes}; allowed are 0 and more")]
+    Negative {
+        /// Which.
+        field: &'static str,
+        /// What it says.
+        bytes: i64,
+    },
+    /// A size that nothing can have.
+    #[error(
+        "at least {required} bytes and at most {limit} are asked for; ask for no more than the limit"
+    )]
+    NoSize {
+        /// At least.
+        required: u64,
+        /// At most.
+        limit: u64,
+    },
+    /// A snapshot or a volume to begin with.
+    #[error(
+        "a volume cannot be made from a snapshot or another volume: what it holds is what downloadURL names; leave \
+         out the claim's dataSource"
+    )]
+    Content,
+    /// Parameters that may change while the volume lives.
+    #[error(
+        "the parameters of a VolumeAttributesClass cannot be honoured; leave out the claim's \
+         volumeAttributesClassName, and write them into the StorageClass"
+    )]
+    Mutable,
+    /// A parameter that external-provisioner reads, without the prefix by which it knows its own.
+    #[error(
+        "the parameter {} is not known; its name is csi.storage.k8s.io/fstype, and it means nothing here: leave it out",
+        artifact::shown(.0)
+    )]
+    FsType(String),
     /// The volume is not here.
     #[error("no volume {} is published at {}", artifact::shown(.volume), artifact::shown(.path))]
     Unknown {
@@ -86,7 +122,12 @@ impl Error {
             | Self::Flag(_)
             | Self::Group(_)
             | Self::Forged(_)
+            | Self::Negative { .. }
+            | Self::Content
+            | Self::Mutable
+            | Self::FsType(_)
             | Self::Socket { .. } => Fault::Invalid,
+            Self::NoSize { .. } => Fault::TooLarge,
             Self::Unknown { .. } => Fault::NotFound,
             Self::Pending(_) => Fault::Pending,
             Self::Stopping => Fault::Unavailable,

@@ -7,6 +7,7 @@
 //! Invariants: a request is never printed, because it carries secrets; no final code reaches a volume that was
 //! published before (DESIGN law 1); a call that waits counts against no limit.
 
+mod controller;
 mod convert;
 mod deadline;
 mod error;
@@ -40,6 +41,7 @@ pub mod pluginregistration {
     tonic::include_proto!("pluginregistration");
 }
 
+pub use self::controller::Controller;
 pub use self::error::Error;
 pub use self::identity::Identity;
 pub use self::node::{Kubelet, Node};

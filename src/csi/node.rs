@@ -110,8 +110,8 @@ impl<M: Mounter> Node<M> {
     }
 }
 
-/// Says in the log what kubelet is told.
-fn told(call: &str, volume: &str, answer: Result<(), Status>) -> Result<(), Status> {
+/// Says in the log what the caller is told.
+pub(super) fn told(call: &str, volume: &str, answer: Result<(), Status>) -> Result<(), Status> {
     match &answer {
         Ok(()) => tracing::debug!(volume, "{call}: done"),
         Err(status) => {

@@ -7,10 +7,11 @@ use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
+use super::proto::controller_server::ControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
 use super::socket::{Bound, Replaces, private_directory};
-use super::{Endpoint, Error, Identity, Node, Registration};
+use super::{Controller, Endpoint, Error, Identity, Node, Registration};
 use crate::volume::Mounter;
 
 /// How often readiness is looked at for the health service.
@@ -25,6 +26,8 @@ pub struct Services<M> {
     pub identity: Identity,
     /// This node, where volumes are shown.
     pub node: Option<Node<M>>,
+    /// Provisioning, for a StorageClass.
+    pub controller: Option<Controller>,
     /// With kubelet, where no other registrar does it.
     pub registration: Option<Registration>,
 }
@@ -58,6 +61,7 @@ pub async fn serve<M: Mounter>(
         .add_service(healthy)
         .add_service(IdentityServer::new(services.identity))
         .add_optional_service(services.node.map(NodeServer::new))
+        .add_optional_service(services.controller.map(ControllerServer::new))
         .serve_with_incoming_shutdown(bound.callers(), told(stop.clone()));
     let ended = tokio::select! {
         ended = server => ended,

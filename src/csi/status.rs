@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 use super::Error;
 use crate::fault::{self, Fault};
-use crate::volume;
+use crate::volume::{self, claims};
 
 /// The code of a fault.
 ///
@@ -42,6 +42,12 @@ impl From<Error> for Status {
 
 impl From<volume::Error> for Status {
     fn from(error: volume::Error) -> Self {
+        status(error.fault(), &error)
+    }
+}
+
+impl From<claims::Error> for Status {
+    fn from(error: claims::Error) -> Self {
         status(error.fault(), &error)
     }
 }

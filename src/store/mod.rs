@@ -7,15 +7,17 @@
 //!           blobs/<sha256>          complete and verified; mode 0444, owned by an id that nothing uses
 //!           index/<hmac>            what a URL gave in one trust context
 //!           volumes/<id>/{c,u,w,want.json}   a volume's content (hard links), upper and work layer, record
+//!           claims/<id>             what was provisioned under an id; only where a controller runs
 //!           trash/                  on its way out
 //! ```
 //!
 //! Invariants. A name in `blobs/` stands for complete, verified, durable bytes. A blob's link count above one is its
-//! lease: nothing is written to take it, so nothing can leak. Durable are blobs, the index and the key and nothing
-//! else, because after a power loss no mount exists and every volume is published again (DESIGN law 4).
+//! lease: nothing is written to take it, so nothing can leak. Durable are blobs, the index, the key and the claims and
+//! nothing else, because after a power loss no mount exists and every volume is published again (DESIGN law 4).
 //! Every step is one rename, so that a kill at any instruction leaves something whole or something that is swept.
 
 mod blobs;
+mod claims;
 mod entry;
 mod error;
 mod kept;

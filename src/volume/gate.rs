@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::claims::Claims;
 use super::plan::Place;
 use super::{Error, Volumes};
 use crate::mount::{self, Mounter, Probe, Target};
@@ -11,6 +12,7 @@ pub struct Gate<M> {
     state: RwLock<State<M>>,
     /// For the little that can be done while it is shut.
     mounter: M,
+    claims: Arc<Claims>,
 }
 
 enum State<M> {
@@ -27,10 +29,19 @@ impl<M: Mounter> Gate<M> {
         Self {
             state: RwLock::new(State::Blind("it starts".to_owned())),
             mounter,
+            claims: Arc::new(Claims::shut()),
         }
     }
 
+    /// The volumes that are provisioned; shut as long as this is, and opened apart.
+    pub fn claims(&self) -> &Arc<Claims> {
+        &self.claims
+    }
+
     fn set(&self, state: State<M>) {
+        if let State::Blind(why) | State::Shut(why) = &state {
+            self.claims.without_store(why.as_str());
+        }
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 

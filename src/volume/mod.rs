@@ -8,6 +8,7 @@
 
 mod aside;
 pub mod attributes;
+pub mod claims;
 mod commit;
 mod error;
 mod gate;

@@ -1,0 +1,212 @@
+//! The Controller service: a volume is provisioned for a claim, or no more.
+//!
+//! Nothing is downloaded and nothing is attached: a mistake in a StorageClass shows here, before a pod waits for it.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status, async_trait};
+
+use super::node::told;
+use super::proto::controller_server;
+use super::proto::controller_service_capability::rpc::Type as Can;
+use super::proto::controller_service_capability::{Rpc, Type};
+use super::proto::validate_volume_capabilities_response::Confirmed;
+use super::proto::{
+    ControllerExpandVolumeRequest, ControllerExpandVolumeResponse,
+    ControllerGetCapabilitiesRequest, ControllerGetCapabilitiesResponse,
+    ControllerGetVolumeRequest, ControllerGetVolumeResponse, ControllerModifyVolumeRequest,
+    ControllerModifyVolumeResponse, ControllerPublishVolumeRequest,
+    ControllerPublishVolumeResponse, ControllerServiceCapability, ControllerUnpublishVolumeRequest,
+    ControllerUnpublishVolumeResponse, CreateSnapshotRequest, CreateSnapshotResponse,
+    CreateVolumeRequest, CreateVolumeResponse, DeleteSnapshotRequest, DeleteSnapshotResponse,
+    DeleteVolumeRequest, DeleteVolumeResponse, GetCapacityRequest, GetCapacityResponse,
+    GetSnapshotRequest, GetSnapshotResponse, ListSnapshotsRequest, ListSnapshotsResponse,
+    ListVolumesRequest, ListVolumesResponse, ValidateVolumeCapabilitiesRequest,
+    ValidateVolumeCapabilitiesResponse, Volume,
+};
+use super::{Error, convert};
+use crate::fault;
+use crate::volume::attributes::Want;
+use crate::volume::claims::{Claims, Provisioned};
+
+/// Answers for volumes of claims.
+#[derive(Clone)]
+pub struct Controller {
+    /// What is provisioned.
+    pub claims: Arc<Claims>,
+}
+
+const ATTACHED: &str = "volumes are not attached";
+const SIZE: &str = "an artifact has the size that it has";
+const LISTED: &str = "volumes are not listed: their PersistentVolumes are";
+const MODIFIED: &str = "a volume's attributes do not change";
+const SNAPSHOTS: &str = "there are no snapshots: what a volume holds is what downloadURL names";
+
+impl Controller {
+    async fn create(&self, request: CreateVolumeRequest) -> Result<Provisioned, Status> {
+        Ok(self.claims.create(convert::provision(request)?).await?)
+    }
+}
+
+/// Whether a volume can be used as asked; if not, the line that says why.
+fn supported(asked: &ValidateVolumeCapabilitiesRequest) -> Result<(), String> {
+    convert::capabilities(&asked.volume_capabilities).map_err(|e| fault::line(&e))?;
+    if !asked.mutable_parameters.is_empty() {
+        return Err(fault::line(&Error::Mutable));
+    }
+    let written = [&asked.volume_context, &asked.parameters];
+    for written in written.into_iter().filter(|map| !map.is_empty()) {
+        Want::parse(&convert::attributes(written)).map_err(|e| fault::line(&e))?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl controller_server::Controller for Controller {
+    async fn create_volume(
+        &self,
+        request: Request<CreateVolumeRequest>,
+    ) -> Result<Response<CreateVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let name = convert::name(&request.name)?.to_owned();
+        let made = self.create(request).await;
+        let said = made.as_ref().map(drop).map_err(Clone::clone);
+        told("create", &name, said)?;
+        let made = made?;
+        let volume = Volume {
+            capacity_bytes: i64::try_from(made.capacity).unwrap_or(i64::MAX),
+            volume_id: made.id,
+            volume_context: made.attributes.into_iter().collect(),
+            content_source: None,
+            accessible_topology: Vec::new(),
+        };
+        Ok(Response::new(CreateVolumeResponse {
+            volume: Some(volume),
+        }))
+    }
+
+    async fn delete_volume(
+        &self,
+        request: Request<DeleteVolumeRequest>,
+    ) -> Result<Response<DeleteVolumeResponse>, Status> {
+        let request = request.into_inner();
+        let id = convert::id(&request.volume_id)?;
+        let deleted = self.claims.delete(id).await;
+        told("delete", id, deleted.map_err(Status::from))?;
+        Ok(Response::new(DeleteVolumeResponse {}))
+    }
+
+    async fn validate_volume_capabilities(
+        &self,
+        request: Request<ValidateVolumeCapabilitiesRequest>,
+    ) -> Result<Response<ValidateVolumeCapabilitiesResponse>, Status> {
+        let request = request.into_inner();
+        let id = convert::id(&request.volume_id)?;
+        if request.volume_capabilities.is_empty() {
+            return Err(Error::Missing("volume_capabilities").into());
+        }
+        self.claims.find(id).await?;
+        let supported = supported(&request);
+        let confirmed = Confirmed {
+            volume_context: request.volume_context,
+            volume_capabilities: request.volume_capabilities,
+            parameters: request.parameters,
+            mutable_parameters: request.mutable_parameters,
+        };
+        Ok(Response::new(ValidateVolumeCapabilitiesResponse {
+            confirmed: supported.is_ok().then_some(confirmed),
+            message: supported.err().unwrap_or_default(),
+        }))
+    }
+
+    async fn controller_get_capabilities(
+        &self,
+        _: Request<ControllerGetCapabilitiesRequest>,
+    ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
+        let capabilities = [Can::CreateDeleteVolume, Can::SingleNodeMultiWriter].map(|can| {
+            ControllerServiceCapability {
+                r#type: Some(Type::Rpc(Rpc { r#type: can.into() })),
+            }
+        });
+        Ok(Response::new(ControllerGetCapabilitiesResponse {
+            capabilities: capabilities.to_vec(),
+        }))
+    }
+
+    async fn controller_publish_volume(
+        &self,
+        _: Request<ControllerPublishVolumeRequest>,
+    ) -> Result<Response<ControllerPublishVolumeResponse>, Status> {
+        Err(Status::unimplemented(ATTACHED))
+    }
+
+    async fn controller_unpublish_volume(
+        &self,
+        _: Request<ControllerUnpublishVolumeRequest>,
+    ) -> Result<Response<ControllerUnpublishVolumeResponse>, Status> {
+        Err(Status::unimplemented(ATTACHED))
+    }
+
+    async fn controller_expand_volume(
+        &self,
+        _: Request<ControllerExpandVolumeRequest>,
+    ) -> Result<Response<ControllerExpandVolumeResponse>, Status> {
+        Err(Status::unimplemented(SIZE))
+    }
+
+    async fn get_capacity(
+        &self,
+        _: Request<GetCapacityRequest>,
+    ) -> Result<Response<GetCapacityResponse>, Status> {
+        Err(Status::unimplemented(SIZE))
+    }
+
+    async fn list_volumes(
+        &self,
+        _: Request<ListVolumesRequest>,
+    ) -> Result<Response<ListVolumesResponse>, Status> {
+        Err(Status::unimplemented(LISTED))
+    }
+
+    async fn controller_get_volume(
+        &self,
+        _: Request<ControllerGetVolumeRequest>,
+    ) -> Result<Response<ControllerGetVolumeResponse>, Status> {
+        Err(Status::unimplemented(LISTED))
+    }
+
+    async fn controller_modify_volume(
+        &self,
+        _: Request<ControllerModifyVolumeRequest>,
+    ) -> Result<Response<ControllerModifyVolumeResponse>, Status> {
+        Err(Status::unimplemented(MODIFIED))
+    }
+
+    async fn create_snapshot(
+        &self,
+        _: Request<CreateSnapshotRequest>,
+    ) -> Result<Response<CreateSnapshotResponse>, Status> {
+        Err(Status::unimplemented(SNAPSHOTS))
+    }
+
+    async fn delete_snapshot(
+        &self,
+        _: Request<DeleteSnapshotRequest>,
+    ) -> Result<Response<DeleteSnapshotResponse>, Status> {
+        Err(Status::unimplemented(SNAPSHOTS))
+    }
+
+    async fn list_snapshots(
+        &self,
+        _: Request<ListSnapshotsRequest>,
+    ) -> Result<Response<ListSnapshotsResponse>, Status> {
+        Err(Status::unimplemented(SNAPSHOTS))
+    }
+
+    async fn get_snapshot(
+        &self,
+        _: Request<GetSnapshotRequest>,
+    ) -> Result<Response<GetSnapshotResponse>, Status> {
+        Err(Status::unimplemented(SNAPSHOTS))
+    }
+}
