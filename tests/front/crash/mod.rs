@@ -16,7 +16,7 @@ mod power;
 mod rig;
 mod sick;
 mod soak;
-mod strace;
+pub(crate) mod strace;
 
 use std::time::{Duration, Instant};
 

@@ -45,7 +45,7 @@ pub(super) const MUTATING: &[&str] = &[
 
 /// One call to hit.
 #[derive(Clone, Debug)]
-pub(super) struct Aim {
+pub(crate) struct Aim {
     pub(super) call: String,
     /// As strace has it: `N`, `N+`, `N..M`.
     pub(super) when: String,
@@ -54,7 +54,7 @@ pub(super) struct Aim {
 }
 
 impl Aim {
-    pub(super) fn at(call: &str, when: usize) -> Self {
+    pub(crate) fn at(call: &str, when: usize) -> Self {
         Self {
             call: call.to_owned(),
             when: when.to_string(),
@@ -68,7 +68,7 @@ impl Aim {
     }
 
     /// Injects a fault there, such as `signal=KILL` or `error=EIO`.
-    pub(super) fn inject(&self, fault: &str) -> Vec<String> {
+    pub(crate) fn inject(&self, fault: &str) -> Vec<String> {
         let mut arguments = vec![
             "-e".to_owned(),
             format!("trace={}", self.call),
@@ -102,7 +102,7 @@ pub(super) fn under(arguments: &[String], log: &Path, command: &Command) -> Comm
 }
 
 /// Attaches to all threads of a process that waits.
-pub(super) fn attach(arguments: &[String], log: &Path, process: u32) -> Child {
+pub(crate) fn attach(arguments: &[String], log: &Path, process: u32) -> Child {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(log).args(arguments);
     strace

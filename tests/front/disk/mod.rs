@@ -1,5 +1,6 @@
 //! What a disk does to a store: it is full, it turns read-only, it forgets, it is locked by others.
 
+mod claims;
 mod clock;
 mod damage;
 mod full;

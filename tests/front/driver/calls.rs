@@ -189,7 +189,7 @@ fn nobody(error: tonic::transport::Error) -> (Code, String) {
     (Code::Unknown, format!("nobody answers: {error}"))
 }
 
-fn said(status: Status) -> (Code, String) {
+pub(super) fn said(status: Status) -> (Code, String) {
     let words = status.message().to_owned();
     assert!(words.len() <= 1000, "{} bytes: {words}", words.len());
     (status.code(), words)

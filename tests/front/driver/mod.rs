@@ -1,8 +1,11 @@
 //! The driver as kubelet meets it: the real program, its real socket, a connection of its own for every call.
 
 mod calls;
+mod controlling;
 mod disks;
+mod kept_claims;
 mod laws;
+pub(crate) mod provision;
 mod publishing;
 mod registration;
 mod restarts;
@@ -59,6 +62,16 @@ impl Driver {
         Self::of(sandbox, command, more)
     }
 
+    /// Starts it with its controller, too, and waits until it is ready.
+    pub(crate) fn all(sandbox: &Sandbox) -> Self {
+        kubelet_shares_its_mounts(sandbox);
+        let mut command = sandbox.war_vol();
+        command.args(["serve", "--mode", "all", "--node-id", "node-1"]);
+        let driver = Self::of(sandbox, command, &[]);
+        driver.is_ready();
+        driver
+    }
+
     /// Starts a command that ends in `serve` and its own arguments.
     pub(crate) fn of(sandbox: &Sandbox, mut command: Command, more: &[&str]) -> Self {
         let (kubelet, socket, log) = (
@@ -97,6 +110,11 @@ impl Driver {
     /// Waits until it says that it is ready.
     pub(crate) fn is_ready(&self) {
         until("the driver is ready", || self.probe() == Some(true));
+    }
+
+    /// Where it is to be had.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("unix://{}", self.socket.display())
     }
 
     /// A new connection, as kubelet makes one for every call.
