@@ -34,6 +34,11 @@ test: tools ## every test; installs what the tests need
 	$(call heading,test: planted faults turn the suite red)
 	tests/planted.sh
 
+.PHONY: sanity
+sanity: tools ## the specification's own suite, csi-sanity, against the driver; a part of `make test`
+	$(call heading,sanity: csi-sanity)
+	cargo test --locked --test front -- sanity::
+
 .PHONY: faults
 faults: tools ## kill -9 at every call that changes something, and power loss behind each: all points, not a sample
 	$(call heading,faults: every point)

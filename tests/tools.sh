@@ -2,7 +2,7 @@
 # What the tests need besides Rust and Go, installed once.
 #
 #   tests/tools.sh              everything the tests need
-#   tests/tools.sh cargo-deny   one tool (cargo-deny, runc, pluginmanager, war), and nothing of the system
+#   tests/tools.sh cargo-deny   one tool (see $tools below), and nothing of the system
 #   tests/tools.sh --where TOOL the path of a tool, whether it is there or not
 #
 # Commands of the system come from Debian's packages where this runs as root on Debian; elsewhere the missing ones
@@ -18,12 +18,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol}/tools
 
 cargo_deny_version=0.20.2
+csi_sanity_versions=(5.4.0 5.6.0)
 runc_version=$(sed -n 's/^\tgithub.com\/opencontainers\/runc v\([0-9.]*\).*/\1/p' "$here/tools/runc/go.mod")
 kubernetes_version=$(sed -n 's/^\tk8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$here/tools/pluginmanager/go.mod")
 # What is compiled, so that a changed program is never taken for the one that is in the cache.
 pluginmanager_sources=$(cat "$here"/tools/pluginmanager/{main.go,go.mod,go.sum} | sha256sum | cut -c1-8)
 war_artifact=org.jolokia:jolokia-war:1.7.2:war
 war_sha256=2d5c7fbd9791b012edb5e83f3d161b5c273f0f88f72ff0a1ec63eeae3f78b419
+
+tools=(cargo-deny runc pluginmanager war "${csi_sanity_versions[@]/#/csi-sanity-}")
 
 # What is looked for, and Debian's package that has it. An entry with a / is a file.
 system=(
@@ -51,7 +54,11 @@ where() {
         runc) echo "$cache/runc-$runc_version/runc" ;;
         pluginmanager) echo "$cache/pluginmanager-$kubernetes_version-$pluginmanager_sources/pluginmanager" ;;
         war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
-        *) fail "no tool is called $1; there are cargo-deny, runc, pluginmanager and war" ;;
+        csi-sanity-*)
+            [[ " ${tools[*]} " == *" $1 "* ]] || fail "no tool is called $1; there are ${tools[*]}"
+            echo "$cache/$1/csi-sanity"
+            ;;
+        *) fail "no tool is called $1; there are ${tools[*]}" ;;
     esac
 }
 
@@ -132,6 +139,13 @@ install_war() {
     mv "$scratch"/fetched/* "$scratch/out/$(basename "$(where war)")"
 }
 
+install_csi_sanity() {
+    command -v go > /dev/null || fail "missing: go, which builds csi-sanity; install Go 1.24 or newer"
+    say "building csi-sanity $1 (a minute)"
+    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
+        "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v$1"
+}
+
 # Installs one tool: all of it or nothing, and once, however many ask.
 install_tool() {
     local path directory scratch
@@ -145,7 +159,10 @@ install_tool() {
         scratch=$cache/new-$1
         rm -rf "$scratch" "$directory"
         mkdir -p "$scratch/out"
-        "install_${1//-/_}"
+        case $1 in
+            csi-sanity-*) install_csi_sanity "${1#csi-sanity-}" ;;
+            *) "install_${1//-/_}" ;;
+        esac
         mv "$scratch/out" "$directory"
         rm -rf "$scratch"
     fi
@@ -159,8 +176,8 @@ case ${1-} in
         ;;
     '')
         install_system
-        for tool in cargo-deny runc pluginmanager war; do install_tool "$tool"; done
-        say "ready: cargo-deny $cargo_deny_version, runc $runc_version, the plugin manager of Kubernetes $kubernetes_version, $war_artifact in $cache"
+        for tool in "${tools[@]}"; do install_tool "$tool"; done
+        say "ready: ${tools[*]} in $cache"
         ;;
     *)
         where "$1" > /dev/null

@@ -18,6 +18,7 @@ mod pod;
 mod proxy;
 mod real_war;
 mod sandbox;
+mod sanity;
 mod secrets;
 mod tokens;
 mod tools;
