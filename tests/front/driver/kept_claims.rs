@@ -212,6 +212,32 @@ fn a_kill_in_the_middle_leaves_the_whole_record_or_none() {
     }
 }
 
+/// FAULTS 13: what an fsync did not make durable is thrown away, and no later one is believed.
+#[test]
+fn a_record_that_cannot_be_made_durable_is_none() {
+    let sandbox = Sandbox::new();
+    let driver = Driver::controller(&sandbox, &[]);
+    let (same, other) = two("pvc-1");
+    for when in [1, 2] {
+        let fail = Aim::at("fsync", when).inject("error=EIO");
+        let process = driver.pid().as_raw().try_into().unwrap();
+        let mut strace = attach(&fail, &sandbox.path("strace"), process);
+        let words = refused(driver.create(&same), Code::Unavailable);
+        assert!(words.contains("claims"), "{words}");
+        assert!(sandbox.bucket("claims").is_empty(), "fsync {when}");
+        // strace leaves at that, and what it traced goes on.
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(strace.id().try_into().unwrap()),
+            nix::sys::signal::Signal::SIGTERM,
+        )
+        .unwrap();
+        strace.wait().unwrap();
+    }
+    let volume = driver.create(&other).unwrap();
+    refused(driver.create(&same), Code::AlreadyExists);
+    driver.delete(&volume.volume_id).unwrap();
+}
+
 #[test]
 fn what_is_not_known_is_deleted_already_and_no_id_is_a_path() {
     let sandbox = Sandbox::new();
