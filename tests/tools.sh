@@ -140,7 +140,7 @@ install_war() {
 }
 
 install_csi_sanity() {
-    command -v go > /dev/null || fail "missing: go, which builds csi-sanity; install Go 1.24 or newer"
+    command -v go > /dev/null || fail "missing: go, which builds csi-sanity; install Go 1.25 or newer"
     say "building csi-sanity $1 (a minute)"
     CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
         "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v$1"
