@@ -3,7 +3,7 @@
 //! It has no inline volumes and never sets `readonly`; those are cases of our own (`driver/`). What it skips it skips
 //! in silence, so the names of what it skipped are compared with a list, in which each group has its reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -54,20 +54,24 @@ fn passes(version: &str, least: usize, more: &str) {
         "CreateVolumeSecret:\n  any: {CANARY}\nNodePublishVolumeSecret:\n  token: {CANARY}\n"
     );
     let secrets = write("secrets.yaml", secrets);
-    let report = sandbox.path("report.json");
+    let written = sandbox.path("report.json");
     let flag = |name: &str, path: &Path| format!("-{name}={}", path.display());
-    let ran = Command::new(tool(&format!("csi-sanity-{version}")))
-        .arg(format!("-csi.endpoint={}", driver.endpoint()))
-        .arg(flag("csi.mountdir", &driver.kubelet.join("sanity")))
-        .arg(flag("csi.stagingdir", &driver.kubelet.join("staging")))
-        .arg(flag("csi.testvolumeparameters", &parameters))
-        .arg(flag("csi.secrets", &secrets))
-        .arg(flag("ginkgo.json-report", &report))
-        .arg("-ginkgo.no-color")
-        .output()
-        .unwrap();
-    let ran = Ran::of(ran);
-    let report = Report::read(&report);
+    let run = || {
+        let ran = Command::new(tool(&format!("csi-sanity-{version}")))
+            .arg(format!("-csi.endpoint={}", driver.endpoint()))
+            .arg(flag("csi.mountdir", &driver.kubelet.join("sanity")))
+            .arg(flag("csi.stagingdir", &driver.kubelet.join("staging")))
+            .arg(flag("csi.testvolumeparameters", &parameters))
+            .arg(flag("csi.secrets", &secrets))
+            .arg(flag("ginkgo.json-report", &written))
+            .arg("-ginkgo.no-color")
+            .output();
+        (Ran::of(ran.unwrap()), Report::read(&written))
+    };
+    let (mut ran, mut report) = run();
+    if report.missed_its_connection() {
+        (ran, report) = run();
+    }
     assert!(
         ran.code == 0 && report.failed.is_empty(),
         "{:#?}\n{}",
@@ -87,7 +91,8 @@ fn passes(version: &str, least: usize, more: &str) {
 struct Report {
     passed: usize,
     skipped: BTreeSet<String>,
-    failed: BTreeSet<String>,
+    /// With what csi-sanity says about each.
+    failed: BTreeMap<String, String>,
 }
 
 impl Report {
@@ -97,7 +102,7 @@ impl Report {
         let mut this = Self {
             passed: 0,
             skipped: BTreeSet::new(),
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
         };
         let specs = report[0]["SpecReports"].as_array().unwrap();
         for spec in specs.iter().filter(|s| s["LeafNodeType"] == "It") {
@@ -112,10 +117,21 @@ impl Report {
                 "passed" => this.passed += 1,
                 // Those that are switched off in csi-sanity itself are pending.
                 "skipped" | "pending" => assert!(this.skipped.insert(name.clone()), "two {name}"),
-                other => assert!(this.failed.insert(format!("{other}: {name}")), "two {name}"),
+                other => {
+                    let why = format!("{other}: {}", spec["Failure"]["Message"]);
+                    assert!(this.failed.insert(name, why).is_none());
+                }
             }
         }
         this
+    }
+
+    /// `Connect` of csi-sanity 5.4.0 waits for its connection to change, and so a minute in vain if the connection was
+    /// ready between two looks at it (once in some hundred runs; 5.6.0 has that mended). It is the first test that
+    /// fails by it, and nothing was asked of the driver yet.
+    fn missed_its_connection(&self) -> bool {
+        let mut why = self.failed.values();
+        self.failed.len() == 1 && why.all(|why| why.contains("Connection timed out"))
     }
 
     /// The list has paragraphs: a reason, each line after `# `, and the names for which it is one.
