@@ -74,11 +74,16 @@ impl Scene {
         }
     }
 
-    /// No volume, and of the pods their own directories.
-    pub(crate) fn nothing_left(&self) {
+    /// Waits until what was thrown away is deleted.
+    pub(crate) fn nothing_in_the_trash(&self) {
         until("what was thrown away is deleted", || {
             self.sandbox.bucket("trash").is_empty()
         });
+    }
+
+    /// No volume, and of the pods their own directories.
+    pub(crate) fn nothing_left(&self) {
+        self.nothing_in_the_trash();
         self.sandbox.assert_no_volume_left();
         let pods = fs::read_dir(self.driver.kubelet.join("pods")).unwrap();
         for pod in pods {

@@ -258,6 +258,7 @@ impl Course {
             scene.driver.unpublish(&pod.call).unwrap();
             assert!(!pod.call.target().exists());
         }
+        scene.nothing_in_the_trash();
         let Scene {
             driver, sandbox, ..
         } = scene;
