@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod csi;
 pub mod fault;
+pub mod metrics;
 pub mod mount;
 pub mod policy;
 pub mod source;

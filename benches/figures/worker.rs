@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 use war_vol::acquire::{Acquire, Parts, Patience};
+use war_vol::metrics::Downloads;
 use war_vol::mount::{Features, Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
@@ -180,6 +181,7 @@ impl Driver {
                 stall_speed: 1024,
             },
             flights,
+            metrics: Downloads::default(),
         };
         let volumes = Volumes::open(store, Acquire::new(parts), Policy::new(1 << 36), mounter)?;
         Ok(Self {

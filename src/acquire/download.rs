@@ -12,6 +12,7 @@ use super::hash::{Budget, Hasher, Share};
 use super::pace::Speedometer;
 use super::{Error, Patience, Request};
 use crate::artifact::{Algorithm, Facts, Validator};
+use crate::metrics::Downloads;
 use crate::source::{self, Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
 
@@ -34,6 +35,8 @@ pub(super) struct Download<'a, S> {
     pub(super) boot: &'a str,
     /// Makes sure that so many more bytes have room.
     pub(super) room: &'a (dyn Fn(u64) -> Result<(), store::Error> + Sync),
+    /// Counts the bytes that come.
+    pub(super) metrics: &'a Downloads,
 }
 
 /// How a download ended.
@@ -261,6 +264,7 @@ impl<S: Source> Download<'_, S> {
         let mut looked = partial.length();
         while let Some((chunk, share)) = self.next(&mut body, &mut speed).await? {
             let length = partial.length() + chunk.len() as u64;
+            self.metrics.received(chunk.len() as u64);
             let limit = self.gauge.limit().ok_or_else(|| self.stop())?;
             if length > limit.bytes() {
                 return Err(Error::endless(url, limit));

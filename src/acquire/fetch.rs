@@ -16,6 +16,7 @@ use super::download::{Download, Outcome};
 use super::gauge::Phase;
 use super::{Budget, Error, Gauge, Patience, Request};
 use crate::artifact::Digest;
+use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::http::Factory;
 use crate::store::{self, Partial};
@@ -61,6 +62,7 @@ pub async fn fetch(
         boot: "",
         // A file of the user's own may fill the disk if the user wants it to; the write says so.
         room: &|_| Ok(()),
+        metrics: &Downloads::default(),
     };
     let landed = match download.run(&mut partial).await? {
         Outcome::Landed(landed) => landed,

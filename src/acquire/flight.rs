@@ -54,7 +54,9 @@ impl Flight {
         let url = plan.request.url.clone();
         let watched = Arc::clone(&gauge);
         tokio::spawn(async move {
+            let metrics = plan.parts.metrics.clone();
             let result = fly(plan, &watched, &slots).await;
+            metrics.ended(result.as_ref().map(drop).map_err(Error::fault));
             watched.enter(Phase::Landed);
             landed(&watched);
             // Nobody left to hear it is no error: the result is in the store.
@@ -128,10 +130,13 @@ async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Blob, 
         url: url.clone(),
         what,
     };
+    let waits = plan.parts.metrics.waits();
     let _slot = tokio::select! {
         slot = slots.acquire() => slot.map_err(|e| bug(e.to_string()))?,
         () = gauge.stopped() => return Err(Error::Stopped { url }),
     };
+    drop(waits);
+    let _flies = plan.parts.metrics.flies();
     let (done, landing) = oneshot::channel();
     let gauge = Arc::clone(gauge);
     let span = tracing::info_span!("download", url = %plan.request.url);
@@ -205,6 +210,7 @@ impl Plan {
             budget: &self.budget,
             boot: store.boot(),
             room: &room,
+            metrics: &self.parts.metrics,
         };
         download.run(partial).await
     }

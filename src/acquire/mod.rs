@@ -33,6 +33,7 @@ pub use self::hash::Budget;
 use self::decide::{Decision, decide};
 use self::setback::Setbacks;
 use crate::artifact::{ArtifactUrl, Digest, Validator};
+use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::Credentials;
 use crate::source::http::Factory;
@@ -133,6 +134,8 @@ pub struct Parts {
     pub patience: Patience,
     /// How many downloads run at a time; others wait.
     pub flights: usize,
+    /// Counts what is downloaded, and what need not be.
+    pub metrics: Downloads,
 }
 
 /// What a look into the store found.
@@ -181,6 +184,7 @@ impl Acquire {
             )?)))
         };
         if let Found::Here(blob) = self.find(&names, request)? {
+            self.parts.metrics.hit();
             return have(blob);
         }
         // Once more under the lock: a flight leaves the map only after its bytes are in the store, so that whoever
@@ -193,10 +197,14 @@ impl Acquire {
             return Ok(flying(Arc::clone(flight)));
         }
         let known = match self.find(&names, request)? {
-            Found::Here(blob) => return have(blob),
+            Found::Here(blob) => {
+                self.parts.metrics.hit();
+                return have(blob);
+            }
             Found::Missing { known } => known,
         };
         self.setbacks.allow(&names.flight, &self.parts.store)?;
+        self.parts.metrics.missed();
         let gauge = Arc::new(Gauge::new(&request.url));
         gauge.want(who, permit.limit());
         let plan = flight::Plan {

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::{Error, http, mounter, open_store, patience};
 use crate::acquire::{Acquire, Parts, Snapshot};
 use crate::config::{Downloading, Secrets, Storing};
+use crate::metrics::Downloads;
 use crate::mount::{Linux, Target};
 use crate::policy::Policy;
 use crate::source::Credentials;
@@ -36,6 +37,7 @@ impl Local {
             http,
             patience: patience(downloading),
             flights: usize::from(storing.downloads),
+            metrics: Downloads::default(),
         };
         let policy = Policy::new(downloading.max_size);
         let volumes = Volumes::open(store, Acquire::new(parts), policy, mounter)?;

@@ -14,6 +14,7 @@ use crate::acquire::{Acquire, Parts};
 use crate::config::{Downloading, Mode, Serving, Storing};
 use crate::csi::{self, Controller, Endpoint, Identity, Kubelet, Node, Registration, Services};
 use crate::fault;
+use crate::metrics::Metrics;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
 use crate::source::http::Factory;
@@ -40,6 +41,7 @@ pub struct Driver {
     http: Factory,
     storing: Storing,
     downloading: Downloading,
+    metrics: Metrics,
 }
 
 impl Driver {
@@ -77,6 +79,7 @@ impl Driver {
             http: http(downloading)?,
             storing: storing.clone(),
             downloading: downloading.clone(),
+            metrics: Metrics::new(),
         })
     }
 
@@ -89,7 +92,7 @@ impl Driver {
             tracing::warn!("{locked}; waiting until it ends");
             gate.without_store(locked);
         })?;
-        let store = Arc::new(store);
+        let store = Arc::new(store.counting(self.metrics.evictions.clone()));
         let volumes = match self.mode.node() {
             true => Some(self.volumes(&store)?),
             false => None,
@@ -113,6 +116,7 @@ impl Driver {
             http: self.http.clone(),
             patience: patience(&self.downloading),
             flights: usize::from(self.storing.downloads),
+            metrics: self.metrics.downloads.clone(),
         };
         let policy = Policy::new(self.downloading.max_size);
         let volumes = Volumes::open(Arc::clone(store), Acquire::new(parts), policy, mounter)?;
@@ -175,6 +179,7 @@ async fn run(
         kubelet,
         id: driver.node.clone(),
         stopping: stopping.clone(),
+        calls: driver.metrics.calls.clone(),
     });
     let mode = driver.mode;
     let controller = mode.controller().then(|| Controller {

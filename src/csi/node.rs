@@ -21,7 +21,8 @@ use super::proto::{
     NodeStageVolumeResponse, NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse,
     NodeUnstageVolumeRequest, NodeUnstageVolumeResponse, VolumeUsage,
 };
-use super::{Error, convert, deadline};
+use super::{Error, convert, deadline, status};
+use crate::metrics::Calls;
 use crate::volume::{Gate, Mounter, Owner, Publish, Standing, Target, Volumes};
 
 /// kubelet, by its directory, below which every target must lie.
@@ -60,9 +61,40 @@ pub struct Node<M> {
     pub id: String,
     /// True once the driver ends.
     pub stopping: watch::Receiver<bool>,
+    /// Counts what is asked.
+    pub calls: Calls,
 }
 
 impl<M: Mounter> Node<M> {
+    async fn answer_publish(
+        &self,
+        request: Request<NodePublishVolumeRequest>,
+    ) -> Result<(), Status> {
+        let patience = deadline::patience(request.metadata());
+        let request = request.into_inner();
+        let volume = convert::id(&request.volume_id)?.to_owned();
+        let target = convert::target(&self.kubelet, &request.target_path)?;
+        let volumes = self.volumes.get()?;
+        let asked = Asked {
+            volume,
+            target: target.clone(),
+            attributes: convert::attributes(&request.volume_context),
+            readonly: request.readonly,
+        };
+        let published = match convert::publish(request, target, &self.kubelet) {
+            Ok(want) => self.publish(&volumes, want, patience).await,
+            Err(error) => self.refuse(&volumes, &asked, error).await,
+        };
+        told("publish", &asked.volume, published)
+    }
+
+    async fn answer_unpublish(&self, request: NodeUnpublishVolumeRequest) -> Result<(), Status> {
+        let volume = convert::id(&request.volume_id)?;
+        let target = convert::target(&self.kubelet, &request.target_path)?;
+        let unpublished = self.volumes.unpublish(volume, &target).await;
+        told("unpublish", volume, unpublished.map_err(Status::from))
+    }
+
     /// Waits for the volume as long as its caller does, and a little less.
     async fn publish(
         &self,
@@ -135,22 +167,10 @@ impl<M: Mounter> node_server::Node for Node<M> {
         &self,
         request: Request<NodePublishVolumeRequest>,
     ) -> Result<Response<NodePublishVolumeResponse>, Status> {
-        let patience = deadline::patience(request.metadata());
-        let request = request.into_inner();
-        let volume = convert::id(&request.volume_id)?.to_owned();
-        let target = convert::target(&self.kubelet, &request.target_path)?;
-        let volumes = self.volumes.get()?;
-        let asked = Asked {
-            volume,
-            target: target.clone(),
-            attributes: convert::attributes(&request.volume_context),
-            readonly: request.readonly,
-        };
-        let published = match convert::publish(request, target, &self.kubelet) {
-            Ok(want) => self.publish(&volumes, want, patience).await,
-            Err(error) => self.refuse(&volumes, &asked, error).await,
-        };
-        told("publish", &asked.volume, published)?;
+        let running = self.calls.publishes.begin();
+        let answer = self.answer_publish(request).await;
+        running.end(status::outcome(&answer));
+        answer?;
         Ok(Response::new(NodePublishVolumeResponse {}))
     }
 
@@ -158,11 +178,10 @@ impl<M: Mounter> node_server::Node for Node<M> {
         &self,
         request: Request<NodeUnpublishVolumeRequest>,
     ) -> Result<Response<NodeUnpublishVolumeResponse>, Status> {
-        let request = request.into_inner();
-        let volume = convert::id(&request.volume_id)?;
-        let target = convert::target(&self.kubelet, &request.target_path)?;
-        let unpublished = self.volumes.unpublish(volume, &target).await;
-        told("unpublish", volume, unpublished.map_err(Status::from))?;
+        let running = self.calls.unpublishes.begin();
+        let answer = self.answer_unpublish(request.into_inner()).await;
+        running.end(status::outcome(&answer));
+        answer?;
         Ok(Response::new(NodeUnpublishVolumeResponse {}))
     }
 

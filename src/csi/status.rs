@@ -34,6 +34,13 @@ pub(super) fn status(fault: Fault, words: &dyn Display) -> Status {
     Status::new(code(fault), fault::line(words))
 }
 
+/// How a call ended, for those who count: the table of [`code`] read backwards.
+pub(super) fn outcome<T>(answer: &Result<T, Status>) -> Result<(), Fault> {
+    let Err(status) = answer else { return Ok(()) };
+    let fault = Fault::ALL.into_iter().find(|f| code(*f) == status.code());
+    Err(fault.unwrap_or(Fault::Bug))
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         status(error.fault(), &error)
@@ -62,6 +69,14 @@ mod tests {
     fn every_fault_has_a_code_of_its_own() {
         let codes: BTreeSet<i32> = Fault::ALL.into_iter().map(|f| code(f) as i32).collect();
         assert_eq!(codes.len(), Fault::ALL.len());
+    }
+
+    #[test]
+    fn an_answer_is_counted_as_the_fault_that_it_came_from() {
+        assert_eq!(outcome(&Ok(())), Ok(()));
+        for fault in Fault::ALL {
+            assert_eq!(outcome::<()>(&Err(status(fault, &"why"))), Err(fault));
+        }
     }
 
     #[test]

@@ -224,6 +224,7 @@ impl Store {
                 remove(&path)?;
                 objects += 1;
                 freed += victim.size;
+                self.evictions.evicted(victim.size);
             }
             drop(guard);
         }

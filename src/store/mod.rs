@@ -46,6 +46,7 @@ pub use self::volumes::{Layers, Record, Staged, VolumeDir};
 
 use self::error::IoContext;
 use self::lock::Lock;
+use crate::metrics::Evictions;
 
 /// What a store is opened with.
 #[derive(Clone, Debug)]
@@ -78,6 +79,8 @@ pub struct Store {
     open: Arc<partial::Open>,
     /// What is not collected although no volume links it yet.
     kept: Arc<kept::Kept>,
+    /// Counts what is collected.
+    evictions: Evictions,
     /// Two that delete the same trash would trip over each other.
     emptying: Mutex<()>,
     _lock: Lock,
@@ -120,6 +123,7 @@ impl Store {
             collecting: Mutex::new(()),
             open: Arc::default(),
             kept: Arc::default(),
+            evictions: Evictions::default(),
             emptying: Mutex::default(),
             root,
             _lock: lock,
@@ -130,6 +134,13 @@ impl Store {
             other => other?,
         }
         Ok(this)
+    }
+
+    /// From now on what is collected is counted here.
+    #[must_use]
+    pub fn counting(mut self, evictions: Evictions) -> Self {
+        self.evictions = evictions;
+        self
     }
 
     /// Takes out of sight what a killed process left half-made; whatever has a name of its own stays. Deleting it may

@@ -76,6 +76,21 @@ impl Store {
         })
     }
 
+    /// How many bytes of the file system are to stay free.
+    pub fn reserve(&self, usage: &Usage) -> u64 {
+        self.limits.free.of(usage.total)
+    }
+
+    /// Tries whether anything can be written, by a change that changes nothing: an attribute that is not there is taken
+    /// away, for which the file system has to begin as for any other. Its flags do not tell: after an error ext4 keeps
+    /// `rw` among them (since Linux 6.12) and refuses each write.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        match rustix::fs::removexattr(&self.root, "user.war-vol.none") {
+            Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(e) => Err(e).at("write to", &self.root),
+        }
+    }
+
     /// Makes sure that so many bytes more have room, by the file system's free space and by the cache's limit, and
     /// collects what is unused if need be. `what` names in the message what the room is for.
     pub fn make_room(&self, bytes: u64, what: &str) -> Result<(), Error> {
@@ -106,7 +121,7 @@ impl Store {
                 total: usage.inodes,
             }));
         }
-        let reserve = self.limits.free.of(usage.total);
+        let reserve = self.reserve(&usage);
         if usage.free < bytes.saturating_add(reserve) {
             let missing = bytes.saturating_add(reserve) - usage.free;
             return Ok(Some(Shortage::Bytes {
@@ -148,7 +163,7 @@ impl Store {
             Shortage::Bytes {
                 missing: 1,
                 free: usage.free,
-                reserve: self.limits.free.of(usage.total),
+                reserve: self.reserve(&usage),
             }
         };
         Error::Full {

@@ -264,7 +264,7 @@ impl<M: Mounter> Shared<M> {
                 )?
             }
         };
-        self.remember(&work.ask.id, target, mount, &work.ask.print);
+        self.remember(&work.ask.id, target, mount, (&work.ask.print, Some(view)));
         Ok(())
     }
 

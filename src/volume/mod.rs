@@ -223,7 +223,7 @@ impl<M: Mounter> Shared<M> {
             {
                 Place::Ours
             }
-            Probe::Mount(_) => self.ours_by_table(id, target)?,
+            Probe::Mount(_) => self.ours_by_table(id, target, record.as_ref())?,
             Probe::Stale => Place::Foreign,
         };
         Ok(Found {
@@ -237,7 +237,12 @@ impl<M: Mounter> Shared<M> {
 
     /// A mount that is not the one remembered may still be ours: stacked twice, or made by a process that was killed
     /// before it could remember. The table is read for it, which is slow and rare.
-    fn ours_by_table(&self, id: &Id, target: &Target) -> Result<Place, Error> {
+    fn ours_by_table(
+        &self,
+        id: &Id,
+        target: &Target,
+        record: Option<&Record>,
+    ) -> Result<Place, Error> {
         let path = target.path();
         let shown = self
             .mounter
@@ -246,7 +251,7 @@ impl<M: Mounter> Shared<M> {
             .find(|m| m.target == path && m.id.is_some());
         match shown.filter(|m| m.shows(id.as_str())).and_then(|m| m.id) {
             Some(mount) => {
-                self.remember(id, target, mount, "");
+                self.remember(id, target, mount, ("", record.map(|r| r.view)));
                 Ok(Place::Ours)
             }
             None => Ok(Place::Foreign),

@@ -21,6 +21,9 @@ pub enum View {
 }
 
 impl View {
+    /// Every one once, for tables that must be complete.
+    pub const ALL: [Self; 4] = [Self::Bind, Self::ReadOnlyOverlay, Self::Overlay, Self::Copy];
+
     /// Whether a pod may write to it.
     pub fn writable(self) -> bool {
         match self {

@@ -55,6 +55,7 @@ impl<M: Mounter> Shared<M> {
                 let shown = Shown {
                     mount,
                     target: record.target()?,
+                    view: Some(record.view),
                     print: if record.is_of(self.store.key()) {
                         record.fingerprint
                     } else {

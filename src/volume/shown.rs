@@ -11,6 +11,7 @@ use super::publish::Ask;
 use super::record::fingerprint;
 use super::{Error, Id, Record, Shared, Volumes, plan};
 use crate::mount::{MountId, Mounter, Probe, Target};
+use crate::store;
 
 /// A mount of ours.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Shown {
     pub(super) print: String,
     /// Bytes in its own layer, when last counted.
     pub(super) layer: Option<(Instant, u64)>,
+    /// How; none where its record could not be read.
+    pub(super) view: Option<View>,
 }
 
 /// How often a layer is counted at most.
@@ -142,14 +145,52 @@ fn bug(target: &Target, what: String) -> Error {
     }
 }
 
+/// What those want to know who watch the driver.
+impl<M: Mounter> Volumes<M> {
+    /// How many volumes are shown, by the name of the layout; every layout is there. Asks neither disk nor kernel.
+    pub fn layouts(&self) -> BTreeMap<&'static str, u64> {
+        let mut all: BTreeMap<_, _> = View::ALL.iter().map(|view| (view.name(), 0)).collect();
+        for shown in self.shared.mounts().values() {
+            let name = shown.view.map_or("unknown", View::name);
+            *all.entry(name).or_default() += 1;
+        }
+        all
+    }
+
+    /// Whether the store can be written to. Takes as long as the disk does.
+    pub fn check_writable(&self) -> Result<(), Error> {
+        Ok(self.shared.store.check_writable()?)
+    }
+
+    /// The file system that the store lies on, and how many of its bytes are to stay free. Takes as long as the disk
+    /// does.
+    pub fn disk(&self) -> Result<(store::Usage, u64), Error> {
+        let usage = self.shared.store.usage()?;
+        Ok((usage, self.shared.store.reserve(&usage)))
+    }
+
+    /// How many artifacts are cached, and their bytes. Takes as long as the disk does.
+    pub fn cached(&self) -> Result<(u64, u64), Error> {
+        let cached = self.shared.store.cached()?;
+        Ok((cached.len() as u64, cached.iter().map(|c| c.size).sum()))
+    }
+}
+
 impl<M: Mounter> Shared<M> {
-    pub(super) fn remember(&self, id: &Id, target: &Target, mount: MountId, print: &str) {
+    pub(super) fn remember(
+        &self,
+        id: &Id,
+        target: &Target,
+        mount: MountId,
+        (print, view): (&str, Option<View>),
+    ) {
         let shown = Shown {
             mount,
             volume: id.volume.clone(),
             target: target.clone(),
             print: print.to_owned(),
             layer: None,
+            view,
         };
         self.mounts().insert(id.as_str().to_owned(), shown);
     }

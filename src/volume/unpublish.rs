@@ -75,6 +75,8 @@ impl<M: Mounter> Shared<M> {
                             self.store.touch(&record.sha256);
                         }
                         self.store.remove_volume(id.as_str())?;
+                        // Where somebody else took the mount away.
+                        self.mounts().remove(id.as_str());
                         tracing::info!("unpublished");
                     }
                     Step::Acquire

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use war_vol::acquire::{Acquire, Artifact, Error, Joined, Parts, Patience, PullPolicy, Request};
 use war_vol::artifact::Digest;
+use war_vol::metrics::Downloads;
 use war_vol::policy::Policy;
 use war_vol::source::Credentials;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
@@ -56,6 +57,7 @@ impl Engine {
             http: Factory::new(&http).unwrap(),
             patience,
             flights: 4,
+            metrics: Downloads::default(),
         };
         Self {
             store,

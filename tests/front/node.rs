@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 use war_vol::acquire::{Acquire, Parts, Patience};
 use war_vol::fault::Fault;
+use war_vol::metrics::Downloads;
 use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
@@ -66,6 +67,7 @@ impl Node {
                 stall_speed: 1,
             },
             flights: 4,
+            metrics: Downloads::default(),
         };
         let mounter = Linux::new(store.root()).unwrap();
         let volumes = runtime.block_on(async {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use war_vol::acquire::{Acquire, Parts, Patience};
 use war_vol::fault::Fault;
+use war_vol::metrics::Downloads;
 use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
@@ -333,6 +334,7 @@ fn open(dir: &Path) -> (Arc<Store>, Arc<Volumes<Linux>>) {
             stall_speed: 1,
         },
         flights: 4,
+        metrics: Downloads::default(),
     };
     let mounter = Linux::new(store.root()).unwrap();
     let acquire = Acquire::new(parts);

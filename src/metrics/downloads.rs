@@ -1,0 +1,116 @@
+//! What origins are asked for, and what need not be asked for.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{Outcome, by_outcome};
+use crate::fault::Fault;
+
+/// Downloads into the store, and the requests that needed none.
+#[derive(Clone, Debug)]
+pub struct Downloads {
+    count: Family<Outcome, Counter>,
+    bytes: Counter,
+    waiting: Gauge,
+    in_flight: Gauge,
+    hits: Counter,
+    misses: Counter,
+}
+
+impl Default for Downloads {
+    fn default() -> Self {
+        Self {
+            count: by_outcome(),
+            bytes: Counter::default(),
+            waiting: Gauge::default(),
+            in_flight: Gauge::default(),
+            hits: Counter::default(),
+            misses: Counter::default(),
+        }
+    }
+}
+
+impl Downloads {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "downloads",
+            "Downloads that ended, by how; however many pods wait for one, it is one",
+            self.count.clone(),
+        );
+        registry.register_with_unit(
+            "downloaded",
+            "What came from origins, and from caches and proxies in front of them",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
+        registry.register(
+            "downloads_in_flight",
+            "Downloads that run now",
+            self.in_flight.clone(),
+        );
+        registry.register(
+            "downloads_waiting",
+            "Downloads that wait until another one ends (--downloads)",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "cache_hits",
+            "Artifacts that were wanted and could be used as they were cached",
+            self.hits.clone(),
+        );
+        registry.register(
+            "cache_misses",
+            "Artifacts that were wanted and for which their origin had to be asked",
+            self.misses.clone(),
+        );
+    }
+
+    /// One ended.
+    pub fn ended(&self, how: Result<(), Fault>) {
+        self.count.get_or_create(&Outcome::of(how)).inc();
+    }
+
+    /// So many bytes came.
+    pub fn received(&self, bytes: u64) {
+        self.bytes.inc_by(bytes);
+    }
+
+    /// What was wanted is cached.
+    pub fn hit(&self) {
+        self.hits.inc();
+    }
+
+    /// What was wanted has to be asked for.
+    pub fn missed(&self) {
+        self.misses.inc();
+    }
+
+    /// One waits for its place, until the answer is dropped.
+    pub fn waits(&self) -> Held {
+        Held::by(&self.waiting)
+    }
+
+    /// One runs, until the answer is dropped.
+    pub fn flies(&self) -> Held {
+        Held::by(&self.in_flight)
+    }
+}
+
+/// One of those that are counted now.
+#[derive(Debug)]
+pub struct Held(Gauge);
+
+impl Held {
+    fn by(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
