@@ -9,6 +9,7 @@ pub mod csi;
 pub mod fault;
 pub mod metrics;
 pub mod mount;
+pub mod ops;
 pub mod policy;
 pub mod source;
 pub mod store;

@@ -1,7 +1,9 @@
 //! The one place where concrete things meet: settings become modules, modules become an application.
 
+mod disk;
 mod local;
 mod serve;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

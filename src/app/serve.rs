@@ -1,6 +1,7 @@
 //! The driver: from its settings to its last answer.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode as Umask, umask};
 use tokio::sync::watch;
 
+use super::watch::Watch;
 use super::{Error, http, mounter, patience, store_settings, wait_for_store};
 use crate::acquire::{Acquire, Parts};
 use crate::config::{Downloading, Mode, Serving, Storing};
@@ -16,6 +18,7 @@ use crate::csi::{self, Controller, Endpoint, Identity, Kubelet, Node, Registrati
 use crate::fault;
 use crate::metrics::Metrics;
 use crate::mount::{self, Linux};
+use crate::ops::Readiness;
 use crate::policy::Policy;
 use crate::source::http::Factory;
 use crate::store::Store;
@@ -41,6 +44,7 @@ pub struct Driver {
     http: Factory,
     storing: Storing,
     downloading: Downloading,
+    http_addr: Option<SocketAddr>,
     metrics: Metrics,
 }
 
@@ -79,6 +83,7 @@ impl Driver {
             http: http(downloading)?,
             storing: storing.clone(),
             downloading: downloading.clone(),
+            http_addr: serving.http_addr,
             metrics: Metrics::new(),
         })
     }
@@ -134,10 +139,18 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     let driver = Arc::new(driver);
     let gate = Arc::new(Gate::shut(Linux::untested()));
     let (stopper, stopping) = watch::channel(false);
+    // Before anything that may take long: somebody will want to know what it waits for.
+    let watch = Watch::start(
+        (driver.http_addr, &driver.metrics),
+        (driver.mode, &gate),
+        registration.as_ref().map(Registration::registered),
+        stopping.clone(),
+    )?;
     let work = run(
         Arc::clone(&driver),
         Arc::clone(&gate),
         registration,
+        watch.readiness(),
         stopping,
     );
     tokio::pin!(work);
@@ -163,6 +176,7 @@ async fn run(
     driver: Arc<Driver>,
     gate: Arc<Gate<Linux>>,
     registration: Option<Registration>,
+    readiness: Readiness,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
@@ -185,17 +199,10 @@ async fn run(
     let controller = mode.controller().then(|| Controller {
         claims: Arc::clone(gate.claims()),
     });
-    let registered = registration.as_ref().map(Registration::registered);
     let identity = Identity {
         name: driver.name.clone(),
         controller: mode.controller(),
-        ready: Arc::new(move || {
-            let open = match mode.node() {
-                true => gate.get().is_ok(),
-                false => gate.claims().is_open(),
-            };
-            open && registered.as_ref().is_none_or(|r| r.now().is_ok())
-        }),
+        ready: Arc::new(move || readiness.is_ready()),
     };
     let services = Services {
         identity,
@@ -242,6 +249,7 @@ impl Driver {
             endpoint = %self.endpoint,
             registration = self.registration.as_ref().map(ToString::to_string),
             kubelet_dir = self.kubelet.as_ref().map(|k| k.dir.display().to_string()),
+            http_addr = self.http_addr.map(tracing::field::display),
             ?storing,
             ?downloading,
             "starting"

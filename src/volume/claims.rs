@@ -185,14 +185,18 @@ impl Claims {
         Ok(())
     }
 
-    /// Whether volumes can be provisioned.
-    pub fn is_open(&self) -> bool {
-        self.get().is_ok()
+    /// Whether volumes can be provisioned, or why not.
+    pub fn check(&self) -> Result<(), String> {
+        self.store().map(drop)
     }
 
     fn get(&self) -> Result<Arc<Store>, Error> {
+        self.store().map_err(Error::NotReady)
+    }
+
+    fn store(&self) -> Result<Arc<Store>, String> {
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-        store.clone().map_err(Error::NotReady)
+        store.clone()
     }
 
     /// Provisions a volume, or finds that it is: [`Error::Differs`] where its name stands for another one.

@@ -60,6 +60,14 @@ impl<M: Mounter> Gate<M> {
         self.set(State::Open(volumes));
     }
 
+    /// Whether the volumes are there, or why not.
+    pub fn check(&self) -> Result<(), String> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(_) => Ok(()),
+            State::Shut(why) | State::Blind(why) => Err(why.clone()),
+        }
+    }
+
     /// The volumes, or [`Error::NotReady`].
     pub fn get(&self) -> Result<Arc<Volumes<M>>, Error> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {

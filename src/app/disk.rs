@@ -1,0 +1,169 @@
+//! The disk of the store, looked at by a thread that may wait for it.
+//!
+//! A disk can hang, and who asks the driver how it does must have an answer all the same: what was found at the last
+//! look, and that the next one takes its time.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::Error;
+use crate::fault::{self, Fault};
+use crate::metrics::{Cache, Disk};
+use crate::mount::Linux;
+use crate::volume::{Gate, Volumes};
+
+/// How often it is looked whether the disk can be written to while nobody asks.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// How long one who asks waits for a new look.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// How long a look may take before the disk counts as hanging.
+const HANGS: Duration = Duration::from_secs(10);
+
+/// What was found at the last look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    pub(super) disk: Option<Disk>,
+    pub(super) cache: Option<Cache>,
+    /// Why nothing can be written.
+    refuses: Option<String>,
+    /// Since when the next look takes.
+    since: Option<Instant>,
+}
+
+/// Looks at the disk until it is dropped.
+pub(super) struct DiskWatch {
+    found: Arc<Mutex<Found>>,
+    bell: SyncSender<()>,
+    looked: watch::Receiver<()>,
+}
+
+impl DiskWatch {
+    /// Looks at the disk of these volumes, once they are there.
+    pub(super) fn start(gate: Arc<Gate<Linux>>) -> Result<Self, Error> {
+        // A look that is asked for while another one is asked for is the same.
+        let (bell, rung) = sync_channel(1);
+        let (tell, looked) = watch::channel(());
+        let found = Arc::new(Mutex::new(Found::default()));
+        let shared = Arc::clone(&found);
+        thread::Builder::new()
+            .name("disk".into())
+            .spawn(move || look_on(&gate, &shared, &rung, &tell))
+            .map_err(|e| Error::Bug(format!("cannot start a thread: {e}")))?;
+        Ok(Self {
+            found,
+            bell,
+            looked,
+        })
+    }
+
+    /// What is known. Waits a moment for something newer, and no longer.
+    pub(super) async fn fresh(&self) -> Found {
+        let mut looked = self.looked.clone();
+        looked.mark_unchanged();
+        // A bell that has been rung already is heard, too.
+        let _ = self.bell.try_send(());
+        let _ = tokio::time::timeout(WAIT, looked.changed()).await;
+        lock(&self.found).clone()
+    }
+
+    /// Whether the disk takes what is written, as far as is known.
+    pub(super) fn check(&self) -> Result<(), String> {
+        lock(&self.found).check()
+    }
+}
+
+impl Found {
+    fn check(&self) -> Result<(), String> {
+        let taken = self.since.map(|since| since.elapsed());
+        if let Some(taken) = taken.filter(|taken| *taken >= HANGS) {
+            let seconds = taken.as_secs();
+            return Err(format!(
+                "the disk of the store has not answered for {seconds} s; look at the node's disk"
+            ));
+        }
+        self.refuses.clone().map_or(Ok(()), Err)
+    }
+
+    fn look(&mut self, volumes: &Volumes<Linux>, asked: bool) {
+        self.refuses = match volumes.check_writable() {
+            // A full disk is no reason: what is there goes on, and makes room.
+            Err(error) if error.fault() != Fault::NoSpace => Some(fault::line(&error)),
+            Ok(()) | Err(_) => None,
+        };
+        if !asked {
+            return;
+        }
+        self.disk = volumes.disk().ok().map(|(usage, low)| Disk {
+            total: usage.total,
+            free: usage.free,
+            low,
+        });
+        let cached = volumes.cached().ok();
+        self.cache = cached.map(|(objects, bytes)| Cache { objects, bytes });
+    }
+}
+
+fn look_on(
+    gate: &Gate<Linux>,
+    shared: &Mutex<Found>,
+    rung: &Receiver<()>,
+    tell: &watch::Sender<()>,
+) {
+    loop {
+        let asked = match rung.recv_timeout(EVERY) {
+            Ok(()) => true,
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if let Ok(volumes) = gate.get() {
+            lock(shared).since = Some(Instant::now());
+            // Looked at without the lock: whoever asks meanwhile gets what was found before.
+            let mut found = lock(shared).clone();
+            found.look(&volumes, asked);
+            found.since = None;
+            *lock(shared) = found;
+        }
+        tell.send_replace(());
+    }
+}
+
+fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_is_said_after_a_while_and_before_what_was_found_last() {
+        let mut found = Found::default();
+        assert_eq!(found.check(), Ok(()));
+        found.refuses = Some("read-only".to_owned());
+        found.since = Some(Instant::now());
+        assert_eq!(found.check(), Err("read-only".to_owned()));
+        found.since = Some(Instant::now() - HANGS);
+        let words = found.check().unwrap_err();
+        assert!(words.contains("has not answered for 10 s"), "{words}");
+    }
+
+    #[test]
+    fn without_volumes_there_is_nothing_to_look_at_and_nobody_waits() {
+        let watch = DiskWatch::start(Arc::new(Gate::shut(Linux::untested()))).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let began = Instant::now();
+        let found = runtime.block_on(watch.fresh());
+        assert!(began.elapsed() < WAIT, "the bell is heard");
+        assert!(found.disk.is_none() && found.cache.is_none());
+        assert_eq!(watch.check(), Ok(()));
+    }
+}

@@ -1,0 +1,127 @@
+//! Those who watch the driver, and what they are told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+
+use super::Error;
+use super::disk::DiskWatch;
+use crate::config::Mode;
+use crate::csi::Registered;
+use crate::metrics::{Metrics, Seen};
+use crate::mount::Linux;
+use crate::ops::{Condition, Ops, Pulse, Readiness, Server};
+use crate::volume::Gate;
+
+/// Watches until it is dropped.
+pub(super) struct Watch {
+    readiness: Readiness,
+    _server: Option<Server>,
+}
+
+impl Watch {
+    /// From now on it is known whether the driver is ready, and said at `address`. `registered` says whether kubelet
+    /// knows the driver, where making it known is the driver's own business. Must be called within the runtime
+    /// that answers calls: whether that one runs is watched, too.
+    pub(super) fn start(
+        (address, metrics): (Option<SocketAddr>, &Metrics),
+        (mode, gate): (Mode, &Arc<Gate<Linux>>),
+        registered: Option<Registered>,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, Error> {
+        let disk = Arc::new(DiskWatch::start(Arc::clone(gate))?);
+        let registered = registered.map(|r| -> Condition { Arc::new(move || r.now()) });
+        let mut conditions = vec![
+            still_runs(stopping),
+            recovered(mode, Arc::clone(gate)),
+            takes_writes(Arc::clone(&disk)),
+        ];
+        conditions.extend(registered.clone());
+        let readiness = Readiness::new(conditions);
+        let watched = Watched {
+            readiness: readiness.clone(),
+            metrics: metrics.clone(),
+            gate: Arc::clone(gate),
+            disk,
+            registered,
+        };
+        let server = address.map(|a| watched.serve(a)).transpose()?;
+        Ok(Self {
+            readiness,
+            _server: server,
+        })
+    }
+
+    /// What is missing, for all who want to know.
+    pub(super) fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+}
+
+fn still_runs(stopping: watch::Receiver<bool>) -> Condition {
+    Arc::new(move || match *stopping.borrow() {
+        true => Err("the driver is stopping".to_owned()),
+        false => Ok(()),
+    })
+}
+
+fn recovered(mode: Mode, gate: Arc<Gate<Linux>>) -> Condition {
+    Arc::new(move || match mode.node() {
+        true => gate.check(),
+        false => gate.claims().check(),
+    })
+}
+
+fn takes_writes(disk: Arc<DiskWatch>) -> Condition {
+    Arc::new(move || disk.check())
+}
+
+/// What a scrape asks.
+struct Watched {
+    readiness: Readiness,
+    metrics: Metrics,
+    gate: Arc<Gate<Linux>>,
+    disk: Arc<DiskWatch>,
+    registered: Option<Condition>,
+}
+
+impl Watched {
+    fn serve(self, address: SocketAddr) -> Result<Server, Error> {
+        let pulse = Pulse::new();
+        let (readiness, metrics) = (self.readiness.clone(), self.metrics.clone());
+        let watched = Arc::new(self);
+        let ops = Ops {
+            pulse: pulse.clone(),
+            readiness,
+            metrics,
+            look: Arc::new(move || {
+                let watched = Arc::clone(&watched);
+                async move { watched.look().await }.boxed()
+            }),
+        };
+        let server = Server::start(address, ops).map_err(|e| {
+            Error::Setting(format!(
+                "--http-addr {address}: {e}; choose an address of this machine that nobody else serves"
+            ))
+        })?;
+        tokio::spawn(pulse.beat());
+        tracing::info!(address = %server.address(), "serving /healthz, /readyz and /metrics");
+        Ok(server)
+    }
+
+    async fn look(&self) {
+        let found = self.disk.fresh().await;
+        self.metrics.node.set(Seen {
+            ready: self.readiness.is_ready(),
+            registered: self
+                .registered
+                .as_ref()
+                .map(|registered| registered().is_ok()),
+            volumes: self.gate.get().ok().map(|volumes| volumes.layouts()),
+            disk: found.disk,
+            cache: found.cache,
+        });
+    }
+}
