@@ -131,7 +131,7 @@ impl Evictions {
         );
         registry.register_with_unit(
             "evicted",
-            "Size of the cached artifacts that were removed",
+            "Size of the cached artifacts that were removed to make room, or by a prune",
             Unit::Bytes,
             self.bytes.clone(),
         );

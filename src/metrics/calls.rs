@@ -26,23 +26,23 @@ impl Calls {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "publishes",
-            "Calls for a volume that ended, by how; a call given up while it waits is pending",
+            "NodePublishVolume calls by how they ended; one whose caller hung up is pending",
             self.publishes.count.clone(),
         );
         registry.register_with_unit(
             "publish_duration",
-            "How long such a call took, the wait for a download included",
+            "How long NodePublishVolume calls took, the wait for a download included",
             Unit::Seconds,
             self.publishes.duration.clone(),
         );
         registry.register(
             "unpublishes",
-            "Calls that a volume be taken away, by how they ended",
+            "NodeUnpublishVolume calls by how they ended",
             self.unpublishes.count.clone(),
         );
         registry.register_with_unit(
             "unpublish_duration",
-            "How long such a call took",
+            "How long NodeUnpublishVolume calls took",
             Unit::Seconds,
             self.unpublishes.duration.clone(),
         );

@@ -36,12 +36,12 @@ impl Downloads {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "downloads",
-            "Downloads that ended, by how; however many pods wait for one, it is one",
+            "Downloads by how they ended; one that many pods wait for counts once",
             self.count.clone(),
         );
         registry.register_with_unit(
             "downloaded",
-            "What came from origins, and from caches and proxies in front of them",
+            "Bytes of artifacts that came over the network, those of broken downloads included",
             Unit::Bytes,
             self.bytes.clone(),
         );
@@ -57,12 +57,12 @@ impl Downloads {
         );
         registry.register(
             "cache_hits",
-            "Artifacts that were wanted and could be used as they were cached",
+            "Times that an artifact was wanted and could be used as it was cached",
             self.hits.clone(),
         );
         registry.register(
             "cache_misses",
-            "Artifacts that were wanted and for which their origin had to be asked",
+            "Times that an artifact was wanted and its origin had to be asked",
             self.misses.clone(),
         );
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often the loop is to show that it runs.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often the loop is to show that it runs: often enough for a limit of half a minute, and seldom enough for a
+/// driver that is idle.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Beats as long as the loop runs that it is part of.
 #[derive(Clone, Debug)]

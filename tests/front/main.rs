@@ -11,6 +11,7 @@ mod driver;
 mod engine;
 mod input;
 mod life;
+mod metrics;
 mod network;
 mod node;
 mod origin;

@@ -35,7 +35,7 @@ pub(crate) fn on_tmpfs(sandbox: &Sandbox, options: &str) {
 /// An ext4 file system of its own under the store, without blocks that are reserved for root.
 pub(crate) struct Ext4 {
     device: String,
-    at: PathBuf,
+    pub(crate) at: PathBuf,
 }
 
 impl Ext4 {

@@ -1,0 +1,422 @@
+//! What is told to those who watch the driver.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::process::Command;
+use std::time::Duration;
+
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use super::{Driver, read};
+use crate::disk::Ext4;
+use crate::node::{bytes, mounts_at, until};
+use crate::origin::{Object, Origin};
+use crate::sandbox::Sandbox;
+
+/// What `--http-addr` is given: any port that is free.
+const ANY: [&str; 2] = ["--http-addr", "127.0.0.1:0"];
+
+impl Driver {
+    /// Where it says that it serves HTTP.
+    fn http(&self) -> SocketAddr {
+        let mut address = None;
+        until("it serves HTTP", || {
+            let log = self.log();
+            let said = log.rsplit_once("serving /healthz, /readyz and /metrics address=");
+            address = said.and_then(|(_, rest)| rest.lines().next()?.trim().parse().ok());
+            address.is_some()
+        });
+        address.unwrap()
+    }
+
+    /// What the gRPC health service says.
+    fn health(&self) -> Option<ServingStatus> {
+        self.wait(async {
+            let mut client = HealthClient::new(self.dial().await.ok()?);
+            let answer = client.check(HealthCheckRequest::default()).await.ok()?;
+            Some(answer.into_inner().status())
+        })
+    }
+}
+
+/// The status and the text at a path; nothing if nobody answers.
+fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    // Nobody may be kept waiting, whatever hangs.
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: example.com\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, text) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, text.to_owned()))
+}
+
+/// The value of a series; nothing if there is none.
+fn value(text: &str, series: &str) -> Option<f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut values = lines.filter_map(|line| {
+        let (name, value) = line.rsplit_once(' ')?;
+        (name == series).then(|| value.parse().unwrap())
+    });
+    values.next()
+}
+
+/// FAULTS 34.
+#[test]
+fn without_shared_propagation_readyz_says_so_and_healthz_is_content() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("kubelet")).unwrap();
+    let driver = Driver::run(&sandbox, &ANY);
+    let http = driver.http();
+    until("it says why", || {
+        get(http, "/readyz").is_some_and(|(status, text)| {
+            assert_eq!(status, 503, "{text}");
+            text.contains("mountPropagation: Bidirectional")
+        })
+    });
+    assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
+    until("the socket agrees", || {
+        driver.probe() == Some(false) && driver.health() == Some(ServingStatus::NotServing)
+    });
+    let (_, text) = get(http, "/metrics").unwrap();
+    assert_eq!(value(&text, "war_vol_ready"), Some(0.0), "{text}");
+    assert_eq!(value(&text, "war_vol_disk_free_bytes"), None, "{text}");
+}
+
+/// FAULTS 29: who waits for the store says so, although its socket is not there yet.
+#[test]
+fn a_driver_that_waits_for_the_store_says_who_has_it_and_is_ready_after() {
+    let sandbox = Sandbox::new();
+    let old = Driver::start(&sandbox);
+    let new = Driver::begin(&sandbox, &ANY);
+    let http = new.http();
+    let holder = format!("is in use by process {}", old.pid());
+    until("it says who has the store", || {
+        get(http, "/readyz").is_some_and(|(status, text)| {
+            assert_eq!(status, 503, "{text}");
+            text.contains(&holder)
+        })
+    });
+    assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
+    assert!(old.stop().success());
+    let ready = Some((200, "ready\n".to_owned()));
+    until("it is ready", || get(http, "/readyz") == ready);
+    new.is_ready();
+    until("all agree", || new.health() == Some(ServingStatus::Serving));
+    let (_, text) = get(http, "/metrics").unwrap();
+    assert_eq!(value(&text, "war_vol_ready"), Some(1.0), "{text}");
+}
+
+#[test]
+fn the_numbers_move_as_volumes_come_and_go() {
+    let sandbox = Sandbox::new();
+    let origin = Origin::start();
+    origin.put("/a.war", Object::new(bytes(61, 300_000)));
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.is_ready();
+    let http = driver.http();
+    let is = |series: &str, expected: f64| {
+        let (status, text) = get(http, "/metrics").unwrap();
+        assert_eq!(status, 200);
+        assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
+    };
+    for zero in [
+        "war_vol_publishes_total{outcome=\"ok\"}",
+        "war_vol_publishes_total{outcome=\"not-found\"}",
+        "war_vol_unpublishes_total{outcome=\"ok\"}",
+        "war_vol_downloads_total{outcome=\"ok\"}",
+        "war_vol_downloaded_bytes_total",
+        "war_vol_volumes{layout=\"overlay\"}",
+        "war_vol_cache_objects",
+        "war_vol_evictions_total",
+    ] {
+        is(zero, 0.0);
+    }
+    let pinned = crate::node::digest(&bytes(61, 300_000));
+    let of = |pod| {
+        let call = driver.inline(pod, &origin.url("/a.war"));
+        call.context(&[("checksum", &pinned)])
+    };
+    let (first, second) = (of("first"), of("second").read_only());
+    driver.publish(&first).unwrap();
+    driver.publish(&first).unwrap();
+    driver.publish(&second).unwrap();
+    let wrong = driver.inline("wrong", &origin.url("/none.war"));
+    assert_eq!(driver.publish(&wrong).unwrap_err().0, Code::NotFound);
+    let mut none = first.clone();
+    none.request.volume_id.clear();
+    assert_eq!(driver.publish(&none).unwrap_err().0, Code::InvalidArgument);
+    for (series, expected) in [
+        ("war_vol_publishes_total{outcome=\"ok\"}", 3.0),
+        ("war_vol_publishes_total{outcome=\"not-found\"}", 1.0),
+        ("war_vol_publishes_total{outcome=\"invalid\"}", 1.0),
+        (
+            "war_vol_publish_duration_seconds_count{outcome=\"ok\"}",
+            3.0,
+        ),
+        ("war_vol_downloads_total{outcome=\"ok\"}", 1.0),
+        ("war_vol_downloads_total{outcome=\"not-found\"}", 1.0),
+        ("war_vol_downloaded_bytes_total", 300_000.0),
+        ("war_vol_downloads_in_flight", 0.0),
+        ("war_vol_downloads_waiting", 0.0),
+        ("war_vol_cache_hits_total", 1.0),
+        ("war_vol_cache_misses_total", 2.0),
+        ("war_vol_cache_objects", 1.0),
+        ("war_vol_cache_bytes", 300_000.0),
+        ("war_vol_volumes{layout=\"overlay\"}", 1.0),
+        ("war_vol_volumes{layout=\"bind\"}", 1.0),
+        ("war_vol_volumes{layout=\"copy\"}", 0.0),
+        ("war_vol_disk_low_watermark_bytes", 0.0),
+    ] {
+        is(series, expected);
+    }
+    driver.unpublish(&first).unwrap();
+    is("war_vol_unpublishes_total{outcome=\"ok\"}", 1.0);
+    is("war_vol_volumes{layout=\"overlay\"}", 0.0);
+    is("war_vol_volumes{layout=\"bind\"}", 1.0);
+    let (_, text) = get(http, "/metrics").unwrap();
+    let disk = |series| value(&text, series).unwrap();
+    let (free, size) = (
+        disk("war_vol_disk_free_bytes"),
+        disk("war_vol_disk_size_bytes"),
+    );
+    assert!(0.0 < free && free < size, "{text}");
+    let version = format!(
+        "war_vol_build_info{{version=\"{}\"}}",
+        env!("CARGO_PKG_VERSION")
+    );
+    is(&version, 1.0);
+
+    let document = include_str!("../../../docs/metrics.md");
+    for line in text.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).unwrap();
+        assert!(document.contains(&format!("| `{name}")), "{name}");
+    }
+
+    // A restart knows what is shown, and begins to count anew.
+    assert!(driver.stop().success());
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.is_ready();
+    let (_, text) = get(driver.http(), "/metrics").unwrap();
+    assert_eq!(value(&text, "war_vol_volumes{layout=\"bind\"}"), Some(1.0));
+    assert_eq!(
+        value(&text, "war_vol_publishes_total{outcome=\"ok\"}"),
+        Some(0.0)
+    );
+    driver.unpublish(&second).unwrap();
+}
+
+#[test]
+fn what_was_removed_to_make_room_is_counted() {
+    let sandbox = Sandbox::new();
+    let origin = Origin::start();
+    let limit = ["--cache-size", "500000"];
+    let driver = Driver::begin(&sandbox, &[&ANY[..], &limit[..]].concat());
+    driver.is_ready();
+    for (seed, name) in [(62, "/a.war"), (63, "/b.war")] {
+        origin.put(name, Object::new(bytes(seed, 300_000)));
+        let call = driver.inline("pod", &origin.url(name));
+        driver.publish(&call).unwrap();
+        driver.unpublish(&call).unwrap();
+    }
+    let (_, text) = get(driver.http(), "/metrics").unwrap();
+    assert_eq!(value(&text, "war_vol_evictions_total"), Some(1.0), "{text}");
+    assert_eq!(
+        value(&text, "war_vol_evicted_bytes_total"),
+        Some(300_000.0),
+        "{text}"
+    );
+    assert_eq!(value(&text, "war_vol_cache_objects"), Some(1.0), "{text}");
+}
+
+/// FAULTS 44.
+#[test]
+fn nothing_that_a_user_wrote_is_said() {
+    let sandbox = Sandbox::new();
+    let origin = Origin::start();
+    origin.put("/canary.war", Object::new(bytes(64, 1000)));
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.is_ready();
+    let http = driver.http();
+    let url = |path: &str| origin.url(&format!("{path}?sig=canary-query"));
+    let asked = |pod: &str, path: &str| {
+        let call = driver.inline(pod, &url(path));
+        call.secret("token", "canary-token")
+            .context(&[("fileName", "canary.txt")])
+    };
+    driver.publish(&asked("canary-pod", "/canary.war")).unwrap();
+    for bad in [
+        asked("canary-none", "/canary-none"),
+        asked("canary-key", "/canary.war").context(&[("canary-attribute", "canary-value")]),
+        asked("canary-mode", "/canary.war").mounted(|m| m.mount_flags = vec!["canary".into()]),
+    ] {
+        driver.publish(&bad).unwrap_err();
+    }
+    for path in ["/metrics", "/readyz", "/healthz", "/canary"] {
+        let (_, text) = get(http, path).unwrap();
+        let host = origin.address().to_string();
+        for said in ["canary", &host, "http:", "csi-"] {
+            assert!(!text.contains(said), "{path} says {said}: {text}");
+        }
+    }
+    // The counters have heard of all that.
+    let (_, text) = get(http, "/metrics").unwrap();
+    let failed = "war_vol_publishes_total{outcome=\"invalid\"}";
+    assert_eq!(value(&text, failed), Some(2.0), "{text}");
+}
+
+#[test]
+fn a_driver_that_stops_is_not_ready_any_more_and_says_so() {
+    let sandbox = Sandbox::new();
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.is_ready();
+    let http = driver.http();
+    // A call that does not end holds up the end, for a moment.
+    let mut watching = driver.wait(async {
+        let mut client = HealthClient::new(driver.dial().await.unwrap());
+        let watching = client.watch(HealthCheckRequest::default()).await;
+        watching.unwrap().into_inner()
+    });
+    nix::sys::signal::kill(driver.pid(), nix::sys::signal::Signal::SIGTERM).unwrap();
+    let mut said = None;
+    until("it is not ready any more", || {
+        said = get(http, "/readyz");
+        said.as_ref().is_none_or(|(status, _)| *status != 200)
+    });
+    assert_eq!(said, Some((503, "the driver is stopping\n".to_owned())));
+    let mut last = None;
+    driver.wait(async {
+        while let Ok(Some(answer)) = watching.message().await {
+            last = Some(answer.status());
+        }
+    });
+    assert_eq!(last, Some(ServingStatus::NotServing));
+    assert!(driver.stop().success());
+    assert_eq!(get(http, "/readyz"), None);
+}
+
+/// FAULTS 17.
+#[test]
+fn a_store_that_turns_read_only_is_said_and_what_is_mounted_goes_on() {
+    let sandbox = Sandbox::new();
+    let disk = Ext4::under_store(&sandbox, 32);
+    let origin = Origin::start();
+    origin.put("/a.war", Object::new(bytes(65, 100_000)));
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.is_ready();
+    let http = driver.http();
+    let live = driver.inline("live", &origin.url("/a.war"));
+    driver.publish(&live).unwrap();
+    let before = mounts_at(&live.target());
+    disk.turn_read_only();
+    until("it says so", || {
+        let (status, text) = get(http, "/readyz").unwrap();
+        status == 503 && text.contains("read-only") && text.lines().count() == 1
+    });
+    assert_eq!(driver.probe(), Some(false));
+    assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
+    driver.publish(&live).unwrap();
+    assert_eq!(mounts_at(&live.target()), before);
+    assert!(read(&live.target()) == bytes(65, 100_000));
+    let new = driver.inline("new", &origin.url("/a.war"));
+    let (code, words) = driver.publish(&new).unwrap_err();
+    assert_eq!(code, Code::Unavailable, "{words}");
+    let (_, text) = get(http, "/metrics").unwrap();
+    let series = "war_vol_publishes_total{outcome=\"unavailable\"}";
+    assert_eq!(value(&text, series), Some(1.0), "{text}");
+}
+
+/// A file system that takes no write and gives no answer, until this is dropped.
+struct Frozen<'a>(&'a Ext4);
+
+impl<'a> Frozen<'a> {
+    fn new(disk: &'a Ext4) -> Self {
+        let this = Self(disk);
+        assert!(this.run("--freeze"));
+        this
+    }
+
+    fn run(&self, how: &str) -> bool {
+        let mut command = Command::new("fsfreeze");
+        let ran = command.arg(how).arg(&self.0.at).status();
+        ran.expect("fsfreeze is there").success()
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.run("--unfreeze");
+    }
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_nobody_from_an_answer() {
+    let sandbox = Sandbox::new();
+    let disk = Ext4::under_store(&sandbox, 32);
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.is_ready();
+    let http = driver.http();
+    let (_, before) = get(http, "/metrics").unwrap();
+    let size = |text: &str| value(text, "war_vol_disk_size_bytes").expect("a size");
+    let frozen = Frozen::new(&disk);
+    until("it says so", || {
+        let (status, text) = get(http, "/metrics").unwrap();
+        assert_eq!(status, 200);
+        assert_eq!(size(&text), size(&before), "what is known is said");
+        assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
+        let (status, text) = get(http, "/readyz").unwrap();
+        status == 503 && text.contains("has not answered for")
+    });
+    assert_eq!(driver.probe(), Some(false));
+    drop(frozen);
+    let ready = Some((200, "ready\n".to_owned()));
+    until("it is ready again", || get(http, "/readyz") == ready);
+}
+
+/// Whether it has a socket of TCP.
+fn has_tcp(driver: &Driver) -> bool {
+    let proc = format!("/proc/{}", driver.pid());
+    let tables = ["tcp", "tcp6"].map(|t| fs::read_to_string(format!("{proc}/net/{t}")).unwrap());
+    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
+    let inodes: Vec<u64> = lines
+        .map(|line| line.split_whitespace().nth(9).unwrap().parse().unwrap())
+        .collect();
+    // A file that is closed meanwhile is none.
+    let files = fs::read_dir(format!("{proc}/fd")).unwrap();
+    let files = files.filter_map(|file| fs::metadata(file.unwrap().path()).ok());
+    files
+        .filter(|meta| meta.file_type().is_socket())
+        .any(|meta| inodes.contains(&meta.ino()))
+}
+
+#[test]
+fn nothing_is_served_that_was_not_asked_for() {
+    let sandbox = Sandbox::new();
+    let driver = Driver::start(&sandbox);
+    assert!(!has_tcp(&driver));
+    assert!(driver.stop().success());
+    let driver = Driver::begin(&sandbox, &ANY);
+    driver.http();
+    assert!(has_tcp(&driver));
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_a_wrong_setting() {
+    let sandbox = Sandbox::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut driver = Driver::begin(&sandbox, &["--http-addr", &address]);
+    until("it gives up", || driver.ended().is_some());
+    assert_eq!(driver.ended().unwrap().code(), Some(2));
+    let log = driver.log();
+    assert!(log.contains(&format!("--http-addr {address}: ")), "{log}");
+    assert!(!sandbox.path("csi/csi.sock").exists());
+}

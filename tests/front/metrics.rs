@@ -1,0 +1,131 @@
+//! The document of the metrics says what the code says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use war_vol::fault::Fault;
+use war_vol::metrics::{Cache, Disk, Metrics, Seen};
+use war_vol::volume::plan::View;
+
+#[test]
+fn the_document_lists_every_metric() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let right = document(&everything());
+    assert!(
+        written == right,
+        "docs/metrics.md is not in step with the code; this is what it should be:\n{right}"
+    );
+}
+
+/// A scrape in which nothing is missing.
+fn everything() -> String {
+    let metrics = Metrics::new();
+    metrics.node.set(Seen {
+        ready: true,
+        registered: Some(true),
+        volumes: Some(BTreeMap::from([(View::Bind.name(), 1)])),
+        disk: Some(Disk {
+            total: 1,
+            free: 1,
+            low: 1,
+        }),
+        cache: Some(Cache {
+            objects: 1,
+            bytes: 1,
+        }),
+    });
+    metrics.text().unwrap()
+}
+
+fn document(text: &str) -> String {
+    let mut document = "\
+# Metrics
+
+`war-vol serve --http-addr ADDR` serves them at `/metrics`, in the text format of OpenMetrics. Written by the code: a test
+compares this text with it, and prints the right one where they differ.
+
+What cannot be known yet is not there: before the store is open, for instance, nothing is said of its disk. What is
+looked up on the disk is as old as the last answer of the disk. A histogram has the endings `_bucket`, `_sum` and
+`_count`; of its outcomes only `ok` is there before it has happened.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"
+    .to_owned();
+    for family in families(text) {
+        let labels: Vec<String> = family.labels.iter().map(|l| format!("`{l}`")).collect();
+        let labels = labels.join(", ");
+        let (name, kind, help) = (&family.name, &family.kind, &family.help);
+        writeln!(document, "| `{name}` | {kind} | {labels} | {help} |").unwrap();
+    }
+    let outcomes: Vec<&str> = Fault::ALL.iter().map(|f| f.name()).collect();
+    let layouts: Vec<&str> = View::ALL.iter().map(|v| v.name()).collect();
+    write!(
+        document,
+        "
+## Labels
+
+- `outcome`: `ok`, or what was wrong, by who has to act: `{}`.
+- `layout`: `{}`, or `unknown` where the record of a volume cannot be read.
+- `version`: the version of the driver.
+
+No label holds a URL, a volume or a pod.
+",
+        outcomes.join("`, `"),
+        layouts.join("`, `"),
+    )
+    .unwrap();
+    document
+}
+
+/// A metric, as its text says.
+#[derive(Default)]
+struct Family {
+    name: String,
+    kind: String,
+    help: String,
+    labels: BTreeSet<String>,
+}
+
+fn families(text: &str) -> Vec<Family> {
+    let mut families: Vec<Family> = Vec::new();
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next()) {
+            (Some("#"), Some("HELP")) => families.push(Family {
+                name: words.next().unwrap().to_owned(),
+                help: words.next().unwrap().to_owned(),
+                ..Family::default()
+            }),
+            (Some("#"), Some("TYPE")) => {
+                let family = families.last_mut().unwrap();
+                assert_eq!(words.next(), Some(&*family.name));
+                family.kind = words.next().unwrap().to_owned();
+                // The names that a query needs; those of a histogram have three ends.
+                family.name += match &*family.kind {
+                    "counter" => "_total",
+                    "info" => "_info",
+                    "gauge" | "histogram" => "",
+                    other => panic!("no word for {other}"),
+                };
+            }
+            (Some("#"), _) => {}
+            _ => {
+                let family = families.last_mut().unwrap();
+                assert!(line.starts_with(&family.name), "{line}");
+                // No value of a label has a comma, which would hide the next name.
+                let labels = line.split_once('{').and_then(|(_, l)| l.split_once('}'));
+                for label in labels.iter().flat_map(|(labels, _)| labels.split(',')) {
+                    let (name, _) = label.split_once('=').unwrap();
+                    family.labels.insert(name.to_owned());
+                }
+                family.labels.remove("le");
+            }
+        }
+    }
+    assert!(families.len() > 10, "{text}");
+    families
+}
