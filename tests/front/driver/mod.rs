@@ -5,6 +5,7 @@ mod controlling;
 mod disks;
 mod kept_claims;
 mod laws;
+mod numbers;
 mod ops;
 pub(crate) mod provision;
 mod publishing;
