@@ -1,23 +1,25 @@
 //! How many may ask at a time, and for how long.
 //!
 //! The port is open to the cluster. Whoever opens connections and says nothing must cost neither the files nor the
-//! memory that volumes need: there are so many places, and each is given back in time.
+//! memory that volumes need, and must not keep a probe out, or kubelet ends a driver that is well. So there are so many
+//! places and so much time, and where all places are taken the one who came first has to go.
 
+use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-/// How many connections there are at a time; others wait in the kernel.
-const PLACES: usize = 64;
+/// How many connections there are at a time: probes and scrapers are a handful.
+const PLACES: usize = 16;
 
 /// How long a connection may take from its first byte to its last: a scrape takes milliseconds.
 const VISIT: Duration = Duration::from_secs(10);
@@ -25,7 +27,8 @@ const VISIT: Duration = Duration::from_secs(10);
 /// Lets connections in.
 pub(super) struct Door {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    /// Those who are in, the first first. Whose end is dropped has to go.
+    inside: VecDeque<oneshot::Sender<()>>,
     visit: Duration,
 }
 
@@ -33,7 +36,7 @@ impl Door {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            places: Arc::new(Semaphore::new(PLACES)),
+            inside: VecDeque::new(),
             visit: VISIT,
         }
     }
@@ -44,13 +47,18 @@ impl Listener for Door {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Visit, SocketAddr) {
-        // Never closed, so never an error; without a place it would be let in all the same.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, from) = Listener::accept(&mut self.listener).await;
+        self.inside.retain(|visit| !visit.is_closed());
+        if self.inside.len() >= PLACES {
+            drop(self.inside.pop_front());
+        }
+        let (stays, goes) = oneshot::channel();
+        self.inside.push_back(stays);
         let visit = Visit {
             stream,
             ends: Box::pin(tokio::time::sleep(self.visit)),
-            _place: place,
+            goes,
+            is_over: false,
         };
         (visit, from)
     }
@@ -64,13 +72,17 @@ impl Listener for Door {
 pub(super) struct Visit {
     stream: TcpStream,
     ends: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
+    goes: oneshot::Receiver<()>,
+    is_over: bool,
 }
 
 impl Visit {
-    /// The stream, or that the time is over; wakes the task then, too.
+    /// The stream, or that the visit is over; wakes the task then, too.
     fn in_time(&mut self, cx: &mut Context<'_>) -> io::Result<Pin<&mut TcpStream>> {
-        if self.ends.as_mut().poll(cx).is_ready() {
+        self.is_over = self.is_over
+            || self.ends.as_mut().poll(cx).is_ready()
+            || Pin::new(&mut self.goes).poll(cx).is_ready();
+        if self.is_over {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(Pin::new(&mut self.stream))
@@ -107,34 +119,59 @@ impl AsyncWrite for Visit {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
-    #[test]
-    fn who_says_nothing_is_sent_away_and_makes_room_for_others() {
+    async fn door() -> (Door, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let door = Door::new(listener);
+        let address = door.local_addr().unwrap();
+        (door, address)
+    }
+
+    fn wait(test: impl Future<Output = ()>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let mut door = Door::new(listener);
-            door.visit = Duration::from_millis(100);
-            let address = door.local_addr().unwrap();
-            let mut silent = Vec::new();
-            for _ in 0..PLACES {
-                let stream = TcpStream::connect(address).await.unwrap();
-                silent.push((door.accept().await.0, stream));
+        runtime.block_on(test);
+    }
+
+    #[test]
+    fn who_says_nothing_is_sent_away_in_time() {
+        wait(async {
+            let (mut door, address) = door().await;
+            door.visit = Duration::from_millis(20);
+            let _silent = TcpStream::connect(address).await.unwrap();
+            let (mut visit, _) = door.accept().await;
+            for _ in 0..2 {
+                let error = visit.read_u8().await.unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             }
-            let _next = TcpStream::connect(address).await.unwrap();
-            let full = tokio::time::timeout(Duration::from_millis(1), door.accept());
-            assert!(full.await.is_err(), "one more than there are places");
-            let (mut visit, _stream) = silent.remove(0);
-            let error = visit.read_u8().await.unwrap_err();
+        });
+    }
+
+    #[test]
+    fn one_more_than_there_are_places_is_let_in_and_the_first_has_to_go() {
+        wait(async {
+            let (mut door, address) = door().await;
+            let mut visits = VecDeque::new();
+            for _ in 0..=PLACES {
+                // Who has left takes no place.
+                let caller = TcpStream::connect(address).await.unwrap();
+                drop((door.accept().await, caller));
+                let caller = TcpStream::connect(address).await.unwrap();
+                visits.push_back((door.accept().await.0, caller));
+            }
+            assert!(door.inside.len() <= PLACES);
+            let (mut first, _caller) = visits.pop_front().unwrap();
+            let error = first.read_u8().await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            drop(visit);
-            door.accept().await;
+            for (mut visit, mut caller) in visits {
+                caller.write_u8(7).await.unwrap();
+                assert_eq!(visit.read_u8().await.unwrap(), 7);
+            }
         });
     }
 }
