@@ -90,6 +90,15 @@ impl Found {
         self.refuses.clone().map_or(Ok(()), Err)
     }
 
+    /// Says once what has changed.
+    fn log(&self, before: &Self) {
+        match (&before.refuses, &self.refuses) {
+            (was, Some(why)) if was.as_ref() != Some(why) => tracing::error!("not ready: {why}"),
+            (Some(_), None) => tracing::info!("the disk of the store takes what is written again"),
+            (None, None) | (_, Some(_)) => {}
+        }
+    }
+
     fn look(&mut self, volumes: &Volumes<Linux>, asked: bool) {
         self.refuses = match volumes.check_writable() {
             // A full disk is no reason: what is there goes on, and makes room.
@@ -124,12 +133,16 @@ fn look_on(
         if let Ok(volumes) = gate.get() {
             lock(shared).since = Some(Instant::now());
             // Looked at without the lock: whoever asks meanwhile gets what was found before.
-            let mut found = lock(shared).clone();
+            let before = lock(shared).clone();
+            let mut found = before.clone();
             found.look(&volumes, asked);
             found.since = None;
+            found.log(&before);
             *lock(shared) = found;
         }
-        tell.send_replace(());
+        if asked {
+            tell.send_replace(());
+        }
     }
 }
 

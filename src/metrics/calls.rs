@@ -100,6 +100,9 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.outcome = Outcome::of(Err(Fault::Bug));
+        }
         let seconds = self.began.elapsed().as_secs_f64();
         self.kind.count.get_or_create(&self.outcome).inc();
         self.kind
@@ -112,6 +115,20 @@ impl Drop for Running<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::Metrics;
+
+    #[test]
+    fn a_call_that_panics_is_a_bug() {
+        let metrics = Metrics::new();
+        let calls = metrics.calls.clone();
+        let ended = std::thread::spawn(move || {
+            let _running = calls.unpublishes.begin();
+            panic!("as it never should");
+        });
+        assert!(ended.join().is_err());
+        let text = metrics.text().unwrap();
+        let line = "war_vol_unpublishes_total{outcome=\"bug\"} 1\n";
+        assert!(text.contains(line), "{text}");
+    }
 
     #[test]
     fn a_call_whose_caller_hangs_up_is_pending() {
