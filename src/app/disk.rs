@@ -30,6 +30,8 @@ const HANGS: Duration = Duration::from_secs(10);
 pub(super) struct Found {
     pub(super) disk: Option<Disk>,
     pub(super) cache: Option<Cache>,
+    /// Whether there was a look.
+    looked: bool,
     /// Why nothing can be written.
     refuses: Option<String>,
     /// Since when the next look takes.
@@ -38,6 +40,7 @@ pub(super) struct Found {
 
 /// Looks at the disk until it is dropped.
 pub(super) struct DiskWatch {
+    gate: Arc<Gate<Linux>>,
     found: Arc<Mutex<Found>>,
     bell: SyncSender<()>,
     looked: watch::Receiver<()>,
@@ -50,12 +53,13 @@ impl DiskWatch {
         let (bell, rung) = sync_channel(1);
         let (tell, looked) = watch::channel(());
         let found = Arc::new(Mutex::new(Found::default()));
-        let shared = Arc::clone(&found);
+        let (shared, volumes) = (Arc::clone(&found), Arc::clone(&gate));
         thread::Builder::new()
             .name("disk".into())
-            .spawn(move || look_on(&gate, &shared, &rung, &tell))
+            .spawn(move || look_on(&volumes, &shared, &rung, &tell))
             .map_err(|e| Error::Bug(format!("cannot start a thread: {e}")))?;
         Ok(Self {
+            gate,
             found,
             bell,
             looked,
@@ -72,9 +76,16 @@ impl DiskWatch {
         lock(&self.found).clone()
     }
 
-    /// Whether the disk takes what is written, as far as is known.
+    /// Whether the disk takes what is written, as far as is known. Where there are no volumes it does not matter.
     pub(super) fn check(&self) -> Result<(), String> {
-        lock(&self.found).check()
+        if self.gate.get().is_err() {
+            return Ok(());
+        }
+        let found = lock(&self.found).clone();
+        if !found.looked {
+            let _ = self.bell.try_send(());
+        }
+        found.check()
     }
 }
 
@@ -87,7 +98,11 @@ impl Found {
                 "the disk of the store has not answered for {seconds} s; look at the node's disk"
             ));
         }
-        self.refuses.clone().map_or(Ok(()), Err)
+        match &self.refuses {
+            Some(why) => Err(why.clone()),
+            None if !self.looked => Err("the disk of the store is being looked at".to_owned()),
+            None => Ok(()),
+        }
     }
 
     /// Says once what has changed.
@@ -100,6 +115,7 @@ impl Found {
     }
 
     fn look(&mut self, volumes: &Volumes<Linux>, asked: bool) {
+        self.looked = true;
         self.refuses = match volumes.check_writable() {
             // A full disk is no reason: what is there goes on, and makes room.
             Err(error) if error.fault() != Fault::NoSpace => Some(fault::line(&error)),
@@ -157,6 +173,8 @@ mod tests {
     #[test]
     fn a_disk_that_hangs_is_said_after_a_while_and_before_what_was_found_last() {
         let mut found = Found::default();
+        assert!(found.check().is_err(), "nothing is known yet");
+        found.looked = true;
         assert_eq!(found.check(), Ok(()));
         found.refuses = Some("read-only".to_owned());
         found.since = Some(Instant::now());

@@ -57,7 +57,13 @@ fn a_disk_that_turns_read_only_costs_no_mount_and_no_driver() {
         assert_eq!(code, Code::Unavailable, "{words}");
         assert!(words.contains("read-only"), "{words}");
         assert!(!new.target().exists());
-        scene = scene.killed();
+        scene = scene.killed_and(|sandbox| {
+            let driver = Driver::begin(sandbox, &[]);
+            until("it answers, and is not ready", || {
+                driver.probe() == Some(false)
+            });
+            driver
+        });
     }
     assert!(scene.driver.ended().is_none(), "no crash loop");
     scene.shows(&call);

@@ -165,6 +165,19 @@ fn a_store_that_turns_read_only_is_said_and_what_is_mounted_goes_on() {
     let (_, text) = get(http, "/metrics").unwrap();
     let series = "war_vol_publishes_total{outcome=\"unavailable\"}";
     assert_eq!(value(&text, series), Some(1.0), "{text}");
+
+    // The next one knows it from the start.
+    drop(driver);
+    let driver = Driver::begin(&sandbox, &ANY);
+    until("it answers", || driver.probe().is_some());
+    let (status, text) = get(driver.http(), "/readyz").unwrap();
+    assert_eq!(status, 503, "{text}");
+    until("it says so, too", || {
+        let (_, text) = get(driver.http(), "/readyz").unwrap();
+        text.contains("read-only")
+    });
+    driver.publish(&live).unwrap();
+    assert_eq!(mounts_at(&live.target()), before);
 }
 
 /// A file system that takes no write and gives no answer, until this is dropped.

@@ -56,6 +56,11 @@ impl Scene {
 
     /// The driver ends by a signal that it cannot see, and another one begins.
     pub(crate) fn killed(self) -> Self {
+        self.killed_and(Driver::start)
+    }
+
+    /// The same, where the other one begins in a way of its own.
+    pub(crate) fn killed_and(self, begin: impl FnOnce(&Sandbox) -> Driver) -> Self {
         let Self {
             driver,
             origin,
@@ -64,7 +69,7 @@ impl Scene {
             url,
         } = self;
         drop(driver);
-        let driver = Driver::start(&sandbox);
+        let driver = begin(&sandbox);
         Self {
             driver,
             origin,
