@@ -11,9 +11,11 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use war_vol::csi::pluginregistration::RegistrationStatus;
+use war_vol::csi::pluginregistration::registration_client::RegistrationClient;
 
 use super::numbers::value;
-use super::{Driver, read};
+use super::{Driver, dial, read};
 use crate::disk::Ext4;
 use crate::node::{bytes, mounts_at, until};
 use crate::origin::{Object, Origin};
@@ -104,6 +106,54 @@ fn a_driver_that_waits_for_the_store_says_who_has_it_and_is_ready_after() {
     until("all agree", || new.health() == Some(ServingStatus::Serving));
     let (_, text) = get(http, "/metrics").unwrap();
     assert_eq!(value(&text, "war_vol_ready"), Some(1.0), "{text}");
+}
+
+#[test]
+fn until_kubelet_has_registered_the_driver_that_is_what_is_missing() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path("plugins_registry");
+    fs::create_dir(&dir).unwrap();
+    let more = ["--registration-dir", dir.to_str().unwrap()];
+    let driver = Driver::begin(&sandbox, &[&ANY[..], &more].concat());
+    until("it answers", || driver.probe().is_some());
+    let http = driver.http();
+    let is_registered = |expected| {
+        let (_, text) = get(http, "/metrics").unwrap();
+        assert_eq!(value(&text, "war_vol_registered"), expected, "{text}");
+    };
+    until("nothing else is missing", || {
+        let (status, text) = get(http, "/readyz").unwrap();
+        assert_eq!(status, 503, "{text}");
+        text.lines().count() == 1 && text.contains("kubelet")
+    });
+    is_registered(Some(0.0));
+    let socket = dir.join("war-vol.geektime.org@reg.sock");
+    driver.wait(async {
+        let mut kubelet = RegistrationClient::new(dial(&socket).await.unwrap());
+        let status = RegistrationStatus {
+            plugin_registered: true,
+            ..Default::default()
+        };
+        kubelet.notify_registration_status(status).await.unwrap();
+    });
+    assert_eq!(get(http, "/readyz"), Some((200, "ready\n".to_owned())));
+    is_registered(Some(1.0));
+}
+
+#[test]
+fn a_controller_alone_is_ready_without_volumes_and_needs_no_kubelet() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.war_vol();
+    command.args(["serve", "--mode", "controller"]);
+    let driver = Driver::of(&sandbox, command, &ANY);
+    driver.is_ready();
+    let http = driver.http();
+    assert_eq!(get(http, "/readyz"), Some((200, "ready\n".to_owned())));
+    let (_, text) = get(http, "/metrics").unwrap();
+    assert_eq!(value(&text, "war_vol_ready"), Some(1.0), "{text}");
+    for none in ["war_vol_registered", "war_vol_volumes{", "war_vol_disk"] {
+        assert!(!text.contains(none), "{none}: {text}");
+    }
 }
 
 #[test]
