@@ -180,7 +180,13 @@ async fn run(
     stopping: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
-    if !opened(&driver, &gate).await? {
+    let mut stop = stopping.clone();
+    let open = tokio::select! {
+        open = opened(&driver, &gate) => open?,
+        // Another's store may take for ever.
+        _ = stop.wait_for(|now| *now) => return Ok(()),
+    };
+    if !open {
         let (driver, gate) = (Arc::clone(&driver), Arc::clone(&gate));
         tokio::spawn(async move {
             while let Ok(false) = opened(&driver, &gate).await {

@@ -99,6 +99,14 @@ fn a_driver_that_waits_for_the_store_says_who_has_it_and_is_ready_after() {
         })
     });
     assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
+    // Who only waits has nothing to end.
+    let third = Driver::begin(&sandbox, &[]);
+    let waits = "waiting until it ends";
+    until("a third one waits", || {
+        third.log().matches(waits).count() == 2
+    });
+    assert!(third.stop().success());
+    assert!(!new.log().contains("is cut off"), "{}", new.log());
     assert!(old.stop().success());
     let ready = Some((200, "ready\n".to_owned()));
     until("it is ready", || get(http, "/readyz") == ready);
