@@ -202,7 +202,6 @@ impl Course {
             Aim::at("renameat2", 1),
             Aim::at("fsync", 4),
             Aim::at("linkat", 1),
-            Aim::at("chmod", 4),
             Aim::at("mkdirat", 1),
             Aim::at("mount", 1).on(format!("war-vol:{name}")),
         ];
