@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod mount;
 pub mod ops;
 pub mod policy;
+pub mod socket;
 pub mod source;
 pub mod store;
 pub mod telemetry;

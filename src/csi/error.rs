@@ -2,7 +2,7 @@
 
 use crate::artifact;
 use crate::fault::Fault;
-use crate::volume;
+use crate::{socket, volume};
 
 /// A request that was refused before anything was looked at, or a socket that cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +107,13 @@ pub enum Error {
         /// What is wrong, and what to do.
         why: String,
     },
+}
+
+impl From<socket::Error> for Error {
+    fn from(error: socket::Error) -> Self {
+        let socket::Error { path, why } = error;
+        Self::Socket { path, why }
+    }
 }
 
 impl Error {

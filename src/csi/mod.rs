@@ -1,8 +1,8 @@
 //! The Container Storage Interface (v1.12.0), as kubelet and external-provisioner speak it.
 //!
 //! Owns what a call means: which requests can be taken (`convert.rs`), how long one waits (`deadline.rs`), which code an
-//! error has (`status.rs`), who may call (`socket.rs`), how kubelet learns of it (`registration`). What a
-//! volume is, and how it comes and goes, is [`volume`](crate::volume)'s.
+//! error has (`status.rs`), how kubelet learns of it (`registration`). Who may call is [`socket`]'s. What a volume is,
+//! and how it comes and goes, is [`volume`](crate::volume)'s.
 //!
 //! Invariants: a request is never printed, because it carries secrets; no final code reaches a volume that was
 //! published before (DESIGN law 1); a call that waits counts against no limit.
@@ -15,7 +15,6 @@ mod identity;
 mod node;
 mod registration;
 mod serve;
-mod socket;
 mod status;
 
 #[expect(
@@ -47,4 +46,6 @@ pub use self::identity::Identity;
 pub use self::node::{Kubelet, Node};
 pub use self::registration::{Registered, Registration};
 pub use self::serve::{Services, serve};
-pub use self::socket::Endpoint;
+pub use crate::socket::Endpoint;
+
+use crate::socket;

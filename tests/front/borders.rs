@@ -32,16 +32,17 @@ const BORDERS: &[(&str, &str)] = &[
     ("unpack",    "words"),
     ("mount",     "words"),
     ("cluster",   "words"),
+    ("socket",    "words"),
     // domain
     ("policy",    "words"),
     ("acquire",   "words policy source store unpack"),
     ("volume",    "words policy store mount acquire"),
     // edge
-    ("csi",       "words volume"),
-    ("admin",     "words volume"),
+    ("csi",       "words volume socket"),
+    ("admin",     "words volume socket"),
     ("ops",       "words volume"),
     // wiring: main → cli → app, and only app sees everything below it
-    ("app",       "words config source store unpack mount cluster policy acquire volume csi admin ops"),
+    ("app",       "words config source store unpack mount cluster socket policy acquire volume csi admin ops"),
     ("cli",       "words config csi::client app"),
     ("main",      "cli"),
     ("lib",       ""),

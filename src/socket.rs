@@ -19,13 +19,21 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, fchmod};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::Error;
-
 /// The longest path of a socket, in bytes (`sun_path` without the NUL at its end).
 const LONGEST: usize = 107;
 
 /// How long an answer on a socket that is there may take before it counts as somebody's.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// A socket that cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("the socket {path}: {why}")]
+pub struct Error {
+    /// Which.
+    pub path: String,
+    /// What is wrong, and what to do.
+    pub why: String,
+}
 
 /// Where a service is to be had: `unix:///run/war-vol/csi.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +72,7 @@ impl FromStr for Endpoint {
 
 /// What may make way for a new socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Replaces {
+pub enum Replaces {
     /// A socket that nobody listens at.
     Stale,
     /// Any socket: the name is ours alone.
@@ -73,22 +81,22 @@ pub(super) enum Replaces {
 
 /// A socket with a name.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub struct Bound {
     listener: UnixListener,
     name: Name,
 }
 
 /// The name of a socket of ours.
 #[derive(Clone, Debug)]
-pub(super) struct Name {
+pub struct Name {
     path: PathBuf,
     identity: (u64, u64),
 }
 
 impl Bound {
     /// Binds at a path in a directory that exists. Must be called within a tokio runtime.
-    pub(super) async fn at(path: &Path, replaces: Replaces) -> Result<Self, Error> {
-        let wrong = |why: String| Error::Socket {
+    pub async fn at(path: &Path, replaces: Replaces) -> Result<Self, Error> {
+        let wrong = |why: String| Error {
             path: path.display().to_string(),
             why,
         };
@@ -122,12 +130,12 @@ impl Bound {
     }
 
     /// The name, to be taken away in the end.
-    pub(super) fn name(&self) -> Name {
+    pub fn name(&self) -> Name {
         self.name.clone()
     }
 
     /// Who connects, if that is root or the user of this process.
-    pub(super) fn callers(self) -> impl Stream<Item = io::Result<UnixStream>> {
+    pub fn callers(self) -> impl Stream<Item = io::Result<UnixStream>> {
         futures_util::stream::unfold(self.listener, |listener| async {
             loop {
                 match listener.accept().await {
@@ -146,13 +154,13 @@ impl Bound {
 
 impl Name {
     /// Whether it is there, and the socket's still.
-    pub(super) fn is_there(&self) -> bool {
+    pub fn is_there(&self) -> bool {
         let ours = |meta: fs::Metadata| (meta.dev(), meta.ino()) == self.identity;
         fs::symlink_metadata(&self.path).is_ok_and(ours)
     }
 
     /// Takes the name away, unless somebody else has it by now.
-    pub(super) fn unlink(&self) {
+    pub fn unlink(&self) {
         if self.is_there()
             && let Err(error) = fs::remove_file(&self.path)
         {
@@ -195,7 +203,7 @@ fn is_socket(path: &Path) -> bool {
 
 /// Finds out whether what stands at a path may be replaced.
 async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
-    let wrong = |why: &str| Error::Socket {
+    let wrong = |why: &str| Error {
         path: path.display().to_string(),
         why: why.to_owned(),
     };
@@ -223,9 +231,9 @@ async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
 }
 
 /// Makes sure that only its owner enters the directory of a socket, and makes it if it is missing.
-pub(super) fn private_directory(socket: &Path) -> Result<(), Error> {
+pub fn private_directory(socket: &Path) -> Result<(), Error> {
     let dir = socket.parent().unwrap_or(Path::new("/"));
-    let wrong = |why: String| Error::Socket {
+    let wrong = |why: String| Error {
         path: socket.display().to_string(),
         why,
     };
