@@ -10,10 +10,10 @@ use super::{Error, http, mounter, open_store, patience};
 use crate::acquire::{Acquire, Parts, Snapshot};
 use crate::config::{Downloading, Secrets, Storing};
 use crate::metrics::Downloads;
-use crate::mount::{Linux, Target};
+use crate::mount::Linux;
 use crate::policy::Policy;
 use crate::source::Credentials;
-use crate::volume::{Listed, Owner, Publish, Sharing, Volumes, Writable};
+use crate::volume::{self, Listed, Mount, Volumes};
 
 /// The volumes of this machine, for one command.
 pub struct Local {
@@ -56,92 +56,37 @@ impl Local {
         dir: &Path,
         read_only: bool,
     ) -> Result<(), Error> {
-        let target = target(dir)?;
-        // Found out now, and not after the download.
-        let path = target.path();
-        if !path.parent().is_some_and(Path::is_dir) {
-            return Err(Error::Setting(format!(
-                "the directory \"{}\": its parent is not there, or is no directory; make it first",
-                path.display()
-            )));
-        }
-        let publish = Publish {
-            volume: volume_name(&target),
+        let mount = Mount {
+            target: volume::directory(dir)?,
             attributes,
             secrets: self.secrets.clone(),
-            // Nobody below keeps a mount of ours read-only, so that has to be an overlay of our own.
-            readonly: false,
-            writable: if read_only {
-                Writable::No
-            } else {
-                Writable::Yes
-            },
-            sharing: Sharing::ManyTargets,
-            group: None,
-            owner: Owner::CommandLine,
-            target,
+            read_only,
         };
-        let published = self.volumes.publish(publish).await;
+        let mounted = self.volumes.mount(mount).await;
         // A command has no background: what a failure discarded is deleted before it ends.
-        if published.is_err() {
+        if mounted.is_err() {
             self.volumes.clean_up();
         }
-        Ok(published?)
+        mounted?;
+        Ok(())
     }
 
     /// How far the artifact for a directory is.
     pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
-        let target = target(dir).ok()?;
-        self.volumes.progress(&volume_name(&target), &target)
+        self.volumes.mounting(&volume::directory(dir).ok()?)
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of ours.
     pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
-        let target = target(dir)?;
-        let path = target.path();
-        let known = self
-            .volumes
-            .list()?
-            .into_iter()
-            .find(|v| v.record.as_ref().is_some_and(|r| r.target == path));
-        let volume = match known.and_then(|v| v.record) {
-            Some(record) if record.owner != Owner::CommandLine => {
-                return Err(Error::Setting(format!(
-                    "{} is a volume of kubelet's; delete its pod, and kubelet unmounts it",
-                    path.display()
-                )));
-            }
-            Some(record) => record.volume,
-            None => volume_name(&target),
-        };
-        let was_there = self.volumes.list()?.len();
-        self.volumes.unmount(&volume, &target).await?;
+        let was_there = self.volumes.unmount(&volume::directory(dir)?).await?;
         self.volumes.clean_up();
-        Ok(self.volumes.list()?.len() < was_there)
+        Ok(was_there)
     }
 
     /// Every volume.
     pub fn list(&self) -> Result<Vec<Listed>, Error> {
         Ok(self.volumes.list()?)
     }
-}
-
-/// A volume of the command line is named by where it is.
-fn volume_name(target: &Target) -> String {
-    format!("cli:{}", target.path().display())
-}
-
-fn target(dir: &Path) -> Result<Target, Error> {
-    let absolute = std::path::absolute(dir)
-        .map_err(|e| Error::Setting(format!("the directory \"{}\": {e}", dir.display())))?;
-    // A record is text, as all that kubelet says is.
-    if absolute.to_str().is_none() {
-        let dir = dir.display();
-        return Err(Error::Setting(format!(
-            "the directory \"{dir}\": its path is not UTF-8; choose another name"
-        )));
-    }
-    Ok(Target::within(Path::new("/"), &absolute)?)
 }
 
 /// The credentials of a command: a file's lines, or the environment.

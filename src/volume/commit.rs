@@ -130,6 +130,9 @@ impl<M: Mounter> Shared<M> {
             | Error::NotReady(_)
             | Error::Busy { .. }
             | Error::Ended { .. }
+            | Error::Directory { .. }
+            | Error::Kubelets { .. }
+            | Error::GoneAgain { .. }
             | Error::Damaged { .. }
             | Error::Published(_)
             | Error::Bug { .. }) => other,

@@ -75,6 +75,26 @@ pub enum Error {
         /// Where.
         target: PathBuf,
     },
+    /// A directory that was typed.
+    #[error("the directory \"{}\": {why}", dir.display())]
+    Directory {
+        /// Which.
+        dir: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// Not the command line's to take away.
+    #[error("{} is a volume of kubelet's; delete its pod, and kubelet unmounts it", target.display())]
+    Kubelets {
+        /// Where.
+        target: PathBuf,
+    },
+    /// An unmount came right after.
+    #[error("{} was unmounted again meanwhile", target.display())]
+    GoneAgain {
+        /// Where.
+        target: PathBuf,
+    },
     /// What the volume showed before cannot be shown again.
     #[error("the content of the volume at {} is damaged ({why}); delete the pod, so that it is fetched again", target.display())]
     Damaged {
@@ -111,7 +131,10 @@ impl Error {
             Self::Acquire(e) => e.fault(),
             Self::Store(e) => e.fault(),
             Self::Mount(e) => e.fault(),
-            Self::NoSafeForm => Fault::Invalid,
+            Self::NoSafeForm
+            | Self::Directory { .. }
+            | Self::Kubelets { .. }
+            | Self::GoneAgain { .. } => Fault::Invalid,
             Self::Differs { .. } => Fault::Differs,
             Self::Occupied { .. } | Self::SecondTarget { .. } => Fault::Occupied,
             Self::Busy { .. } | Self::Ended { .. } => Fault::Pending,

@@ -88,6 +88,14 @@ impl Guards {
         self.wait(&id).commit()
     }
 
+    /// Does something while nobody works on a volume, and nobody can begin to; not at all where somebody does.
+    pub(super) fn unless_in_use(&self, id: &str, act: impl FnOnce()) {
+        let slots = self.slots();
+        if !slots.contains_key(id) {
+            act();
+        }
+    }
+
     fn leave(&self, id: &str, commit: bool) {
         let mut slots = self.slots();
         if let Some(slot) = slots.get_mut(id) {

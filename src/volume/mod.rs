@@ -8,7 +8,9 @@
 
 mod aside;
 pub mod attributes;
+mod cache;
 pub mod claims;
+mod command_line;
 mod commit;
 mod error;
 mod gate;
@@ -29,17 +31,20 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+pub use self::cache::{Cache, Cached, Held, Verdict};
+pub use self::command_line::{Mount, directory};
 pub use self::error::Error;
 pub use self::gate::Gate;
 pub use self::record::{Owner, Record};
 pub use self::recover::Listed;
 pub use self::shown::{Standing, Usage};
+pub use crate::acquire::{Phase, Snapshot};
 pub use crate::mount::{Error as TargetError, Mounter, Target};
 
 use self::guard::Guards;
 use self::plan::{Kept, Place};
 use self::shown::Shown;
-use crate::acquire::{Acquire, Snapshot, Waiting};
+use crate::acquire::{Acquire, Waiting};
 use crate::mount::{self, Probe};
 use crate::policy::Policy;
 use crate::store::{Store, VolumeDir};

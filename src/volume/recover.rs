@@ -71,7 +71,7 @@ impl<M: Mounter> Shared<M> {
         Ok(())
     }
 
-    fn list(&self) -> Result<Vec<Listed>, Error> {
+    pub(super) fn list(&self) -> Result<Vec<Listed>, Error> {
         Ok(self
             .with_mounts()?
             .into_iter()

@@ -138,7 +138,7 @@ impl<M: Mounter> Volumes<M> {
     }
 }
 
-fn bug(target: &Target, what: String) -> Error {
+pub(super) fn bug(target: &Target, what: String) -> Error {
     Error::Bug {
         target: target.path(),
         what,

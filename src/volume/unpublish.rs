@@ -13,13 +13,8 @@ impl<M: Mounter> Volumes<M> {
         self.end(volume, target, true).await
     }
 
-    /// The same for a directory that is somebody's own: without a record that says that it was made for the volume,
-    /// it stays.
-    pub async fn unmount(&self, volume: &str, target: &Target) -> Result<(), Error> {
-        self.end(volume, target, false).await
-    }
-
-    async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
+    /// `ours`: whether the directory goes too where no record says whether it was made for the volume.
+    pub(super) async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
         let id = self.shared.id(volume, target);
         let hands = self
             .guards

@@ -1,0 +1,142 @@
+//! Volumes of the command line: each is named by where it is, and belongs to whoever asked for it.
+//!
+//! The same whether the command has the store itself or asks the driver that has it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::aside::Takes;
+use super::shown::bug;
+use super::{Error, Owner, Publish, Record, Shared, Sharing, Target, Volumes, Writable};
+use crate::acquire::Snapshot;
+use crate::mount::Mounter;
+
+/// An artifact that somebody wants to see in a directory.
+#[derive(Clone)]
+pub struct Mount {
+    /// Where.
+    pub target: Target,
+    /// What.
+    pub attributes: BTreeMap<String, String>,
+    /// What the origin wants to see.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Whether nobody may write to it.
+    pub read_only: bool,
+}
+
+/// A directory as somebody typed it: seen from the working directory of this process.
+///
+/// Errors: [`Error::Directory`] and [`Error::Mount`] say what is wrong with it.
+pub fn directory(dir: &Path) -> Result<Target, Error> {
+    let wrong = |why: String| Error::Directory {
+        dir: dir.to_owned(),
+        why,
+    };
+    let absolute = std::path::absolute(dir).map_err(|e| wrong(e.to_string()))?;
+    // A record is text, as all that kubelet says is.
+    if absolute.to_str().is_none() {
+        return Err(wrong(
+            "its path is not UTF-8; choose another name".to_owned(),
+        ));
+    }
+    Ok(Target::within(Path::new("/"), &absolute)?)
+}
+
+impl<M: Mounter> Volumes<M> {
+    /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
+    /// for the next time; one who will not come again says so with [`give_up`](Self::give_up).
+    pub async fn mount(&self, mount: Mount) -> Result<Record, Error> {
+        let target = mount.target.clone();
+        // Found out now, and not after the download.
+        let path = target.path();
+        let has_parent = self
+            .aside(Takes::Microseconds, move |_| {
+                path.parent().is_some_and(Path::is_dir)
+            })
+            .await
+            .map_err(|what| bug(&target, what))?;
+        if !has_parent {
+            return Err(Error::Directory {
+                dir: target.path(),
+                why: "its parent is not there, or is no directory; make it first".to_owned(),
+            });
+        }
+        let volume = name(&mount.target);
+        let id = self.shared.id(&volume, &mount.target);
+        let publish = Publish {
+            volume,
+            attributes: mount.attributes,
+            secrets: mount.secrets,
+            // Nobody below keeps a mount of ours read-only, so that has to be an overlay of our own.
+            readonly: false,
+            writable: if mount.read_only {
+                Writable::No
+            } else {
+                Writable::Yes
+            },
+            sharing: Sharing::ManyTargets,
+            group: None,
+            owner: Owner::CommandLine,
+            target: mount.target,
+        };
+        self.publish(publish).await?;
+        let record = self.aside(Takes::Microseconds, move |shared| {
+            let dir = shared.store.volume(id.as_str())?;
+            Record::read(&shared.store.record(&dir))
+        });
+        let record = record.await.map_err(|what| bug(&target, what))?;
+        record.ok_or(Error::GoneAgain {
+            target: target.path(),
+        })
+    }
+
+    /// How far the artifact for a directory is.
+    pub fn mounting(&self, target: &Target) -> Option<Snapshot> {
+        self.progress(&name(target), target)
+    }
+
+    /// For one who waited for a mount and will not come again: a download that nobody else wants stops at its next
+    /// chunk, and what came stays for a resume.
+    pub fn give_up(&self, target: &Target) {
+        let id = self.shared.id(&name(target), target);
+        let leave = || self.shared.acquire.leave(id.as_str());
+        self.guards.unless_in_use(id.as_str(), leave);
+    }
+
+    /// Takes away what was mounted on a directory. False if there was nothing of ours.
+    ///
+    /// Errors: a volume of kubelet's is [`Error::Kubelets`].
+    pub async fn unmount(&self, target: &Target) -> Result<bool, Error> {
+        let path = target.path();
+        let listed = self.aside(Takes::Long, Shared::list).await;
+        let known = listed
+            .unwrap_or_else(|what| Err(bug(target, what)))?
+            .into_iter()
+            .filter_map(|v| v.record)
+            .find(|r| r.target == path);
+        let volume = match known {
+            Some(record) if record.owner != Owner::CommandLine => {
+                return Err(Error::Kubelets { target: path });
+            }
+            Some(record) => record.volume,
+            None => name(target),
+        };
+        let id = self.shared.id(&volume, target);
+        let was_there = self
+            .aside(Takes::Microseconds, move |shared| {
+                shared.store.volume(id.as_str()).is_some()
+            })
+            .await
+            .map_err(|what| bug(target, what))?;
+        // Without a record that says that the directory was made for the volume, it is somebody's own and stays.
+        self.end(&volume, target, false).await?;
+        Ok(was_there)
+    }
+}
+
+/// A volume of the command line is named by where it is.
+fn name(target: &Target) -> String {
+    format!("cli:{}", target.path().display())
+}
