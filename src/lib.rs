@@ -1,6 +1,7 @@
 #![doc = include_str!("map.md")]
 
 pub mod acquire;
+pub mod admin;
 pub mod app;
 pub mod artifact;
 pub mod cli;

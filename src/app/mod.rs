@@ -17,6 +17,7 @@ pub use crate::volume::attributes::ATTRIBUTES;
 pub use crate::volume::{Listed, Owner};
 
 use crate::acquire::{self, Patience, Request};
+use crate::admin;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::csi;
 use crate::fault::Fault;
@@ -65,6 +66,9 @@ pub enum Error {
     /// The service.
     #[error(transparent)]
     Csi(#[from] csi::Error),
+    /// The driver.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
 }
 
 impl Error {
@@ -82,6 +86,7 @@ impl Error {
             Self::Volume(e) => e.fault(),
             Self::Claims(e) => e.fault(),
             Self::Csi(e) => e.fault(),
+            Self::Admin(e) => e.fault(),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::watch::Watch;
 use super::{Error, http, mounter, patience, store_settings, wait_for_store};
 use crate::acquire::{Acquire, Parts};
+use crate::admin;
 use crate::config::{Downloading, Mode, Serving, Storing};
 use crate::csi::{self, Controller, Endpoint, Identity, Kubelet, Node, Registration, Services};
 use crate::fault;
@@ -186,14 +187,13 @@ async fn run(
         // Another's store may take for ever.
         _ = stop.wait_for(|now| *now) => return Ok(()),
     };
-    if !open {
-        let (driver, gate) = (Arc::clone(&driver), Arc::clone(&gate));
-        tokio::spawn(async move {
-            while let Ok(false) = opened(&driver, &gate).await {
-                tokio::time::sleep(AGAIN).await;
-            }
-        });
-    }
+    let rest = looked_after(
+        open,
+        Arc::clone(&driver),
+        Arc::clone(&gate),
+        stopping.clone(),
+    );
+    let rest = tokio::spawn(rest);
     let node = driver.kubelet.clone().map(|kubelet| Node {
         volumes: Arc::clone(&gate),
         kubelet,
@@ -216,7 +216,35 @@ async fn run(
         controller,
         registration,
     };
-    Ok(csi::serve(&driver.endpoint, services, stopping).await?)
+    csi::serve(&driver.endpoint, services, stopping).await?;
+    rest.await.map_err(|e| Error::Bug(e.to_string()))
+}
+
+/// Opens the volumes, however often it takes, and serves the command line from then on.
+async fn looked_after(
+    mut open: bool,
+    driver: Arc<Driver>,
+    gate: Arc<Gate<Linux>>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    while !open {
+        let again = async {
+            tokio::time::sleep(AGAIN).await;
+            opened(&driver, &gate).await
+        };
+        let opened = tokio::select! {
+            opened = again => opened,
+            // Another's store may take for ever.
+            _ = stopping.wait_for(|now| *now) => return,
+        };
+        let Ok(now) = opened else { return };
+        open = now;
+    }
+    let Ok(volumes) = gate.get() else { return };
+    // Volumes come and go without it: kubelet has a socket of its own.
+    if let Err(error) = admin::serve(&driver.storing.root, volumes, stopping).await {
+        tracing::error!(%error, "no command reaches this driver");
+    }
 }
 
 /// Tries to open the volumes; whether that went well. What is wrong is said at the gate.

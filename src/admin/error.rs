@@ -1,0 +1,131 @@
+//! What is wrong with a driver, or with what it was asked.
+
+use std::path::PathBuf;
+
+use tonic::{Code, Status};
+
+use crate::artifact;
+use crate::fault::{self, Fault};
+use crate::{socket, volume};
+
+/// The metadata with the name of a failure's fault.
+const FAULT: &str = "war-vol-fault";
+
+/// A command that a driver could not do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What the driver itself says.
+    #[error("{words}")]
+    Told {
+        /// Who has to act.
+        fault: Fault,
+        /// The words.
+        words: String,
+    },
+    /// No answer, or not all of it.
+    #[error(
+        "the driver (process {pid}) has not answered to {asked}: {why}; it may have ended meanwhile, so ask again"
+    )]
+    Lost {
+        /// What it was asked.
+        asked: &'static str,
+        /// Its process.
+        pid: u32,
+        /// What happened instead.
+        why: String,
+    },
+    /// More than one message holds.
+    #[error("the driver (process {pid}) cannot be asked to {asked}: {why}; ask for less at once")]
+    TooLong {
+        /// What it was asked.
+        asked: &'static str,
+        /// Its process.
+        pid: u32,
+        /// What is too long.
+        why: String,
+    },
+    /// An answer of another version.
+    #[error(
+        "the driver (process {pid}) has answered to {asked} what cannot be read: {what}; use the driver's own version \
+         of this program"
+    )]
+    Unreadable {
+        /// What it was asked.
+        asked: &'static str,
+        /// Its process.
+        pid: u32,
+        /// What cannot be read.
+        what: String,
+    },
+    /// What it mounts is not seen where the command runs.
+    #[error(
+        "the driver (process {pid}) that has the store {} sees other mounts than this command does (another mount \
+         namespace); choose another --root, or run this where the driver runs",
+        root.display()
+    )]
+    Elsewhere {
+        /// Its process.
+        pid: u32,
+        /// Its store.
+        root: PathBuf,
+    },
+    /// A request that is none.
+    #[error("the directory {} is not absolute", artifact::shown(.0))]
+    Relative(String),
+    /// The driver ends.
+    #[error("the driver is stopping; what was downloaded is kept, so ask again")]
+    Stopping,
+    /// What the driver was doing ended as it never should.
+    #[error("an internal error ended the work ({0}); please report it")]
+    Bug(String),
+    /// The socket.
+    #[error(transparent)]
+    Socket(#[from] socket::Error),
+    /// The volumes.
+    #[error(transparent)]
+    Volume(#[from] volume::Error),
+}
+
+impl Error {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Told { fault, .. } => *fault,
+            Self::Lost { .. } | Self::Stopping => Fault::Unavailable,
+            Self::TooLong { .. } | Self::Elsewhere { .. } | Self::Relative(_) | Self::Socket(_) => {
+                Fault::Invalid
+            }
+            Self::Unreadable { .. } | Self::Bug(_) => Fault::Bug,
+            Self::Volume(e) => e.fault(),
+        }
+    }
+
+    /// What a call ended with that was not answered.
+    pub(super) fn of(status: &Status, asked: &'static str, pid: u32) -> Self {
+        let named = status.metadata().get(FAULT).and_then(|v| v.to_str().ok());
+        if let Some(fault) = named.and_then(|n| Fault::ALL.into_iter().find(|f| f.name() == n)) {
+            return Self::Told {
+                fault,
+                words: status.message().to_owned(),
+            };
+        }
+        let why = status.message().to_owned();
+        // The one code that tonic itself gives where a message is too long.
+        if status.code() == Code::OutOfRange {
+            return Self::TooLong { asked, pid, why };
+        }
+        Self::Lost { asked, pid, why }
+    }
+}
+
+/// One code for all: whoever reads this acts on the fault.
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let mut status = Self::unknown(fault::line(&error));
+        // A fault's name is plain letters.
+        if let Ok(name) = error.fault().name().parse() {
+            status.metadata_mut().insert(FAULT, name);
+        }
+        status
+    }
+}

@@ -1,0 +1,41 @@
+//! The second socket: the command line talks to a running driver.
+//!
+//! Owns the protocol (`warvol.admin.v1`, proto/admin.proto), and both of its ends: a command that finds the store in a
+//! driver's hands ([`Client`]) gets from it what it would have found out or done by itself ([`serve`]).
+//!
+//! Invariants: a request is never printed, because it carries secrets. A failure arrives with the fault and the words
+//! that it had in the driver. Whoever hangs up leaves nothing half done.
+//!
+//! Left out on purpose: what a volume or the cache is ([`volume`]'s), and any right but root's.
+
+mod client;
+mod convert;
+mod error;
+mod serve;
+mod server;
+mod space;
+
+#[expect(
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from proto/, where the meaning of each field is written"
+)]
+mod proto {
+    //! What goes over the wire.
+    tonic::include_proto!("warvol.admin.v1");
+}
+
+use std::path::{Path, PathBuf};
+
+pub use self::client::Client;
+pub use self::error::Error;
+pub use self::serve::serve;
+
+/// The longest message in bytes. Lists are sent item by item, so no message grows with what there is.
+const LONGEST_MESSAGE: usize = 1 << 20;
+
+fn socket(root: &Path) -> PathBuf {
+    root.join("admin.sock")
+}

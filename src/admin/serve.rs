@@ -1,0 +1,46 @@
+//! The service on its socket, from the first call to the last.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+
+use super::proto::admin_server::AdminServer;
+use super::server::{Server, stopped};
+use super::space::Space;
+use super::{Error, LONGEST_MESSAGE};
+use crate::socket::{self, Bound, Replaces};
+use crate::volume::{Mounter, Volumes};
+
+/// Serves the volumes of a store in its root, until `stop` is true. Whoever has the volumes has the store's lock: a
+/// socket that is there is left over.
+pub async fn serve<M: Mounter>(
+    root: &Path,
+    volumes: Arc<Volumes<M>>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Error> {
+    let path = super::socket(root);
+    let failed = |why: String| {
+        let path = path.display().to_string();
+        Error::Socket(socket::Error { path, why })
+    };
+    let space = Space::own().map_err(|e| failed(format!("the mount namespace: {e}")))?;
+    let bound = Bound::at(&path, Replaces::Any).await?;
+    let name = bound.name();
+    tracing::info!(socket = %path.display(), "serving the command line");
+    let server = Server {
+        volumes,
+        space,
+        stopping: stop.clone(),
+        verifying: Arc::new(Semaphore::new(1)),
+    };
+    let service = AdminServer::new(server)
+        .max_decoding_message_size(LONGEST_MESSAGE)
+        .max_encoding_message_size(LONGEST_MESSAGE);
+    let ended = tonic::transport::Server::builder()
+        .add_service(service)
+        .serve_with_incoming_shutdown(bound.callers(), stopped(stop))
+        .await;
+    name.unlink();
+    ended.map_err(|e| failed(e.to_string()))
+}

@@ -1,0 +1,250 @@
+//! The driver's end.
+
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tonic::{Request, Response, Status, async_trait};
+
+use super::proto::admin_server;
+use super::proto::{
+    CachedArtifact, ListCachedRequest, ListVolumesRequest, MeetRequest, MeetResponse, MountNews,
+    MountRequest, PruneCachedRequest, PruneCachedResponse, UnmountRequest, UnmountResponse,
+    VerifyCachedRequest, VerifyNews, Volume,
+};
+use super::space::Space;
+use super::{Error, convert};
+use crate::fault;
+use crate::volume::{Cache, Cached, Mount, Mounter, Verdict, Volumes};
+
+/// How often one who waits is told how far it is: as often as it is drawn.
+const NEWS: Duration = Duration::from_millis(100);
+
+/// How much is sent ahead of a slow reader, in messages.
+const AHEAD: usize = 16;
+
+/// Answers for the volumes of a driver.
+pub(super) struct Server<M> {
+    pub(super) volumes: Arc<Volumes<M>>,
+    pub(super) space: Space,
+    /// True once the driver ends.
+    pub(super) stopping: watch::Receiver<bool>,
+    /// To read all artifacts again takes a thread and the disk for long, and the volumes need them more.
+    pub(super) verifying: Arc<Semaphore>,
+}
+
+type Answers<T> = BoxStream<'static, Result<T, Status>>;
+
+impl<M: Mounter> Server<M> {
+    /// Does what may block where that hurts nobody; ends with the driver.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Volumes<M>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let volumes = Arc::clone(&self.volumes);
+        let task = tokio::task::spawn_blocking(move || work(&volumes));
+        self.unless_stopping(async {
+            task.await
+                .unwrap_or_else(|e| Err(Error::Bug(e.to_string())))
+        })
+        .await
+    }
+
+    async fn unless_stopping<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = stopped(self.stopping.clone()) => Err(Error::Stopping),
+        }
+    }
+}
+
+/// What comes of a task, until the driver ends.
+fn answers<T: Send + 'static>(
+    from: Receiver<Result<T, Error>>,
+    stopping: watch::Receiver<bool>,
+) -> Response<Answers<T>> {
+    let answers = stream::unfold(Some((from, stopping)), |state| async {
+        let (mut from, stopping) = state?;
+        tokio::select! {
+            biased;
+            next = from.recv() => {
+                let next = next?.map_err(Status::from);
+                let rest = next.is_ok().then_some((from, stopping));
+                Some((next, rest))
+            }
+            () = stopped(stopping.clone()) => Some((Err(Error::Stopping.into()), None)),
+        }
+    });
+    Response::new(answers.boxed())
+}
+
+fn all<T: Send + 'static>(answers: Vec<T>) -> Response<Answers<T>> {
+    Response::new(stream::iter(answers.into_iter().map(Ok)).boxed())
+}
+
+/// Returns when the driver ends.
+pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // Whoever could tell is gone: that is the end, too.
+    let _ = stopping.wait_for(|now| *now).await;
+}
+
+/// Mounts, and tells how far it is. Who hangs up does not come again as kubelet does.
+async fn mount<M: Mounter>(
+    volumes: Arc<Volumes<M>>,
+    mount: Mount,
+    news: Sender<Result<MountNews, Error>>,
+) {
+    let target = mount.target.clone();
+    let mounted = {
+        tracing::info!(dir = %target.path().display(), "a command waits for a mount");
+        let work = volumes.mount(mount);
+        tokio::pin!(work);
+        let mut ticks = interval(NEWS);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                biased;
+                mounted = &mut work => break Some(mounted),
+                () = news.closed() => break None,
+                _ = ticks.tick() => {
+                    if let Some(snapshot) = volumes.mounting(&target) {
+                        // Whoever reads slowly gets the next ones.
+                        let _ = news.try_send(Ok(convert::progress(snapshot)));
+                    }
+                }
+            }
+        }
+    };
+    let dir = target.path();
+    match mounted {
+        None => {
+            tracing::info!(dir = %dir.display(), "mount: given up by its caller");
+            volumes.give_up(&target);
+        }
+        Some(Ok(record)) => {
+            tracing::info!(dir = %dir.display(), digest = %record.sha256, "mount: done");
+            let _ = news.send(convert::shown(&record)).await;
+        }
+        Some(Err(error)) => {
+            tracing::warn!(dir = %dir.display(), "mount: {}", fault::line(&error));
+            let _ = news.send(Err(error.into())).await;
+            tokio::task::spawn_blocking(move || volumes.clean_up());
+        }
+    }
+}
+
+/// Reads everything again, until nobody listens any more.
+fn verify(cache: &Cache, news: &Sender<Result<VerifyNews, Error>>) {
+    let says = |cached: &Cached, verdict| {
+        if let Some(Verdict::Damaged { found }) = &verdict {
+            let sha256 = &cached.sha256;
+            tracing::warn!("{sha256} is damaged and set aside: it hashes to {found}");
+        }
+        match news.blocking_send(Ok(convert::verified(cached, verdict))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    };
+    if let Err(error) = cache.verify(says) {
+        let _ = news.blocking_send(Err(error.into()));
+    }
+}
+
+#[async_trait]
+impl<M: Mounter> admin_server::Admin for Server<M> {
+    type ListVolumesStream = Answers<Volume>;
+    type MountStream = Answers<MountNews>;
+    type ListCachedStream = Answers<CachedArtifact>;
+    type VerifyCachedStream = Answers<VerifyNews>;
+
+    async fn meet(&self, _: Request<MeetRequest>) -> Result<Response<MeetResponse>, Status> {
+        Ok(Response::new(MeetResponse {
+            pid: std::process::id(),
+            mounts_device: self.space.device,
+            mounts_inode: self.space.inode,
+        }))
+    }
+
+    async fn list_volumes(
+        &self,
+        _: Request<ListVolumesRequest>,
+    ) -> Result<Response<Answers<Volume>>, Status> {
+        let list = |volumes: &Volumes<M>| {
+            let listed = volumes.list()?.into_iter();
+            listed.map(convert::volume).collect()
+        };
+        Ok(all(self.blocking(list).await?))
+    }
+
+    async fn mount(
+        &self,
+        request: Request<MountRequest>,
+    ) -> Result<Response<Answers<MountNews>>, Status> {
+        let wanted = convert::mount(request.into_inner())?;
+        let (sender, news) = channel(AHEAD);
+        tokio::spawn(mount(Arc::clone(&self.volumes), wanted, sender));
+        Ok(answers(news, self.stopping.clone()))
+    }
+
+    async fn unmount(
+        &self,
+        request: Request<UnmountRequest>,
+    ) -> Result<Response<UnmountResponse>, Status> {
+        let target = convert::target(request.into_inner().dir)?;
+        let work = async { Ok(self.volumes.unmount(&target).await?) };
+        let was_there = self.unless_stopping(work).await?;
+        tracing::info!(dir = %target.path().display(), was_there, "unmount: done");
+        Ok(Response::new(UnmountResponse { was_there }))
+    }
+
+    async fn list_cached(
+        &self,
+        _: Request<ListCachedRequest>,
+    ) -> Result<Response<Answers<CachedArtifact>>, Status> {
+        let list = |volumes: &Volumes<M>| Ok(volumes.cache().list()?);
+        let held = self.blocking(list).await?;
+        Ok(all(held.into_iter().map(convert::artifact).collect()))
+    }
+
+    async fn verify_cached(
+        &self,
+        _: Request<VerifyCachedRequest>,
+    ) -> Result<Response<Answers<VerifyNews>>, Status> {
+        let (sender, news) = channel(AHEAD);
+        let (cache, verifying) = (self.volumes.cache(), Arc::clone(&self.verifying));
+        tokio::spawn(async move {
+            let turn = tokio::select! {
+                turn = verifying.acquire_owned() => turn,
+                () = sender.closed() => return,
+            };
+            tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                verify(&cache, &sender);
+            });
+        });
+        Ok(answers(news, self.stopping.clone()))
+    }
+
+    async fn prune_cached(
+        &self,
+        _: Request<PruneCachedRequest>,
+    ) -> Result<Response<PruneCachedResponse>, Status> {
+        let prune = |volumes: &Volumes<M>| Ok(volumes.cache().prune()?);
+        let (artifacts, bytes) = self.blocking(prune).await?;
+        tracing::info!(artifacts, bytes, "pruned");
+        Ok(Response::new(PruneCachedResponse {
+            artifacts: u64::try_from(artifacts).unwrap_or(u64::MAX),
+            bytes,
+        }))
+    }
+}
