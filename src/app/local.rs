@@ -1,36 +1,34 @@
 //! The volumes of this machine for one command, in the command's own process.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Error, http, mounter, open_store, patience};
+use super::{Error, mounter, patience};
 use crate::acquire::{Acquire, Parts, Snapshot};
 use crate::config::{Downloading, Secrets, Storing};
 use crate::metrics::Downloads;
 use crate::mount::Linux;
 use crate::policy::Policy;
 use crate::source::Credentials;
-use crate::volume::{self, Listed, Mount, Volumes};
+use crate::source::http::Factory;
+use crate::store::Store;
+use crate::volume::{Listed, Mount, Record, Target, Volumes};
 
 /// The volumes of this machine, for one command.
-pub struct Local {
+pub(super) struct Local {
     volumes: Volumes<Linux>,
-    secrets: BTreeMap<String, SecretString>,
 }
 
 impl Local {
-    /// Opens the store and finds out what is mounted. Must be called within a tokio runtime.
-    pub fn open(
-        storing: &Storing,
-        (downloading, secrets): (&Downloading, &Secrets),
-        says: impl FnOnce(&str),
+    /// Finds out what is mounted. Must be called within a tokio runtime.
+    pub(super) fn new(
+        store: Store,
+        http: Factory,
+        (storing, downloading): (&Storing, &Downloading),
     ) -> Result<Self, Error> {
-        let http = http(downloading)?;
-        let secrets = self::secrets(secrets)?;
-        let store = Arc::new(open_store(storing, says)?);
+        let store = Arc::new(store);
         let mounter = mounter(&store)?;
         let parts = Parts {
             store: Arc::clone(&store),
@@ -41,50 +39,33 @@ impl Local {
         };
         let policy = Policy::new(downloading.max_size);
         let volumes = Volumes::open(store, Acquire::new(parts), policy, mounter)?;
-        Ok(Self { volumes, secrets })
-    }
-
-    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
-    pub fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
-        Self::open(storing, (&Downloading::none(), &Secrets::default()), says)
+        Ok(Self { volumes })
     }
 
     /// Shows an artifact in a directory. Dropped before its end it leaves what was downloaded for the next time.
-    pub async fn mount(
-        &self,
-        attributes: BTreeMap<String, String>,
-        dir: &Path,
-        read_only: bool,
-    ) -> Result<(), Error> {
-        let mount = Mount {
-            target: volume::directory(dir)?,
-            attributes,
-            secrets: self.secrets.clone(),
-            read_only,
-        };
+    pub(super) async fn mount(&self, mount: Mount) -> Result<Record, Error> {
         let mounted = self.volumes.mount(mount).await;
         // A command has no background: what a failure discarded is deleted before it ends.
         if mounted.is_err() {
             self.volumes.clean_up();
         }
-        mounted?;
-        Ok(())
+        Ok(mounted?)
     }
 
     /// How far the artifact for a directory is.
-    pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
-        self.volumes.mounting(&volume::directory(dir).ok()?)
+    pub(super) fn progress(&self, target: &Target) -> Option<Snapshot> {
+        self.volumes.mounting(target)
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of ours.
-    pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
-        let was_there = self.volumes.unmount(&volume::directory(dir)?).await?;
+    pub(super) async fn unmount(&self, target: &Target) -> Result<bool, Error> {
+        let was_there = self.volumes.unmount(target).await?;
         self.volumes.clean_up();
         Ok(was_there)
     }
 
     /// Every volume.
-    pub fn list(&self) -> Result<Vec<Listed>, Error> {
+    pub(super) fn list(&self) -> Result<Vec<Listed>, Error> {
         Ok(self.volumes.list()?)
     }
 }

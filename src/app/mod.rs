@@ -1,7 +1,9 @@
 //! The one place where concrete things meet: settings become modules, modules become an application.
 
+mod cache;
 mod disk;
 mod local;
+mod machine;
 mod serve;
 mod watch;
 
@@ -9,12 +11,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use self::local::Local;
+pub use self::cache::Cache;
+pub use self::machine::Machine;
 pub use self::serve::{Driver, serve};
 pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
-pub use crate::store::{Cached, Entry, Verdict};
 pub use crate::volume::attributes::ATTRIBUTES;
-pub use crate::volume::{Listed, Owner};
+pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verdict};
 
 use crate::acquire::{self, Patience, Request};
 use crate::admin;
@@ -111,14 +113,6 @@ pub async fn fetch(
     let permit = Policy::new(settings.max_size).check(&want.url, want.max_size);
     let http = http(settings)?;
     Ok(acquire::fetch(&http, &patience(settings), &permit, &request, &path, &gauge).await?)
-}
-
-/// Opens the store for one command; `says` is told if another process has it and this one waits.
-pub fn open_store(settings: &Storing, says: impl FnOnce(&str)) -> Result<Store, Error> {
-    let store = wait_for_store(settings, says)?;
-    // A command has no background.
-    store.try_to_empty_trash();
-    Ok(store)
 }
 
 fn wait_for_store(settings: &Storing, says: impl FnOnce(&str)) -> Result<Store, Error> {

@@ -7,29 +7,27 @@ use serde_json::json;
 
 use super::args::{Cache, CacheAction};
 use super::{Report, exit, needs_root, says_it_waits};
-use crate::app::{self, Cached, Entry, Error, Verdict};
+use crate::app::{self, Cached, Error, Held, Verdict};
 use crate::artifact::Bytes;
 use crate::fault::Fault;
 
-pub(super) fn run(args: &Cache) -> Result<Report, Error> {
+pub(super) async fn run(args: &Cache) -> Result<Report, Error> {
     needs_root("cache", "looks into the store")?;
-    let open = |storing| app::open_store(storing, says_it_waits);
+    let open = |storing| app::Cache::open(storing, says_it_waits);
     match &args.action {
         CacheAction::Ls(storing) => {
-            let store = open(storing)?;
-            Ok(list(&store.cached()?, &store.entries()?))
+            let cache = open(storing).await?;
+            Ok(list(&cache.list().await?))
         }
         CacheAction::Verify(storing) => {
-            let store = open(storing)?;
-            let mut seen = Vec::new();
-            for cached in store.cached()? {
+            let cache = open(storing).await?;
+            let begins = |cached: &Cached| {
                 eprintln!("verifying {} ({})", cached.sha256, Bytes(cached.size));
-                seen.push((store.verify(&cached.sha256)?, cached));
-            }
-            Ok(verified(&seen))
+            };
+            Ok(verified(&cache.verify(begins).await?))
         }
         CacheAction::Prune(storing) => {
-            let (objects, bytes) = open(storing)?.prune()?;
+            let (objects, bytes) = open(storing).await?.prune().await?;
             Ok(Report::done(
                 format!("removed {objects} artifacts ({})", Bytes(bytes)),
                 json!({ "removed": objects, "bytes": bytes }),
@@ -38,15 +36,10 @@ pub(super) fn run(args: &Cache) -> Result<Report, Error> {
     }
 }
 
-fn list(cached: &[Cached], entries: &[Entry]) -> Report {
+fn list(artifacts: &[Held]) -> Report {
     let mut text = format!("{:<71}  {:>10}  {:>7}  FROM", "DIGEST", "SIZE", "VOLUMES");
     let mut data = Vec::new();
-    for c in cached {
-        let from: Vec<_> = entries
-            .iter()
-            .filter(|e| e.sha256 == c.sha256)
-            .map(|e| e.url.as_str())
-            .collect();
+    for Held { cached: c, from } in artifacts {
         let size = Bytes(c.size).to_string();
         let _ = write!(
             text,
@@ -63,8 +56,8 @@ fn list(cached: &[Cached], entries: &[Entry]) -> Report {
             "digest": c.sha256, "size": c.size, "volumes": c.links, "lastUsed": used, "from": from,
         }));
     }
-    let total: u64 = cached.iter().map(|c| c.size).sum();
-    let _ = write!(text, "\n{} artifacts, {}", cached.len(), Bytes(total));
+    let total: u64 = artifacts.iter().map(|a| a.cached.size).sum();
+    let _ = write!(text, "\n{} artifacts, {}", artifacts.len(), Bytes(total));
     Report::done(text, json!({ "artifacts": data, "bytes": total }))
 }
 

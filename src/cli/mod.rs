@@ -17,7 +17,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
-use crate::app::{self, Error, Local};
+use crate::app::{self, Error, Machine};
 use crate::artifact::Bytes;
 use crate::fault;
 use crate::telemetry;
@@ -152,8 +152,8 @@ async fn command(command: &Command) -> Result<Report, Error> {
         Command::Fetch(args) => fetch(args).await,
         Command::Mount(args) => mount(args).await,
         Command::Unmount(args) => unmount(args).await,
-        Command::Cache(args) => cache::run(args),
-        Command::Volumes(args) => volumes::run(args),
+        Command::Cache(args) => cache::run(args).await,
+        Command::Volumes(args) => volumes::run(args).await,
     }
 }
 
@@ -210,25 +210,15 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
         "mount",
         "makes a mount and keeps its cache out of everybody's reach",
     )?;
-    let local = Local::open(
+    let machine = Machine::open(
         &args.storing,
         (&args.downloading, &args.secrets),
         says_it_waits,
-    )?;
-    let work = local.mount(args.attributes(), &args.dir, args.read_only);
-    progress::shown(work, || local.progress(&args.dir)).await?;
+    )
+    .await?;
+    let work = machine.mount(args.attributes(), &args.dir, args.read_only);
+    let record = progress::shown(work, || machine.progress(&args.dir)).await?;
     let dir = absolute(&args.dir);
-    let shown = local
-        .list()?
-        .into_iter()
-        .filter_map(|v| v.record)
-        .find(|r| r.target == dir);
-    let Some(record) = shown else {
-        return Err(Error::Setting(format!(
-            "{} was unmounted again meanwhile",
-            dir.display()
-        )));
-    };
     let file = dir.join(&record.path).join(&record.name);
     Ok(Report::done(
         format!(
@@ -246,8 +236,8 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
 
 async fn unmount(args: &Unmount) -> Result<Report, Error> {
     needs_root("unmount", "takes away a mount")?;
-    let local = Local::open_idle(&args.storing, says_it_waits)?;
-    let was_there = local.unmount(&args.dir).await?;
+    let machine = Machine::open_idle(&args.storing, says_it_waits).await?;
+    let was_there = machine.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
         let words = format!("nothing of war-vol is mounted on {}", dir.display());

@@ -6,18 +6,18 @@ use serde_json::json;
 
 use super::args::Volumes;
 use super::{Report, needs_root, says_it_waits};
-use crate::app::{Error, Local, Owner};
+use crate::app::{Error, Machine, Owner};
 use crate::artifact::Bytes;
 
-pub(super) fn run(args: &Volumes) -> Result<Report, Error> {
+pub(super) async fn run(args: &Volumes) -> Result<Report, Error> {
     needs_root("volumes", "looks into the store")?;
-    let local = Local::open_idle(&args.storing, says_it_waits)?;
+    let machine = Machine::open_idle(&args.storing, says_it_waits).await?;
     let mut text = format!(
         "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",
         "MOUNTED", "LAYOUT", "SIZE", "OWNER"
     );
     let mut data = Vec::new();
-    for volume in local.list()? {
+    for volume in machine.list().await? {
         let mounted = if volume.mounted { "yes" } else { "no" };
         let Some(r) = &volume.record else {
             let _ = write!(

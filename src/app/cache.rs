@@ -1,0 +1,67 @@
+//! The cached artifacts for one command, in whoever's hands they are.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::Error;
+use super::machine::{Found, find};
+use crate::admin::Client;
+use crate::config::Storing;
+use crate::volume::{self, Cached, Held, Verdict};
+
+/// The cache of this machine, for one command. It needs no mounts, so none are looked at.
+pub enum Cache {
+    /// This process has it.
+    Here(volume::Cache),
+    /// A driver has it.
+    There(Box<Client>),
+}
+
+impl Cache {
+    /// Finds out who has the cache; `says` is told if another process has it and this one waits. Must be called within
+    /// a tokio runtime.
+    pub async fn open(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
+        Ok(match find(storing, says).await? {
+            Found::Store(store) => Self::Here(volume::Cache::of(Arc::new(store))),
+            Found::Driver(driver) => Self::There(driver),
+        })
+    }
+
+    /// Every artifact.
+    pub async fn list(&self) -> Result<Vec<Held>, Error> {
+        match self {
+            Self::Here(cache) => Ok(cache.list()?),
+            Self::There(driver) => Ok(driver.cached().await?),
+        }
+    }
+
+    /// Reads every artifact again, sets aside what is damaged, and says what it found. `begins` is told with which one
+    /// it begins.
+    pub async fn verify(
+        &self,
+        mut begins: impl FnMut(&Cached),
+    ) -> Result<Vec<(Verdict, Cached)>, Error> {
+        let mut seen = Vec::new();
+        let says = |cached: &Cached, verdict: Option<Verdict>| {
+            match verdict {
+                None => begins(cached),
+                Some(verdict) => seen.push((verdict, cached.clone())),
+            }
+            ControlFlow::Continue(())
+        };
+        match self {
+            Self::Here(cache) => cache.verify(says)?,
+            Self::There(driver) => driver.verify(says).await?,
+        }
+        Ok(seen)
+    }
+
+    /// Removes all that no volume uses, and the downloads that were broken off. Returns how many artifacts and bytes
+    /// went.
+    pub async fn prune(&self) -> Result<(usize, u64), Error> {
+        match self {
+            Self::Here(cache) => Ok(cache.prune()?),
+            Self::There(driver) => Ok(driver.prune().await?),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The volumes of this machine for one command, in whoever's hands they are.
+//!
+//! Whoever has the store's lock has the volumes: a command that gets it, or a driver. A command that does not get it
+//! asks the driver that has it, if that answers; else it waits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::local::{self, Local};
+use super::{Error, http, store_settings, wait_for_store};
+use crate::admin::Client;
+use crate::config::{Downloading, Secrets, Storing};
+use crate::store::{self, Store};
+use crate::volume::{self, Listed, Mount, Record, Snapshot};
+
+/// How often one who waits for the store looks whether a driver that has it answers by now.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Who has the store.
+pub(super) enum Found {
+    /// This process.
+    Store(Store),
+    /// A driver.
+    Driver(Box<Client>),
+}
+
+/// Opens the store for one command, or finds the driver that has it; `says` is told if another process has it and
+/// this one waits.
+pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<Found, Error> {
+    let found = match Store::open(&store_settings(storing)?) {
+        Err(locked @ store::Error::Locked { .. }) => match Client::find(&storing.root).await {
+            Some(driver) => Found::Driver(Box::new(driver)),
+            None => {
+                says(&locked.to_string());
+                wait(storing).await?
+            }
+        },
+        opened => Found::Store(opened?),
+    };
+    if let Found::Store(store) = &found {
+        // A command has no background.
+        store.try_to_empty_trash();
+    }
+    Ok(found)
+}
+
+/// Waits for the lock, and for a driver that was still starting when it took it.
+async fn wait(storing: &Storing) -> Result<Found, Error> {
+    let its = storing.clone();
+    // If a driver answers first, the lock may still be got once that has ended; then it is given back at once.
+    let lock = tokio::task::spawn_blocking(move || wait_for_store(&its, |_| ()));
+    let driver = async {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Some(driver) = Client::find(&storing.root).await {
+                return driver;
+            }
+        }
+    };
+    tokio::select! {
+        store = lock => Ok(Found::Store(store.map_err(|e| Error::Bug(e.to_string()))??)),
+        driver = driver => Ok(Found::Driver(Box::new(driver))),
+    }
+}
+
+/// The volumes of this machine, for one command.
+pub struct Machine {
+    hands: Hands,
+    /// What origins want to see.
+    secrets: BTreeMap<String, SecretString>,
+}
+
+/// Whose they are in.
+enum Hands {
+    Ours(Box<Local>),
+    Driver(Box<Client>),
+}
+
+impl Machine {
+    /// Finds out who has the volumes. Must be called within a tokio runtime.
+    ///
+    /// A driver downloads as its own settings say. All the same no command goes on with wrong ones.
+    pub async fn open(
+        storing: &Storing,
+        (downloading, secrets): (&Downloading, &Secrets),
+        says: impl FnOnce(&str),
+    ) -> Result<Self, Error> {
+        let http = http(downloading)?;
+        let secrets = local::secrets(secrets)?;
+        let hands = match find(storing, says).await? {
+            Found::Store(store) => {
+                let local = Local::new(store, http, (storing, downloading))?;
+                Hands::Ours(Box::new(local))
+            }
+            Found::Driver(driver) => Hands::Driver(driver),
+        };
+        Ok(Self { hands, secrets })
+    }
+
+    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
+    pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
+        let none = (&Downloading::none(), &Secrets::default());
+        Self::open(storing, none, says).await
+    }
+
+    /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
+    /// for the next time.
+    pub async fn mount(
+        &self,
+        attributes: BTreeMap<String, String>,
+        dir: &Path,
+        read_only: bool,
+    ) -> Result<Record, Error> {
+        let mount = Mount {
+            target: volume::directory(dir)?,
+            attributes,
+            secrets: self.secrets.clone(),
+            read_only,
+        };
+        match &self.hands {
+            Hands::Ours(local) => local.mount(mount).await,
+            Hands::Driver(driver) => Ok(driver.mount(mount).await?),
+        }
+    }
+
+    /// How far the artifact for a directory is.
+    pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
+        match &self.hands {
+            Hands::Ours(local) => local.progress(&volume::directory(dir).ok()?),
+            Hands::Driver(driver) => driver.progress(),
+        }
+    }
+
+    /// Takes away what was mounted on a directory. False if there was nothing of ours.
+    pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
+        let target = volume::directory(dir)?;
+        match &self.hands {
+            Hands::Ours(local) => local.unmount(&target).await,
+            Hands::Driver(driver) => Ok(driver.unmount(&target).await?),
+        }
+    }
+
+    /// Every volume.
+    pub async fn list(&self) -> Result<Vec<Listed>, Error> {
+        match &self.hands {
+            Hands::Ours(local) => local.list(),
+            Hands::Driver(driver) => Ok(driver.list().await?),
+        }
+    }
+}
