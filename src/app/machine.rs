@@ -82,7 +82,7 @@ enum Hands {
 impl Machine {
     /// Finds out who has the volumes. Must be called within a tokio runtime.
     ///
-    /// A driver downloads as its own settings say. All the same no command goes on with wrong ones.
+    /// No command goes on with wrong settings, also where they do not count.
     pub async fn open(
         storing: &Storing,
         (downloading, secrets): (&Downloading, &Secrets),
@@ -104,6 +104,14 @@ impl Machine {
     pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
         let none = (&Downloading::none(), &Secrets::default());
         Self::open(storing, none, says).await
+    }
+
+    /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.
+    pub fn heeds_settings(&self) -> bool {
+        match &self.hands {
+            Hands::Ours(_) => true,
+            Hands::Driver(_) => false,
+        }
     }
 
     /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded

@@ -1,9 +1,12 @@
 //! The command line as it is typed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::Error;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::config::{Downloading, Secrets, Serving, Storing};
@@ -65,7 +68,7 @@ pub(super) enum Command {
     /// Download an artifact to a file: verified, durable, complete or not at all
     #[command(after_help = exit::HELP)]
     Fetch(Fetch),
-    /// Show an artifact in a directory
+    /// Show an artifact in a directory. Where a driver has the store it does that, with its own settings
     #[command(after_help = exit::HELP)]
     Mount(Mount),
     /// Take away what `mount` has mounted
@@ -159,6 +162,10 @@ pub(super) struct Mount {
 
     #[command(flatten)]
     pub(super) secrets: Secrets,
+
+    /// Those settings among the above that were typed and not taken from the environment, by their flags.
+    #[arg(skip)]
+    pub(super) typed: Vec<String>,
 }
 
 #[derive(Args, Debug)]
@@ -191,6 +198,31 @@ pub(super) enum CacheAction {
 pub(super) struct Volumes {
     #[command(flatten)]
     pub(super) storing: Storing,
+}
+
+impl Cli {
+    /// Parses what was typed.
+    pub(super) fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
+        let matches = Self::command().try_get_matches_from(arguments)?;
+        let mut cli =
+            Self::from_arg_matches(&matches).map_err(|e| e.format(&mut Self::command()))?;
+        if let (Command::Mount(mount), Some((_, matches))) =
+            (&mut cli.command, matches.subcommand())
+        {
+            mount.typed = settings(matches);
+        }
+        Ok(cli)
+    }
+}
+
+/// The settings of the store and of downloads that were typed; where the store is says which one is meant.
+fn settings(matches: &ArgMatches) -> Vec<String> {
+    let all = Downloading::augment_args(Storing::augment_args(clap::Command::new("")));
+    let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    all.get_arguments()
+        .filter(|a| a.get_id() != "root" && typed(a.get_id().as_str()))
+        .filter_map(|a| Some(format!("--{}", a.get_long()?)))
+        .collect()
 }
 
 impl Artifact {

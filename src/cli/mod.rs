@@ -13,7 +13,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use serde_json::{Value, json};
 
 use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
@@ -47,7 +46,7 @@ impl Report {
 
 /// Parses the arguments, runs the command, prints what it has to say.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::typed(arguments) {
         Ok(cli) => cli,
         // Help and version end here too, on stdout and with 0.
         Err(e) => {
@@ -216,6 +215,12 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
         says_it_waits,
     )
     .await?;
+    if !machine.heeds_settings() && !args.typed.is_empty() {
+        eprintln!(
+            "the driver's own settings count, and not {}",
+            args.typed.join(", ")
+        );
+    }
     let work = machine.mount(args.attributes(), &args.dir, args.read_only);
     let record = progress::shown(work, || machine.progress(&args.dir)).await?;
     let dir = absolute(&args.dir);

@@ -179,6 +179,22 @@ fn commands_at_once_share_one_download_and_do_not_wait_for_each_other() {
     sandbox.assert_no_volume_left();
 }
 
+/// A limit that does not hold must not look as if it did.
+#[test]
+fn settings_that_are_the_drivers_are_said_not_to_count() {
+    let sandbox = Sandbox::new();
+    let origin = origin();
+    let mount = |more: &[&str]| sandbox.mount(&origin.url("/a.war"), "dir", more).stderr;
+    let driver = Driver::start(&sandbox);
+    let typed = ["--max-size", "1Mi", "--cache-size=1Gi", "--path", "a"];
+    let words = "the driver's own settings count, and not --cache-size, --max-size\n";
+    assert_eq!(mount(&typed), words);
+    assert_eq!(mount(&["--path", "a"]), "");
+    assert!(driver.stop().success());
+    assert_eq!(mount(&typed), "");
+    sandbox.run(["unmount", "dir"]).must(0);
+}
+
 /// FAULTS 44.
 #[test]
 fn the_credentials_of_a_mount_reach_the_origin_and_no_log() {
