@@ -16,7 +16,7 @@ use super::proto::{
     VerifyCachedRequest,
 };
 use super::space::Space;
-use super::{Error, LONGEST_MESSAGE, convert};
+use super::{Error, LONGEST_MESSAGE, Place, convert};
 use crate::volume::{Cached, Held, Listed, Mount, Record, Snapshot, Target, Verdict};
 
 /// How long a driver may take to say that it is there. One that needs longer hangs.
@@ -26,6 +26,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub struct Client {
     service: AdminClient<Channel>,
     root: PathBuf,
+    /// By which the connection is made again.
+    _place: Place,
     pid: u32,
     space: Space,
     /// How far the mount is that is waited for.
@@ -36,7 +38,8 @@ impl Client {
     /// The driver that serves the store in `root`; none where none answers, or one of another version. Must be called
     /// within a tokio runtime.
     pub async fn find(root: &Path) -> Option<Self> {
-        let endpoint = format!("unix://{}", super::socket(root).to_str()?);
+        let place = Place::at(root).ok()?;
+        let endpoint = format!("unix://{}", place.socket().display());
         let met = timeout(ANSWER, async {
             let channel = Endpoint::from_shared(endpoint).ok()?.connect().await.ok()?;
             let mut service = AdminClient::new(channel)
@@ -49,6 +52,7 @@ impl Client {
         Some(Self {
             service,
             root: root.to_owned(),
+            _place: place,
             pid: met.pid,
             space: Space {
                 device: met.mounts_device,

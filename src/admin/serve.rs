@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use super::proto::admin_server::AdminServer;
 use super::server::{Server, stopped};
 use super::space::Space;
-use super::{Error, LONGEST_MESSAGE};
+use super::{Error, LONGEST_MESSAGE, Place};
 use crate::socket::{self, Bound, Replaces};
 use crate::volume::{Mounter, Volumes};
 
@@ -19,13 +19,15 @@ pub async fn serve<M: Mounter>(
     volumes: Arc<Volumes<M>>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
-    let path = super::socket(root);
+    let path = root.join(Place::NAME);
     let failed = |why: String| {
         let path = path.display().to_string();
         Error::Socket(socket::Error { path, why })
     };
     let space = Space::own().map_err(|e| failed(format!("the mount namespace: {e}")))?;
-    let bound = Bound::at(&path, Replaces::Any).await?;
+    let place = Place::at(root).map_err(|e| failed(format!("its directory: {e}")))?;
+    let bound = Bound::at(&place.socket(), Replaces::Any).await;
+    let bound = bound.map_err(|e| failed(e.why))?;
     let name = bound.name();
     tracing::info!(socket = %path.display(), "serving the command line");
     let server = Server {

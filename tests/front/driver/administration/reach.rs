@@ -145,6 +145,31 @@ fn without_its_admin_socket_a_driver_serves_kubelet_all_the_same() {
     assert!(driver.stop().success());
 }
 
+/// No longer than a socket's path may be, and text: a root is neither.
+#[test]
+fn a_driver_is_reached_in_a_root_of_any_length_and_name() {
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = Sandbox::new();
+    let mut name = b"\xff ".to_vec();
+    name.resize(200, b'x');
+    let root = sandbox.path("").join(std::ffi::OsStr::from_bytes(&name));
+    let mut serve = sandbox.war_vol();
+    serve.args(["serve", "--mode", "node", "--node-id", "n"]);
+    serve.env("WAR_VOL_ROOT", &root);
+    crate::driver::kubelet_shares_its_mounts(&sandbox);
+    let driver = Driver::of(&sandbox, serve, &[]);
+    driver.is_ready();
+    until("it serves the command line", || {
+        exists(&root.join("admin.sock"))
+    });
+    let mut volumes = sandbox.war_vol();
+    volumes.arg("volumes").env("WAR_VOL_ROOT", &root);
+    let ran = Ran::of(volumes.output().unwrap()).must(0);
+    assert_eq!(ran.stderr, "");
+    assert!(driver.stop().success());
+    assert!(!exists(&root.join("admin.sock")));
+}
+
 /// A socket that a kill left stands in nobody's way.
 #[test]
 fn a_stale_admin_socket_is_replaced_by_the_next_driver() {
