@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prost::Message as _;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
@@ -83,6 +84,14 @@ impl Client {
         self.must_share_mounts()?;
         let asked = self.asks("mount");
         let request = convert::mount_request(mount);
+        // Told here, because a message that is cut off tells nobody why.
+        let bytes = request.encoded_len();
+        if bytes > LONGEST_MESSAGE {
+            return Err(Error::TooLong {
+                pid: self.pid,
+                bytes: bytes as u64,
+            });
+        }
         let mut news = asked.answered(self.service.clone().mount(request).await)?;
         while let Some(next) = asked.next(&mut news).await? {
             match next.news {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::artifact;
 use crate::fault::{self, Fault};
@@ -35,14 +35,17 @@ pub enum Error {
         why: String,
     },
     /// More than one message holds.
-    #[error("the driver (process {pid}) cannot be asked to {asked}: {why}; ask for less at once")]
+    #[error(
+        "the driver (process {pid}) cannot be asked: the request has {}, and may have {}; shorten the credentials or \
+         the attributes",
+        artifact::Bytes(*bytes),
+        artifact::Bytes(super::LONGEST_MESSAGE as u64)
+    )]
     TooLong {
-        /// What it was asked.
-        asked: &'static str,
         /// Its process.
         pid: u32,
-        /// What is too long.
-        why: String,
+        /// How long it is.
+        bytes: u64,
     },
     /// An answer of another version.
     #[error(
@@ -110,10 +113,6 @@ impl Error {
             };
         }
         let why = status.message().to_owned();
-        // The one code that tonic itself gives where a message is too long.
-        if status.code() == Code::OutOfRange {
-            return Self::TooLong { asked, pid, why };
-        }
         Self::Lost { asked, pid, why }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
@@ -11,6 +12,9 @@ use super::space::Space;
 use super::{Error, LONGEST_MESSAGE, Place};
 use crate::socket::{self, Bound, Replaces};
 use crate::volume::{Mounter, Volumes};
+
+/// How long an answer may take to its caller once the driver ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Serves the volumes of a store in its root, until `stop` is true. Whoever has the volumes has the store's lock: a
 /// socket that is there is left over.
@@ -39,10 +43,19 @@ pub async fn serve<M: Mounter>(
     let service = AdminServer::new(server)
         .max_decoding_message_size(LONGEST_MESSAGE)
         .max_encoding_message_size(LONGEST_MESSAGE);
-    let ended = tonic::transport::Server::builder()
+    let server = tonic::transport::Server::builder()
         .add_service(service)
-        .serve_with_incoming_shutdown(bound.callers(), stopped(stop))
-        .await;
+        .serve_with_incoming_shutdown(bound.callers(), stopped(stop.clone()));
+    let ended = tokio::select! {
+        ended = server => ended,
+        // Every call has been answered; what is left is a caller that does not listen.
+        () = late(stop) => Ok(()),
+    };
     name.unlink();
     ended.map_err(|e| failed(e.to_string()))
+}
+
+async fn late(stop: watch::Receiver<bool>) {
+    stopped(stop).await;
+    tokio::time::sleep(LAST_ANSWERS).await;
 }

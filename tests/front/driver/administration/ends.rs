@@ -124,6 +124,29 @@ fn a_driver_that_stops_says_so_to_who_waits() {
     sandbox.run(["unmount", "dir"]).must(0);
 }
 
+/// A command that hangs does not keep the driver from ending, nor the next one from beginning.
+#[test]
+fn a_command_that_hangs_holds_up_nobody() {
+    let sandbox = Sandbox::new();
+    let origin = silent();
+    let driver = Driver::start(&sandbox);
+    let hangs = begin(&sandbox, &["mount", &origin.url("/a.war"), "dir"]);
+    downloads(&sandbox, &origin);
+    hangs.signal(Signal::SIGSTOP);
+    sandbox.run(["volumes"]).must(0);
+    let log = driver.log().len();
+    assert!(driver.stop().success());
+    let log = std::fs::read_to_string(sandbox.path("log"))
+        .unwrap()
+        .split_off(log);
+    assert!(log.contains("stopped") && !log.contains("cut off"), "{log}");
+    sandbox.mount(&origin.url("/a.war"), "dir", &[]);
+    hangs.signal(Signal::SIGCONT);
+    let ran = hangs.ended().must(11);
+    assert!(ran.stderr.contains("the driver"), "{}", ran.stderr);
+    sandbox.run(["unmount", "dir"]).must(0);
+}
+
 #[test]
 fn a_driver_that_is_killed_is_missed_and_the_store_is_whole() {
     let sandbox = Sandbox::new();

@@ -51,9 +51,10 @@ fn a_mount_that_fails_ends_and_says_the_same_with_a_driver_and_without() {
     let (url, missing) = (origin.url("/a.war"), origin.url("/missing.war"));
     fs::create_dir_all(sandbox.path("full/of")).unwrap();
     fs::write(sandbox.path("wrong"), "nonsense\n").unwrap();
+    fs::write(sandbox.path("unknown"), "key=value\n").unwrap();
     let long = format!("https://example.com/{}", "x".repeat(100_000));
     let pin = format!("sha256:{}", "0".repeat(64));
-    let runs: [(&[&str], i32); 11] = [
+    let runs: [(&[&str], i32); 12] = [
         (&["mount", &missing, "dir"], 3),
         (&["mount", &url, "full"], 9),
         (&["mount", &url, "no/parent"], 2),
@@ -63,11 +64,12 @@ fn a_mount_that_fails_ends_and_says_the_same_with_a_driver_and_without() {
         (&["mount", &url, ""], 2),
         (&["mount", &url, "dir", "--layout", "side by side"], 2),
         (&["mount", &url, "dir", "--credentials", "wrong"], 2),
+        (&["mount", &url, "dir", "--credentials", "unknown"], 2),
         (&["mount", &long, "dir"], 2),
         (&["mount", &url, "dir", "--checksum", &pin], 6),
     ];
     // What is wrong and unchanged is remembered.
-    sandbox.run(runs[10].0).must(6);
+    sandbox.run(runs[11].0).must(6);
     let course = || {
         let said = runs.map(|(run, code)| {
             let text = said(&sandbox, run);
@@ -177,6 +179,25 @@ fn commands_at_once_share_one_download_and_do_not_wait_for_each_other() {
     driver.unpublish(&call).unwrap();
     until("its trash is gone", || sandbox.bucket("trash").is_empty());
     sandbox.assert_no_volume_left();
+}
+
+#[test]
+fn credentials_without_end_are_refused() {
+    let sandbox = Sandbox::new();
+    let token = format!("token={}\n", "x".repeat(3 << 20));
+    fs::write(sandbox.path("long"), token).unwrap();
+    let _driver = Driver::start(&sandbox);
+    sandbox
+        .run([
+            "mount",
+            "https://example.com/a.war",
+            "dir",
+            "--credentials",
+            "long",
+        ])
+        .must(2)
+        .says("shorten the credentials");
+    sandbox.run(["volumes"]).must(0);
 }
 
 /// A limit that does not hold must not look as if it did.
