@@ -106,7 +106,7 @@ async fn mount<M: Mounter>(
 ) {
     let target = mount.target.clone();
     let mounted = {
-        tracing::info!(dir = %target.path().display(), "a command waits for a mount");
+        tracing::info!(dir = ?target.path(), "a command waits for a mount");
         let work = volumes.mount(mount);
         tokio::pin!(work);
         let mut ticks = interval(NEWS);
@@ -128,15 +128,15 @@ async fn mount<M: Mounter>(
     let dir = target.path();
     match mounted {
         None => {
-            tracing::info!(dir = %dir.display(), "mount: given up by its caller");
+            tracing::info!(?dir, "mount: given up by its caller");
             volumes.give_up(&target);
         }
         Some(Ok(record)) => {
-            tracing::info!(dir = %dir.display(), digest = %record.sha256, "mount: done");
+            tracing::info!(?dir, digest = %record.sha256, "mount: done");
             let _ = news.send(convert::shown(&record)).await;
         }
         Some(Err(error)) => {
-            tracing::warn!(dir = %dir.display(), "mount: {}", fault::line(&error));
+            tracing::warn!(?dir, "mount: {}", fault::line(&error));
             let _ = news.send(Err(error.into())).await;
             tokio::task::spawn_blocking(move || volumes.clean_up());
         }
@@ -203,7 +203,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         let target = convert::target(request.into_inner().dir)?;
         let work = async { Ok(self.volumes.unmount(&target).await?) };
         let was_there = self.unless_stopping(work).await?;
-        tracing::info!(dir = %target.path().display(), was_there, "unmount: done");
+        tracing::info!(dir = ?target.path(), was_there, "unmount: done");
         Ok(Response::new(UnmountResponse { was_there }))
     }
 

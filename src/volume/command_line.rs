@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -12,6 +13,9 @@ use super::shown::bug;
 use super::{Error, Owner, Publish, Record, Shared, Sharing, Target, Volumes, Writable};
 use crate::acquire::Snapshot;
 use crate::mount::Mounter;
+
+/// How often a command looks whether it is its turn. A commit takes milliseconds.
+const TURN: Duration = Duration::from_millis(20);
 
 /// An artifact that somebody wants to see in a directory.
 #[derive(Clone)]
@@ -81,7 +85,9 @@ impl<M: Mounter> Volumes<M> {
             owner: Owner::CommandLine,
             target: mount.target,
         };
-        self.publish(publish).await?;
+        while let Err(error) = self.publish(publish.clone()).await {
+            unless_busy(error).await?;
+        }
         let record = self.aside(Takes::Microseconds, move |shared| {
             let dir = shared.store.volume(id.as_str())?;
             Record::read(&shared.store.record(&dir))
@@ -131,9 +137,20 @@ impl<M: Mounter> Volumes<M> {
             .await
             .map_err(|what| bug(target, what))?;
         // Without a record that says that the directory was made for the volume, it is somebody's own and stays.
-        self.end(&volume, target, false).await?;
+        while let Err(error) = self.end(&volume, target, false).await {
+            unless_busy(error).await?;
+        }
         Ok(was_there)
     }
+}
+
+/// kubelet asks again where another call is at work; a command waits for its turn, as it would for the store.
+async fn unless_busy(error: Error) -> Result<(), Error> {
+    if !matches!(error, Error::Busy { .. }) {
+        return Err(error);
+    }
+    tokio::time::sleep(TURN).await;
+    Ok(())
 }
 
 /// A volume of the command line is named by where it is.

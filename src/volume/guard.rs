@@ -177,6 +177,24 @@ mod tests {
     }
 
     #[test]
+    fn what_must_not_meet_anybody_does_not_happen_while_somebody_waits_or_commits() {
+        let guards = Guards::default();
+        let acts = |id: &str| {
+            let mut acted = false;
+            guards.unless_in_use(id, || acted = true);
+            acted
+        };
+        assert!(acts("v"));
+        let wait = guards.wait("v");
+        assert!(!acts("v") && acts("other"));
+        let commit = wait.commit().unwrap();
+        drop(wait);
+        assert!(!acts("v"));
+        drop(commit);
+        assert!(acts("v"));
+    }
+
+    #[test]
     fn only_against_a_commit_is_anybody_busy() {
         let guards = Guards::default();
         let (a, b) = (guards.wait("v"), guards.wait("v"));

@@ -45,7 +45,7 @@ fn a_mount_that_is_given_up_stops_its_download_and_is_taken_up_again() {
 fn one_of_two_that_gives_up_leaves_the_download_to_the_other() {
     let sandbox = Sandbox::new();
     let origin = origin();
-    let (at, ms) = (100_000, 3000);
+    let (at, ms) = (100_000, 5000);
     origin.behave("/a.war", vec![Behaviour::Pause { at, ms }.always()]);
     let url = origin.url("/a.war");
     let driver = Driver::start(&sandbox);
