@@ -99,7 +99,10 @@ impl Kubelet {
     /// A call that does nothing.
     pub(crate) async fn empty(&self) -> Outcome {
         let mut client = IdentityClient::new(self.dial().await?);
-        client.get_plugin_info(GetPluginInfoRequest {}).await?;
+        let mut request = Request::new(GetPluginInfoRequest {});
+        // As each call of kubelet's has one.
+        request.set_timeout(DEADLINE);
+        client.get_plugin_info(request).await?;
         Ok(())
     }
 

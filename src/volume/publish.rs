@@ -1,12 +1,12 @@
 //! From a request to a volume that is seen.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tracing::Instrument;
 
 use super::aside::Takes;
 use super::commit::{Anew, Goal, Work};
-use super::guard::{Busy, Wait};
+use super::guard::{Busy, Commit, Guards, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
 use super::{Error, Id, Publish, Shared, Sharing, Volumes};
@@ -58,24 +58,30 @@ impl<M: Mounter> Volumes<M> {
     }
 
     async fn publish_once(&self, ask: Arc<Ask>) -> Result<(), Error> {
-        let wait = Arc::new(self.guards.wait(ask.id.as_str()));
-        let (looked, waited) = (Arc::clone(&ask), Arc::clone(&wait));
+        let call = Arc::new(Call {
+            wait: self.guards.wait(ask.id.as_str()),
+            guards: self.guards.clone(),
+            ask,
+        });
+        // Goes with this future: whoever hangs up has no hands on it any more.
+        let caller = Arc::new(());
         let mut was_there = None;
         let mut lost = Vec::new();
         loop {
-            let (looked, waited) = (Arc::clone(&looked), Arc::clone(&waited));
-            let look = move |shared: &Shared<M>| {
+            let (begun, at_all) = (Arc::clone(&call), Arc::downgrade(&caller));
+            let begin = move |shared: &Shared<M>| {
                 // Law 1; looked up before anything of the request is parsed.
-                let was_there = shared.store.volume(looked.id.as_str()).is_some();
-                (was_there, shared.first(&looked, &waited))
+                let was_there = shared.store.volume(begun.ask.id.as_str()).is_some();
+                (was_there, shared.begin(&begun, &at_all))
             };
             let (is_there, first) = self
-                .aside(Takes::Microseconds, look)
+                .aside(Takes::Microseconds, begin)
                 .await
-                .map_err(|what| ask.bug(what))?;
+                .map_err(|what| call.ask.bug(what))?;
             let was_there = *was_there.get_or_insert(is_there);
             let done = match first {
-                Ok(first) => self.go_on(&ask, &wait, first).await,
+                Ok(None) => Ok(()),
+                Ok(Some(first)) => self.go_on(&call, first).await,
                 Err(error) => Err(error),
             };
             match done {
@@ -87,11 +93,11 @@ impl<M: Mounter> Volumes<M> {
         }
     }
 
-    async fn go_on(&self, ask: &Arc<Ask>, wait: &Arc<Wait>, first: First) -> Result<(), Error> {
+    async fn go_on(&self, call: &Arc<Call>, first: First) -> Result<(), Error> {
         let (goal, blob) = match first {
             First::Shown { lost } => {
                 if lost {
-                    self.renew(ask, wait).await;
+                    self.renew(&call.ask, &call.wait).await;
                 }
                 return Ok(());
             }
@@ -100,41 +106,54 @@ impl<M: Mounter> Volumes<M> {
                 // In this order: an unpublish also stops the flight, and is the reason why.
                 let landed = tokio::select! {
                     biased;
-                    () = wait.ended() => return Err(ask.busy(Busy::Ended)),
+                    () = call.wait.ended() => return Err(call.ask.busy(Busy::Ended)),
                     landed = waiting.landed() => landed,
                 };
                 (goal, Some(landed.map(|Artifact::File(blob)| blob)?))
             }
         };
-        if let Some(blob) = &blob {
-            tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
-        }
-        let commit = wait.commit().map_err(|b| ask.busy(b))?;
-        let everywhere = match ask.want.sharing {
+        // From here on nothing is cancelled.
+        let hands = call.hands()?;
+        let (takes, call) = (goal.takes(), Arc::clone(call));
+        let ask = Arc::clone(&call.ask);
+        let commit = move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, blob));
+        let committed = self.aside(takes, commit).await;
+        committed.map_err(|what| ask.bug(what))?
+    }
+}
+
+/// A publish that has begun.
+struct Call {
+    ask: Arc<Ask>,
+    wait: Wait,
+    guards: Guards,
+}
+
+/// The only hands on a volume at a target, and, where it may be seen at one only, at all of them.
+type Hands = (Commit, Option<Commit>);
+
+impl Call {
+    fn hands(&self) -> Result<Hands, Error> {
+        let busy = |b| self.ask.busy(b);
+        let commit = self.wait.commit().map_err(busy)?;
+        let everywhere = match self.ask.want.sharing {
             Sharing::OneTarget => {
-                let everywhere = self.guards.everywhere(&ask.want.volume);
-                Some(everywhere.map_err(|b| ask.busy(b))?)
+                let everywhere = self.guards.everywhere(&self.ask.want.volume);
+                Some(everywhere.map_err(busy)?)
             }
             Sharing::ManyTargets => None,
         };
-        // A private copy, or a volume from before a reboot.
-        let takes = match &goal {
-            Goal::Anew(anew) if anew.view != View::Copy => Takes::Microseconds,
-            Goal::Anew(_) | Goal::Again(_) => Takes::Long,
-        };
-        let work = Work {
-            ask: Arc::clone(ask),
-            goal,
-            blob,
-        };
-        let commit = move |shared: &Shared<M>| {
-            let _hands = (commit, everywhere);
-            shared
-                .commit(&work)
-                .inspect(|()| tracing::info!("published"))
-        };
-        let committed = self.aside(takes, commit).await;
-        committed.map_err(|what| ask.bug(what))?
+        Ok((commit, everywhere))
+    }
+}
+
+impl Goal {
+    /// A private copy, or a volume from before a reboot, takes long.
+    fn takes(&self) -> Takes {
+        match self {
+            Self::Anew(anew) if anew.view != View::Copy => Takes::Microseconds,
+            Self::Anew(_) | Self::Again(_) => Takes::Long,
+        }
     }
 }
 
@@ -156,6 +175,41 @@ impl Ask {
 }
 
 impl<M: Mounter> Shared<M> {
+    /// A first look, and the whole of it where nothing has to be waited for and little is to be done: then nothing is
+    /// left. `caller` is gone where nobody waits for the answer any more.
+    fn begin(&self, call: &Call, caller: &Weak<()>) -> Result<Option<First>, Error> {
+        match self.first(&call.ask, &call.wait)? {
+            First::Shown { lost: false } => Ok(None),
+            First::Now(goal, blob) if goal.takes() == Takes::Microseconds => {
+                if caller.strong_count() == 0 {
+                    return Err(call.ask.busy(Busy::Ended));
+                }
+                self.commit_now(call, call.hands()?, (goal, blob))?;
+                Ok(None)
+            }
+            rest @ (First::Shown { .. } | First::Now(..) | First::Later(..)) => Ok(Some(rest)),
+        }
+    }
+
+    fn commit_now(
+        &self,
+        call: &Call,
+        hands: Hands,
+        (goal, blob): (Goal, Option<Blob>),
+    ) -> Result<(), Error> {
+        if let Some(blob) = &blob {
+            tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
+        }
+        let work = Work {
+            ask: Arc::clone(&call.ask),
+            goal,
+            blob,
+        };
+        let committed = self.commit(&work);
+        drop(hands);
+        committed.inspect(|()| tracing::info!("published"))
+    }
+
     fn first(&self, ask: &Ask, wait: &Wait) -> Result<First, Error> {
         let target = ask.target();
         let mut found = self.look(&ask.id, target, Some(&ask.print))?;
