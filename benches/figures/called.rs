@@ -1,7 +1,6 @@
 //! A cached artifact into 1,000 volumes, asked for over gRPC as kubelet does, against a call that does nothing plus the
 //! bare parts of a publish; and what asking again costs.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use war_vol::mount::{Features, Linux};
 
 use crate::bare::Bare;
-use crate::cold::RUNS;
 use crate::figure::Figure;
 use crate::kubelet::{DEADLINE, Kubelet};
 use crate::origin::Origin;
 use crate::place::Place;
+use crate::rounds;
 use crate::spread::{Spread, between, percentile};
-use crate::worker::{Layout, answer, runtime};
+use crate::worker::{Layout, runtime};
 use crate::{Error, Outcome, say};
 
 const COUNT: usize = 1000;
@@ -88,10 +87,11 @@ fn settled(
     rounds: usize,
     meanwhile: Option<&str>,
 ) -> Outcome<Vec<Figure>> {
-    for run in 1.. {
+    rounds::settled(|| {
         let mut series = Vec::new();
         for n in 1..=rounds {
-            let samples = round(place, origin, layout, meanwhile)?;
+            let samples: Samples =
+                rounds::round((place, origin), "worker-called", layout, meanwhile)?;
             say(format_args!(
                 "over gRPC, {}, round {n} of {rounds}: median {:.3} ms to {:.3} ms, again {:.3} ms to {:.3} ms",
                 layout.name(),
@@ -102,42 +102,8 @@ fn settled(
             ));
             series.push(samples);
         }
-        let figures = figures(&series, layout, meanwhile.is_some());
-        if run == RUNS || figures.iter().all(Figure::says_something) {
-            return Ok(figures);
-        }
-        say("the peer is not as fast as itself: this run says nothing, and is made again");
-    }
-    Err("no run".into())
-}
-
-fn round(
-    place: &Place,
-    origin: &Origin,
-    layout: Layout,
-    meanwhile: Option<&str>,
-) -> Outcome<Samples> {
-    let round = if meanwhile.is_some() {
-        place.fresh()?
-    } else {
-        place.blank()?
-    };
-    let mut arguments: Vec<OsString> = vec![
-        "worker-called".into(),
-        round.dir.clone().into(),
-        layout.argument().into(),
-        format!("{} {}", origin.small.sha256, origin.url(&origin.small)).into(),
-    ];
-    if let Some(object) = meanwhile {
-        arguments.extend(["--meanwhile".into(), object.into()]);
-    }
-    let samples = answer(arguments)?;
-    place.remove(&round.top)?;
-    if meanwhile.is_some() {
-        place.rest()?;
-    }
-    place.go_on()?;
-    Ok(samples)
+        Ok(figures(&series, layout, meanwhile.is_some()))
+    })
 }
 
 fn figures(series: &[Samples], layout: Layout, is_busy: bool) -> Vec<Figure> {

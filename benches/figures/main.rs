@@ -20,6 +20,7 @@ mod origin;
 mod place;
 mod preflight;
 mod resume;
+mod rounds;
 mod spread;
 mod storm;
 mod synced;

@@ -1,6 +1,5 @@
 //! A cached artifact into 1,000 volumes, against the bare parts of a publish.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::bare::Bare;
 use crate::busy;
-use crate::cold::RUNS;
 use crate::figure::Figure;
 use crate::origin::Origin;
 use crate::place::Place;
+use crate::rounds;
 use crate::spread::{Spread, between, percentile};
-use crate::worker::{Driver, Layout, answer, runtime};
+use crate::worker::{Driver, Layout, runtime};
 use crate::{Outcome, say};
 
 const COUNT: usize = 1000;
@@ -57,10 +56,11 @@ pub(crate) fn settled(
     rounds: usize,
     meanwhile: Option<&str>,
 ) -> Outcome<Vec<Figure>> {
-    for run in 1.. {
+    rounds::settled(|| {
         let mut series = Vec::new();
         for n in 1..=rounds {
-            let samples = round(place, origin, layout, meanwhile)?;
+            let samples: Samples =
+                rounds::round((place, origin), "worker-warm", layout, meanwhile)?;
             say(format_args!(
                 "{}, round {n} of {rounds}: median {:.3} ms to {:.3} ms, p99 {:.2} ms to {:.2} ms",
                 layout.name(),
@@ -71,45 +71,8 @@ pub(crate) fn settled(
             ));
             series.push(samples);
         }
-        let figures = figures(&series, layout, meanwhile.is_some());
-        if run == RUNS || figures.iter().all(Figure::says_something) {
-            return Ok(figures);
-        }
-        say(
-            "the bare parts are not as fast as themselves: this run says nothing, and is made again",
-        );
-    }
-    Err("no run".into())
-}
-
-fn round(
-    place: &Place,
-    origin: &Origin,
-    layout: Layout,
-    meanwhile: Option<&str>,
-) -> Outcome<Samples> {
-    // A download writes to the disk of this machine; without one there is nothing to write.
-    let round = if meanwhile.is_some() {
-        place.fresh()?
-    } else {
-        place.blank()?
-    };
-    let mut arguments: Vec<OsString> = vec![
-        "worker-warm".into(),
-        round.dir.clone().into(),
-        layout.argument().into(),
-        format!("{} {}", origin.small.sha256, origin.url(&origin.small)).into(),
-    ];
-    if let Some(object) = meanwhile {
-        arguments.extend(["--meanwhile".into(), object.into()]);
-    }
-    let samples = answer(arguments)?;
-    place.remove(&round.top)?;
-    if meanwhile.is_some() {
-        place.rest()?;
-    }
-    place.go_on()?;
-    Ok(samples)
+        Ok(figures(&series, layout, meanwhile.is_some()))
+    })
 }
 
 fn figures(series: &[Samples], layout: Layout, is_busy: bool) -> Vec<Figure> {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
 use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
@@ -10,6 +9,7 @@ use tonic::Code;
 
 use super::read;
 use super::scene::Scene;
+use crate::life::ends::foreign;
 use crate::node::{detach, mounts_at, until};
 use crate::origin::Behaviour;
 
@@ -17,18 +17,6 @@ use crate::origin::Behaviour;
 fn slowly(scene: &Scene, ms: u64) {
     let pause = Behaviour::Pause { at: 100_000, ms };
     scene.origin.behave("/a.war", vec![pause.always()]);
-}
-
-fn foreign(at: &Path) {
-    mount(
-        Some("foreign"),
-        at,
-        Some("tmpfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    )
-    .unwrap();
-    fs::write(at.join("theirs"), "kept").unwrap();
 }
 
 /// FAULTS 21.

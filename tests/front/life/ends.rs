@@ -31,7 +31,8 @@ impl Pod {
     }
 }
 
-fn foreign(at: &Path) {
+/// Somebody mounts something of their own.
+pub(crate) fn foreign(at: &Path) {
     mount(
         Some("foreign"),
         at,

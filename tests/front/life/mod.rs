@@ -1,6 +1,6 @@
 //! Volumes come and go: many at once, twice, too early, too late, and against each other.
 
-mod ends;
+pub(crate) mod ends;
 mod laws;
 mod races;
 mod roots;
