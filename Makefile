@@ -11,7 +11,7 @@ heading = @printf '\n== %s (%d s)\n' "$(1)" $$(( $$(date +%s) - $(started) ))
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: check
 check: ## the laws: format, lints, dependencies, module borders, documentation
@@ -55,6 +55,15 @@ bench: ## the figures of the static release binary, as root, on a quiet machine;
 	$(call heading,bench: the figures)
 	RUSTFLAGS='-C target-feature=+crt-static' \
 		cargo bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS)
+
+.PHONY: cluster
+cluster: ## a kind cluster with the driver's image in it, also where nothing can be pulled; as root
+	tests/e2e/cluster.sh up
+	tests/e2e/image.sh
+
+.PHONY: cluster-down
+cluster-down: ## remove the cluster, and the Docker daemon if it was started for it; the caches stay
+	tests/e2e/cluster.sh down
 
 .PHONY: tools
 tools: ## what the tests need besides Rust and Go (packages of the system as root on Debian)

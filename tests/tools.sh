@@ -4,6 +4,7 @@
 #   tests/tools.sh              everything the tests need
 #   tests/tools.sh cargo-deny   one tool (see $tools below), and nothing of the system
 #   tests/tools.sh --where TOOL the path of a tool, whether it is there or not
+#   tests/tools.sh --system COMMAND:PACKAGE…    commands of the system and nothing else, as in $system below
 #
 # Commands of the system come from Debian's packages where this runs as root on Debian; elsewhere the missing ones
 # are listed. Everything else is built or fetched into a cache outside the source tree,
@@ -173,6 +174,10 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 case ${1-} in
     --where)
         where "${2:?--where needs the name of a tool}"
+        ;;
+    --system)
+        system=("${@:2}")
+        install_system
         ;;
     '')
         install_system

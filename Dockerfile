@@ -1,0 +1,27 @@
+# The driver's image: one static binary and the certificate authorities that it trusts. There is no shell, no mount
+# program, and no user: the node's part needs root, and whoever runs the controller says which other user it has.
+#
+#   docker build -t war-vol:dev .          builds the binary too, wherever images can be pulled
+#   tests/e2e/image.sh                     puts a binary that is there already into `from-binary`, and pulls nothing
+
+FROM scratch AS base
+LABEL org.opencontainers.image.title="war-vol" org.opencontainers.image.licenses="Apache-2.0"
+ENV PATH=/usr/local/bin
+ENTRYPOINT ["war-vol"]
+
+# It comes before the stage that pulls: a builder without BuildKit runs all stages up to the one it was asked for.
+FROM base AS from-binary
+COPY ca-certificates.crt /etc/ssl/certs/
+COPY war-vol /usr/local/bin/
+
+FROM rust:1.95.0-bookworm AS build
+WORKDIR /src
+COPY . .
+# A target of its own, so that the flags do not reach the build scripts.
+RUN RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --bin war-vol \
+        --target "$(rustc -vV | sed -n 's/^host: //p')" \
+    && install target/*/release/war-vol /war-vol
+
+FROM base
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /war-vol /usr/local/bin/

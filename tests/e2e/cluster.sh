@@ -1,0 +1,225 @@
+#!/bin/bash
+# The Kubernetes cluster of the tests and of the demo.
+#
+#   tests/e2e/cluster.sh up           creates it, or finds it running; prints how to use it
+#   tests/e2e/cluster.sh load IMAGE…  puts images of the Docker daemon into it
+#   tests/e2e/cluster.sh status       says what there is; fails if it does not answer
+#   tests/e2e/cluster.sh down         removes it; what was built or fetched for it stays in the cache
+#
+# It is a kind cluster of one node. With a Docker daemon that can pull that is `kind create cluster` and nothing else.
+# Where no daemon answers, Debian's is started for the time that the cluster is up; where the node image cannot be
+# pulled, one is made out of Debian's packages and Go modules (offline/), once. WAR_VOL_CLUSTER=pull never makes one,
+# WAR_VOL_CLUSTER=make never pulls.
+#
+# WAR_VOL_KUBECONFIG=FILE takes any other cluster. WAR_VOL_LOAD is then the command that puts an image into it, such as
+# 'minikube image load {}'. (Not KUBECONFIG: what somebody has in the environment may be production.)
+#
+# Other scripts find the cluster with `source "$(tests/e2e/cluster.sh exports)"`: kubectl, kind and docker then mean it.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=settings.sh
+source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+
+foreign=${WAR_VOL_KUBECONFIG-}
+
+only_one() {
+    mkdir -p "$state"
+    exec 9> "$kept/cluster.lock"
+    flock --nonblock 9 || {
+        say "another run is at work on the cluster; waiting for it"
+        flock 9
+    }
+}
+
+# Which Docker: ours if it runs, else whatever the environment means.
+find_docker() {
+    local socket
+    if socket=$("$e2e/offline/docker.sh" socket); then export DOCKER_HOST=unix://$socket; fi
+    # Debian's daemon is older than BuildKit as a default, and nothing here needs it.
+    if [ "${WAR_VOL_CLUSTER-}" = make ] || [ -n "${socket-}" ]; then export DOCKER_BUILDKIT=0; fi
+}
+
+docker_answers() { timeout 10 docker version > /dev/null 2>&1; }
+
+# Sets $image and says why. A pull that does not even begin within 20 s never will.
+choose_image() {
+    local wanted made
+    wanted=${WAR_VOL_NODE_IMAGE:-$(grep -aom1 'kindest/node:v[0-9.]*@sha256:[0-9a-f]\{64\}' "$kind")}
+    made=$("$e2e/offline/node-image.sh" --name)
+    case ${WAR_VOL_CLUSTER:-auto} in
+        pull)
+            pull "$wanted" || fail "$wanted cannot be pulled, and WAR_VOL_CLUSTER=pull allows nothing else"
+            image=$wanted
+            ;;
+        make) image=$made why="WAR_VOL_CLUSTER=make asks for it" ;;
+        auto)
+            if docker image inspect "$made" > /dev/null 2>&1; then
+                image=$made why="it was made here before"
+            elif pull "$wanted"; then
+                image=$wanted
+            else
+                image=$made why="no node image can be pulled here"
+            fi
+            ;;
+        *) fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: say auto, pull or make" ;;
+    esac
+    if [ "$image" = "$made" ]; then
+        say "the node image is made on the spot, because $why: $image"
+        "$e2e/offline/node-image.sh" > /dev/null
+    else
+        say "the node image is pulled: $image"
+    fi
+}
+
+pull() {
+    local log=$state/pull.log pulling
+    docker image inspect "$1" > /dev/null 2>&1 && return
+    say "trying to pull $1"
+    docker pull "$1" > "$log" 2>&1 &
+    pulling=$!
+    until_true 20 pull_has_begun_or_ended || {
+        kill "$pulling"
+        return 1
+    }
+    wait "$pulling"
+}
+
+pull_has_begun_or_ended() { grep -q 'Pulling from' "$log" || [ ! -e "/proc/$pulling" ]; }
+
+up() {
+    local names
+    only_one
+    if [ -n "$foreign" ]; then
+        kubectl --kubeconfig "$foreign" version > /dev/null || fail "the cluster of WAR_VOL_KUBECONFIG does not answer"
+        printf 'export KUBECONFIG=%q\n' "$foreign" > "$exports"
+        say "using the cluster of $foreign; nothing is created"
+        return
+    fi
+    find_docker
+    if ! healthy; then create; fi
+    if made_here; then
+        # Into the node too: nothing can be pulled there either.
+        names=$("$e2e/offline/images.sh")
+        load_all <<< "$names"
+    fi
+    say "the cluster is up. To use it: source $exports"
+}
+
+create() {
+    local image why
+    if docker_answers; then
+        say "a Docker daemon answers, and is used"
+    else
+        say "no Docker daemon answers"
+        "$e2e/offline/docker.sh" up
+        find_docker
+    fi
+    "$e2e/offline/binaries.sh" kind
+    choose_image
+    # What a killed run left, or a reboot.
+    "$kind" delete cluster --quiet --name "$cluster"
+    cp "$e2e/audit-policy.yaml" "$state/"
+    configuration > "$state/kind.yaml"
+    say "creating the cluster"
+    "$kind" create cluster --quiet --name "$cluster" --image "$image" --config "$state/kind.yaml" \
+        --kubeconfig "$state/kubeconfig" --wait 180s ||
+        fail "kind could not create the cluster; try again, or see why with: docker logs $node"
+    # Of the cluster's own version, whatever this machine has.
+    mkdir -p "$state/bin"
+    docker cp "$node:/usr/bin/kubectl" "$state/bin/kubectl" > /dev/null
+    write_exports
+    # Before these a pod is refused, or finds no name.
+    until_true 60 "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" get serviceaccount default ||
+        fail "the cluster has no service account yet; see $e2e/cluster.sh status"
+    "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" -n kube-system rollout status deployment/coredns \
+        --timeout 120s > /dev/null || fail "CoreDNS does not start; see it with kubectl -n kube-system describe pods"
+}
+
+# The image that is made here has its network inside, in place of kind's.
+configuration() {
+    sed "s#@state@#$state#" "$e2e/kind.yaml"
+    if [[ $image == "$("$e2e/offline/node-image.sh" --name)" ]]; then
+        printf 'networking:\n  disableDefaultCNI: true\n'
+    fi
+}
+
+write_exports() {
+    {
+        # shellcheck disable=SC2016 # whoever sources it has a PATH of its own
+        printf 'export KUBECONFIG=%q WAR_VOL_NODE=%q PATH=%q:"$PATH"\n' \
+            "$state/kubeconfig" "$node" "$state/bin:$(dirname "$kind")"
+        [ -z "${DOCKER_HOST-}" ] || printf 'export DOCKER_HOST=%q\n' "$DOCKER_HOST"
+        [ -z "${DOCKER_BUILDKIT-}" ] || printf 'export DOCKER_BUILDKIT=%q\n' "$DOCKER_BUILDKIT"
+    } > "$exports.new"
+    mv "$exports.new" "$exports"
+}
+
+# Complete, and it answers: the exports are written when a cluster has been created, and never before.
+healthy() {
+    [ -e "$exports" ] && docker_answers && [ "$(docker inspect -f '{{.State.Running}}' "$node" 2> /dev/null)" = true ] &&
+        until_true 30 "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" --request-timeout 5s get --raw /readyz
+}
+
+made_here() { [[ $(docker inspect -f '{{.Config.Image}}' "$node") == *"$("$e2e/offline/node-image.sh" --name)" ]]; }
+
+# The node keeps a note of what it was given, by name, because kind loads again what is there.
+load() {
+    local id note
+    if [ -n "$foreign" ]; then
+        [ -n "${WAR_VOL_LOAD-}" ] || fail "set WAR_VOL_LOAD to the command that puts an image into this cluster, with {} for its name"
+        bash -c "${WAR_VOL_LOAD//\{\}/$(printf %q "$1")}"
+        return
+    fi
+    id=$(docker image inspect -f '{{.Id}}' "$1" 2> /dev/null) || fail "the Docker daemon has no image $1; build it first"
+    note=/kind/loaded/$(sha256sum <<< "$1" | cut -c1-16)
+    [ "$(docker exec "$node" cat "$note" 2> /dev/null || true)" != "$id" ] || return 0
+    say "loading $1"
+    "$kind" load docker-image --quiet --name "$cluster" "$1"
+    docker exec "$node" sh -c "mkdir -p /kind/loaded && echo $id > $note"
+}
+
+load_all() {
+    local name
+    while read -r name; do load "$name" < /dev/null; done
+}
+
+status() {
+    if [ -n "$foreign" ]; then
+        kubectl --kubeconfig "$foreign" get nodes
+        return
+    fi
+    find_docker
+    [ -z "$("$e2e/offline/docker.sh" socket)" ] || say "the Docker daemon was started for the cluster"
+    healthy || fail "no cluster is up; create it with: make cluster"
+    "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" get nodes -o wide
+}
+
+down() {
+    only_one
+    if [ -n "$foreign" ]; then
+        say "the cluster of $foreign is not ours to remove"
+        return
+    fi
+    # One that was killed, with the machine or without, comes back to end what it had begun.
+    [ ! -e "$state/docker.pid" ] || "$e2e/offline/docker.sh" up
+    find_docker
+    if docker_answers && [ -x "$kind" ]; then
+        "$kind" delete cluster --quiet --name "$cluster"
+    fi
+    "$e2e/offline/docker.sh" down
+    rm -rf "$state"
+    say "the cluster is gone; what was built for it stays in $kept"
+}
+
+kind=$("$e2e/offline/binaries.sh" --where kind)/kind
+case ${1-} in
+    up) up ;;
+    load)
+        [ $# -gt 1 ] || fail "load needs the names of images"
+        find_docker
+        printf '%s\n' "${@:2}" | load_all
+        ;;
+    status) status ;;
+    exports) echo "$exports" ;;
+    down) down ;;
+    *) fail "say up, load IMAGE…, status or down" ;;
+esac

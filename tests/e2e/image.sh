@@ -1,0 +1,25 @@
+#!/bin/bash
+# tests/e2e/image.sh: builds the static binary and, from it, the image war-vol:dev, and puts that into the cluster.
+# Nothing is pulled. The build is the one of `make bench`.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=settings.sh
+source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
+
+authorities=/etc/ssl/certs/ca-certificates.crt
+[ -e "$authorities" ] || fail "missing: $authorities; install the package ca-certificates"
+[ -e "$exports" ] || fail "no cluster is up; create it with: tests/e2e/cluster.sh up"
+# shellcheck disable=SC1090 # cluster.sh writes it
+source "$exports"
+
+host=$(rustc -vV | sed -n 's/^host: //p')
+say "building the static binary"
+RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release --bin war-vol --target "$host" \
+    --manifest-path "$top/Cargo.toml"
+
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+cp "${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol" "$authorities" "$context/"
+say "building the image war-vol:dev"
+docker build --quiet --target from-binary --tag war-vol:dev --file "$top/Dockerfile" "$context" > /dev/null
+"$e2e/cluster.sh" load war-vol:dev
+say "war-vol:dev is in the cluster"

@@ -1,0 +1,77 @@
+#!/bin/bash
+# The programs of a cluster, built from their Go modules, each once.
+#
+#   tests/e2e/offline/binaries.sh [MODULE…]     builds those that are missing; all without an argument
+#   tests/e2e/offline/binaries.sh --where MODULE      the directory of its programs, whether it is there or not
+#   tests/e2e/offline/binaries.sh --version MODULE
+#
+# A module is a folder in modules/: its go.mod has the version and, as `tool` lines, the programs; go.sum the digests.
+# With cold caches of Go this takes a quarter of an hour on two cores.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../settings.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
+
+modules=$e2e/offline/modules
+declare -A path=(
+    [kind]=sigs.k8s.io/kind
+    [kubernetes]=k8s.io/kubernetes
+    [containerd]=github.com/containerd/containerd/v2
+    [etcd]=go.etcd.io/etcd/server/v3
+    [coredns]=github.com/coredns/coredns
+)
+order=(kind containerd etcd coredns kubernetes)
+
+version() {
+    [ -n "${path[${1:?name a module}]-}" ] || fail "no module is called $1; there are ${order[*]}"
+    sed -n "s#^.*[[:space:]]${path[$1]} v\([0-9][^ ]*\).*#\1#p" "$modules/$1/go.mod"
+}
+
+where() { echo "$kept/tools/$1-$(version "$1")-$(fingerprint "$modules/$1"/go.{mod,sum})"; }
+
+# Without these a server reports v0.0.0, and kubeadm takes it for too old.
+stamp() {
+    local v
+    v=$(version "$1")
+    case $1 in
+        kubernetes)
+            printf ' -X k8s.io/component-base/version.%s' "gitVersion=v$v" "gitMajor=${v%%.*}" \
+                "gitMinor=$(cut -d. -f2 <<< "$v")" gitTreeState=clean
+            ;;
+        containerd) echo "-X ${path[containerd]}/version.Version=v$v" ;;
+    esac
+}
+
+# All the programs of a module or none, and once, however many ask.
+build() (
+    directory=$(where "$1")
+    [ ! -e "$directory" ] || exit 0
+    command -v go > /dev/null || fail "missing: go, which builds $1; install Go 1.26 or newer"
+    mkdir -p "$kept/tools"
+    exec 9> "$kept/tools/$1.lock"
+    flock 9
+    [ ! -e "$directory" ] || exit 0
+    new=$kept/tools/new-$1
+    rm -rf "$new"
+    mkdir "$new"
+    programs=$(go -C "$modules/$1" list -f '{{.ImportPath}}' tool)
+    for program in $programs; do
+        name=${program##*/}
+        [[ $name != v[0-9]* ]] || name=$1
+        say "building $name $(version "$1")"
+        CGO_ENABLED=0 go -C "$modules/$1" build -trimpath -buildvcs=false -ldflags "-s -w $(stamp "$1")" \
+            -o "$new/$name" "$program"
+    done
+    mv "$new" "$directory"
+)
+
+case ${1-} in
+    --where) where "${2:?--where needs the name of a module}" ;;
+    --version) version "${2:?--version needs the name of a module}" ;;
+    *)
+        [ $# -gt 0 ] || set -- "${order[@]}"
+        for module; do
+            version "$module" > /dev/null
+            build "$module"
+        done
+        ;;
+esac

@@ -1,0 +1,103 @@
+#!/bin/bash
+# A Docker daemon for a machine that runs none, from Debian's docker.io.
+#
+#   tests/e2e/offline/docker.sh up      starts it, or finds it running
+#   tests/e2e/offline/docker.sh down    ends it, and puts back what it changed in the machine's network
+#   tests/e2e/offline/docker.sh socket  prints its socket; fails if it does not run
+#
+# Its images are kept in the cache. It is known by its process id and its data directory, so no other daemon is ended.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../settings.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+socket=$state/docker.sock
+pid_file=$state/docker.pid
+data=$kept/docker
+
+# The process id, if it is that of our daemon and not of whoever got its number since.
+running() {
+    local pid
+    pid=$(cat "$pid_file" 2> /dev/null) && tr '\0' '\n' < "/proc/$pid/cmdline" 2> /dev/null | grep -qxF -- "$data" &&
+        echo "$pid"
+}
+
+answers() { docker -H "unix://$socket" version; }
+
+# The bit of CAP_SYS_RESOURCE among those that root may ever have here.
+lacks_sys_resource() {
+    local bounding
+    bounding=$(sed -n 's/^CapBnd:\t*//p' /proc/self/status)
+    [ $(((0x$bounding >> 24) & 1)) = 0 ]
+}
+
+up() {
+    if running > /dev/null && until_true 20 answers; then return; fi
+    [ "$(id -u)" = 0 ] || fail "no Docker daemon answers, and only root can start one; start Docker, or run this as root"
+    [ ${#state} -lt 70 ] || fail "$state is too long for the path of a socket; set WAR_VOL_CACHE to a shorter one"
+    "$top/tests/tools.sh" --system dockerd:docker.io iptables:iptables jq:jq
+    mkdir -p "$state" "$data"
+    local options=()
+    if lacks_sys_resource; then
+        options=(--add-runtime "allowed=$e2e/offline/runc-without-sys-resource" --default-runtime allowed)
+    fi
+    network_before
+    rm -f "$pid_file"
+    say "starting a Docker daemon; its log is $state/dockerd.log"
+    # The locks of the callers (9) are not the daemon's.
+    setsid dockerd --data-root "$data" --exec-root "$state/exec" --pidfile "$pid_file" -H "unix://$socket" \
+        "${options[@]}" > "$state/dockerd.log" 2>&1 < /dev/null 9>&- &
+    until_true 60 answers || {
+        tail -n 5 "$state/dockerd.log" >&2
+        fail "the Docker daemon does not answer; its last lines are above"
+    }
+}
+
+down() {
+    local pid
+    if pid=$(running); then
+        say "ending the Docker daemon"
+        docker -H "unix://$socket" network prune --force > /dev/null || true
+        kill "$pid"
+        until_true 30 gone "$pid" || fail "the Docker daemon ($pid) does not end; see $state/dockerd.log"
+    fi
+    rm -rf "$pid_file" "$socket" "$state/exec"
+    network_after
+}
+
+gone() { [ ! -e "/proc/$1" ]; }
+
+# A daemon forwards, refuses to forward for others, and leaves its chains and its bridge: what was before is noted once.
+network_before() {
+    [ ! -e "$state/network" ] || return 0
+    {
+        cat /proc/sys/net/ipv4/ip_forward
+        iptables -S FORWARD 2> /dev/null | sed -n 's/^-P FORWARD //p'
+    } > "$state/network"
+}
+
+network_after() {
+    local forward policy table chain
+    [ -e "$state/network" ] || return 0
+    { read -r forward && read -r policy; } < "$state/network" || true
+    for table in filter nat; do
+        iptables -t $table -S | sed -n 's/^-A \(.* -j DOCKER.*\)/-D \1/p' | while read -r -a rule; do
+            iptables -t $table "${rule[@]}"
+        done
+        for chain in $(iptables -t $table -S | sed -n 's/^-N \(DOCKER.*\)/\1/p'); do
+            iptables -t $table -F "$chain"
+            iptables -t $table -X "$chain"
+        done
+    done
+    iptables -P FORWARD "${policy:-ACCEPT}"
+    echo "${forward:-0}" > /proc/sys/net/ipv4/ip_forward
+    ip link delete docker0 2> /dev/null || true
+    rm -f "$state/network"
+}
+
+case ${1-} in
+    up) up ;;
+    down) down ;;
+    socket) running > /dev/null && echo "$socket" ;;
+    *) fail "say up, down or socket" ;;
+esac

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: where things are, and how they speak. It does nothing by itself.
+#
+# Settings of whoever calls (all optional):
+#   WAR_VOL_CACHE       where everything that is built or fetched is kept; default ~/.cache/war-vol
+#   WAR_VOL_CLUSTER     auto (default), pull or make: the node image is pulled, or made on the spot; see cluster.sh
+#   WAR_VOL_NODE_IMAGE  the node image that is pulled, instead of the one that kind was released with
+#   WAR_VOL_KUBECONFIG  use this cluster, of which nothing is created or removed, instead of a kind cluster
+#   WAR_VOL_LOAD        how an image gets into that cluster: a command in which {} stands for the image's name
+
+# shellcheck disable=SC2034 # they are for those who source this
+{
+    e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+    top=$(cd "$e2e/../.." && pwd)
+    kept=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol}
+    state=$kept/cluster              # of the cluster that is up, and of the Docker daemon that was started for it
+    cluster=war-vol                  # its name in kind
+    node=$cluster-control-plane      # the container that is its node
+    # The exports with which kubectl, kind and docker mean this cluster; written by `cluster.sh up`.
+    exports=$state/env
+}
+
+# Every line says since when: of the outermost script, however many it calls.
+export WAR_VOL_STARTED=${WAR_VOL_STARTED:-$(date +%s)}
+say() { printf '%s: %s (%d s)\n' "$(basename "$0" .sh)" "$*" $(($(date +%s) - WAR_VOL_STARTED)) >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+
+# Waits until a command succeeds: until_true SECONDS COMMAND…
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" > /dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.2
+    done
+}
+
+# A name for what a script makes out of these files: new when one of them changes.
+fingerprint() { cat "$@" | sha256sum | cut -c1-8; }
