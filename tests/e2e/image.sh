@@ -20,6 +20,9 @@ context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 cp "${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol" "$authorities" "$context/"
 say "building the image war-vol:dev"
-docker build --quiet --target from-binary --tag war-vol:dev --file "$top/Dockerfile" "$context" > /dev/null
+before=$(docker image inspect -f '{{.Id}}' war-vol:dev 2> /dev/null || true)
+now=$(docker build --quiet --target from-binary --tag war-vol:dev --file "$top/Dockerfile" "$context")
+# What has lost its name would only fill the cache.
+[ -z "$before" ] || [ "$before" = "$now" ] || docker rmi "$before" > /dev/null 2>&1 || true
 "$e2e/cluster.sh" load war-vol:dev
 say "war-vol:dev is in the cluster"

@@ -37,14 +37,15 @@ up() {
     [ ${#state} -lt 70 ] || fail "$state is too long for the path of a socket; set WAR_VOL_CACHE to a shorter one"
     "$top/tests/tools.sh" --system dockerd:docker.io iptables:iptables jq:jq
     mkdir -p "$state" "$data"
-    local options=()
+    # Only kind's own network: with it goes all that is in the machine's rules for it.
+    local options=(--bridge none)
     if lacks_sys_resource; then
-        options=(--add-runtime "allowed=$e2e/offline/runc-without-sys-resource" --default-runtime allowed)
+        options+=(--add-runtime "allowed=$e2e/offline/runc-without-sys-resource" --default-runtime allowed)
     fi
     network_before
     rm -f "$pid_file"
     say "starting a Docker daemon; its log is $state/dockerd.log"
-    # The locks of the callers (9) are not the daemon's.
+    # The lock of the caller (9) is not the daemon's.
     setsid dockerd --data-root "$data" --exec-root "$state/exec" --pidfile "$pid_file" -H "unix://$socket" \
         "${options[@]}" > "$state/dockerd.log" 2>&1 < /dev/null 9>&- &
     until_true 60 answers || {
@@ -67,7 +68,7 @@ down() {
 
 gone() { [ ! -e "/proc/$1" ]; }
 
-# A daemon forwards, refuses to forward for others, and leaves its chains and its bridge: what was before is noted once.
+# A daemon forwards, refuses to forward for others, and leaves its chains behind: what was before is noted once.
 network_before() {
     [ ! -e "$state/network" ] || return 0
     {
@@ -91,7 +92,6 @@ network_after() {
     done
     iptables -P FORWARD "${policy:-ACCEPT}"
     echo "${forward:-0}" > /proc/sys/net/ipv4/ip_forward
-    ip link delete docker0 2> /dev/null || true
     rm -f "$state/network"
 }
 

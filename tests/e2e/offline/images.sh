@@ -56,8 +56,8 @@ make_tomcat() {
 
 fetch() {
     say "fetching $tomcat_artifact"
-    mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
-        -Dartifact="$tomcat_artifact" -DoutputDirectory="$1" | sed $'s/\e\\[[0-9;]*m//g' >&2
+    mvn --batch-mode --quiet -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+        -Dartifact="$tomcat_artifact" -DoutputDirectory="$1" >&2
     sha256sum --quiet --check <<< "$tomcat_sha256  $(echo "$1"/*.zip)" >&2
 }
 

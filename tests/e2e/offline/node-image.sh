@@ -150,6 +150,12 @@ END
     wait "$daemon" || true
 }
 
+# Those that were made before something changed here; one that a cluster runs on is kept by Docker.
+forget_older() {
+    docker image ls --format '{{.Repository}}:{{.Tag}}' kindest/node | grep -E -- '-[0-9a-f]{8}$' | grep -vxF "$image" |
+        xargs -r docker rmi > /dev/null 2>&1 || true
+}
+
 make_image() {
     "$top/tests/tools.sh" --system debootstrap:debootstrap busybox:busybox-static jq:jq gcc:gcc pkg-config:pkg-config \
         /usr/include/seccomp.h:libseccomp-dev
@@ -177,6 +183,7 @@ make_image() {
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"]
     }' | docker load > /dev/null
     rm -rf "$work"
+    forget_older
 }
 
 if [ "${1-}" != --name ] && ! docker image inspect "$image" > /dev/null 2>&1; then make_image >&2; fi
