@@ -33,9 +33,10 @@ only_one() {
 # Which Docker: ours if it runs, else whatever the environment means.
 find_docker() {
     local socket
-    if socket=$("$e2e/offline/docker.sh" socket); then export DOCKER_HOST=unix://$socket; fi
-    # Debian's daemon is older than BuildKit as a default, and nothing here needs it.
-    if [ "${WAR_VOL_CLUSTER-}" = make ] || [ -n "${socket-}" ]; then export DOCKER_BUILDKIT=0; fi
+    if socket=$("$e2e/offline/docker.sh" socket); then
+        # Debian's daemon builds without BuildKit, which a newer client would ask for.
+        export DOCKER_HOST=unix://$socket DOCKER_BUILDKIT=0
+    fi
 }
 
 docker_answers() { timeout 10 docker version > /dev/null 2>&1; }
@@ -107,7 +108,7 @@ up() {
 create() {
     local image why
     if docker_answers; then
-        say "a Docker daemon answers, and is used"
+        say "a Docker daemon answers, and is used: ${DOCKER_HOST:-that of this machine}"
     else
         say "no Docker daemon answers"
         "$e2e/offline/docker.sh" up

@@ -35,7 +35,7 @@ up() {
     if running > /dev/null && until_true 20 answers; then return; fi
     [ "$(id -u)" = 0 ] || fail "no Docker daemon answers, and only root can start one; start Docker, or run this as root"
     [ ${#state} -lt 70 ] || fail "$state is too long for the path of a socket; set WAR_VOL_CACHE to a shorter one"
-    "$top/tests/tools.sh" --system dockerd:docker.io iptables:iptables jq:jq
+    "$top/tests/tools.sh" --system dockerd:docker.io iptables:iptables sysctl:procps jq:jq
     mkdir -p "$state" "$data"
     # Only kind's own network: with it goes all that is in the machine's rules for it.
     local options=(--bridge none)
@@ -72,15 +72,15 @@ gone() { [ ! -e "/proc/$1" ]; }
 network_before() {
     [ ! -e "$state/network" ] || return 0
     {
-        cat /proc/sys/net/ipv4/ip_forward
-        iptables -S FORWARD 2> /dev/null | sed -n 's/^-P FORWARD //p'
-    } > "$state/network"
+        sysctl --ignore net.ipv4.ip_forward net.ipv6.conf.all.forwarding
+        iptables -S FORWARD | sed -n 's/^-P FORWARD /policy = /p'
+    } > "$state/network.new"
+    mv "$state/network.new" "$state/network"
 }
 
 network_after() {
-    local forward policy table chain
+    local table chain rule
     [ -e "$state/network" ] || return 0
-    { read -r forward && read -r policy; } < "$state/network" || true
     for table in filter nat; do
         iptables -t $table -S | sed -n 's/^-A \(.* -j DOCKER.*\)/-D \1/p' | while read -r -a rule; do
             iptables -t $table "${rule[@]}"
@@ -90,8 +90,9 @@ network_after() {
             iptables -t $table -X "$chain"
         done
     done
-    iptables -P FORWARD "${policy:-ACCEPT}"
-    echo "${forward:-0}" > /proc/sys/net/ipv4/ip_forward
+    iptables -P FORWARD "$(sed -n 's/^policy = //p' "$state/network")"
+    grep ^net "$state/network" | sysctl --quiet --load -
+    rmdir /sys/fs/cgroup/{,*/}docker 2> /dev/null || true
     rm -f "$state/network"
 }
 

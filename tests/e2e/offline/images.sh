@@ -28,7 +28,7 @@ commands() {
 
 make_busybox() {
     commands "$1"
-    "$offline/archive.sh" busybox:1 "$1" '{"Cmd": ["sh"]}'
+    "$offline/archive.sh" busybox:1 "$1" "$(labelled '{"Cmd": ["sh"]}')"
 }
 
 # Where the official image has everything: /usr/local/tomcat, no application in webapps, Java in /opt/java/openjdk.
@@ -47,22 +47,28 @@ make_tomcat() {
     chmod 755 "$tomcat"/bin/*.sh
     chmod -R a+rX "$tomcat"
     chmod 777 "$tomcat"/{logs,temp,work}
-    "$offline/archive.sh" tomcat:9-jre17 "$1" '{
+    "$offline/archive.sh" tomcat:9-jre17 "$1" "$(labelled '{
         "Cmd": ["catalina.sh", "run"], "WorkingDir": "/usr/local/tomcat", "ExposedPorts": {"8080/tcp": {}},
         "Env": ["PATH=/usr/local/tomcat/bin:/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "JAVA_HOME=/opt/java/openjdk", "CATALINA_HOME=/usr/local/tomcat", "LANG=C.UTF-8"]
-    }'
+    }')"
 }
 
 fetch() {
     say "fetching $tomcat_artifact"
-    mvn --batch-mode --quiet -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
-        -Dartifact="$tomcat_artifact" -DoutputDirectory="$1" >&2
+    mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+        -Dartifact="$tomcat_artifact" -DoutputDirectory="$1" 2>&1 | sed $'s/\e\\[[0-9;]*m//g' >&2
     sha256sum --quiet --check <<< "$tomcat_sha256  $(echo "$1"/*.zip)" >&2
 }
 
-# The archive of an image: all of it or nothing. What it is made of is this file.
-archive() { echo "$kept/images/${1//[:\/]/-}-$(fingerprint "$offline"/{images,archive,libraries}.sh).tar"; }
+# Which recipe an image was made by: how ours are told from those that somebody could pull after all.
+label=war-vol.geektime.org/recipe
+recipe=$(fingerprint "$offline"/{images,archive,libraries}.sh)
+
+# The archive of an image: all of it or nothing.
+archive() { echo "$kept/images/${1//[:\/]/-}-$recipe.tar"; }
+
+labelled() { jq -c --arg label "$label" --arg recipe "$recipe" '. + {Labels: {($label): $recipe}}' <<< "$1"; }
 
 make_archive() {
     local file work
@@ -83,8 +89,15 @@ mkdir -p "$kept/images"
 exec 9> "$kept/images/lock"
 flock 9
 for image in "${images[@]}"; do
-    make_archive "$image"
-    # One that has this name already, and is another's, keeps it: somebody could pull after all.
-    docker image inspect "$image" > /dev/null 2>&1 || docker load --quiet < "$(archive "$image")" > /dev/null
+    there=$(docker image inspect -f "{{.Id}} {{index .Config.Labels \"$label\"}}" "$image" 2> /dev/null || echo "no missing")
+    case ${there#* } in
+        '' | "$recipe") ;;
+        *)
+            make_archive "$image"
+            docker load --quiet < "$(archive "$image")" > /dev/null
+            # What has lost its name would only fill the cache.
+            [ "$there" = "no missing" ] || docker rmi "${there% *}" > /dev/null 2>&1 || true
+            ;;
+    esac
     echo "$image"
 done

@@ -144,7 +144,8 @@ END
     daemon=$!
     until_true 30 "$containerd/ctr" -a "$work/containerd.sock" version || fail "containerd does not start; see $work/containerd.log"
     for archive in "$work"/images/*.tar; do
-        "$containerd/ctr" -a "$work/containerd.sock" -n k8s.io images import --no-unpack "$archive" > /dev/null
+        "$containerd/ctr" -a "$work/containerd.sock" -n k8s.io images import --no-unpack "$archive" \
+            > "$work/import.log" 2>&1 || fail "containerd refuses $archive; see $work/import.log"
     done
     kill "$daemon"
     wait "$daemon" || true
