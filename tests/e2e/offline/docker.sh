@@ -15,12 +15,13 @@ socket=$state/docker.sock
 pid_file=$state/docker.pid
 data=$kept/docker
 
-# The process id, if it is that of our daemon and not of whoever got its number since.
-running() {
+# The process id in FILE, if it is still that of a process with ARGUMENT and not of whoever got the number since.
+alive() { # FILE ARGUMENT
     local pid
-    pid=$(cat "$pid_file" 2> /dev/null) && tr '\0' '\n' < "/proc/$pid/cmdline" 2> /dev/null | grep -qxF -- "$data" &&
-        echo "$pid"
+    pid=$(cat "$1" 2> /dev/null) && tr '\0' '\n' 2> /dev/null < "/proc/$pid/cmdline" | grep -qxF -- "$2" && echo "$pid"
 }
+
+running() { alive "$pid_file" "$data"; }
 
 answers() { docker -H "unix://$socket" version; }
 
@@ -44,6 +45,9 @@ up() {
     fi
     network_before
     rm -f "$pid_file"
+    # A containerd that was killed with its daemon may be taken for running, and waited for in vain.
+    alive "$state/exec/containerd/containerd.pid" "$state/exec/containerd/containerd.toml" > /dev/null ||
+        rm -f "$state/exec/containerd/containerd.pid"
     say "starting a Docker daemon; its log is $state/dockerd.log"
     # The lock of the caller (9) is not the daemon's.
     setsid dockerd --data-root "$data" --exec-root "$state/exec" --pidfile "$pid_file" -H "unix://$socket" \

@@ -28,7 +28,7 @@ commands() {
 
 make_busybox() {
     commands "$1"
-    "$offline/archive.sh" busybox:1 "$1" "$(labelled '{"Cmd": ["sh"]}')"
+    archive_of busybox:1 "$1" '{"Cmd": ["sh"]}'
 }
 
 # Where the official image has everything: /usr/local/tomcat, no application in webapps, Java in /opt/java/openjdk.
@@ -47,11 +47,11 @@ make_tomcat() {
     chmod 755 "$tomcat"/bin/*.sh
     chmod -R a+rX "$tomcat"
     chmod 777 "$tomcat"/{logs,temp,work}
-    "$offline/archive.sh" tomcat:9-jre17 "$1" "$(labelled '{
+    archive_of tomcat:9-jre17 "$1" '{
         "Cmd": ["catalina.sh", "run"], "WorkingDir": "/usr/local/tomcat", "ExposedPorts": {"8080/tcp": {}},
         "Env": ["PATH=/usr/local/tomcat/bin:/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "JAVA_HOME=/opt/java/openjdk", "CATALINA_HOME=/usr/local/tomcat", "LANG=C.UTF-8"]
-    }')"
+    }'
 }
 
 fetch() {
@@ -68,7 +68,12 @@ recipe=$(fingerprint "$offline"/{images,archive,libraries}.sh)
 # The archive of an image: all of it or nothing.
 archive() { echo "$kept/images/${1//[:\/]/-}-$recipe.tar"; }
 
-labelled() { jq -c --arg label "$label" --arg recipe "$recipe" '. + {Labels: {($label): $recipe}}' <<< "$1"; }
+# An archive of DIRECTORY as the image NAME with CONFIG, labelled.
+archive_of() { # NAME DIRECTORY CONFIG
+    local config
+    config=$(jq -c --arg key "$label" --arg recipe "$recipe" '. + {Labels: {($key): $recipe}}' <<< "$3")
+    "$offline/archive.sh" "$1" "$2" "$config"
+}
 
 make_archive() {
     local file work
@@ -89,7 +94,8 @@ mkdir -p "$kept/images"
 exec 9> "$kept/images/lock"
 flock 9
 for image in "${images[@]}"; do
-    there=$(docker image inspect -f "{{.Id}} {{index .Config.Labels \"$label\"}}" "$image" 2> /dev/null || echo "no missing")
+    there=$(docker image inspect -f "{{.Id}} {{with .Config.Labels}}{{index . \"$label\"}}{{end}}" "$image" 2> /dev/null ||
+        echo "no missing")
     case ${there#* } in
         '' | "$recipe") ;;
         *)

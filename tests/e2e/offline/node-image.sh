@@ -29,7 +29,8 @@ debian() {
     # shellcheck disable=SC2016 # apt-get fills these in
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" | head -n 1)
     mkdir -p "$kept/debs"
-    debootstrap --variant=minbase --cache-dir="$kept/debs" --include="$(tr ' ' , <<< "${packages[*]}")" \
+    # Its mounts end with it, however it ends.
+    unshare --mount debootstrap --variant=minbase --cache-dir="$kept/debs" --include="$(tr ' ' , <<< "${packages[*]}")" \
         "$release" "$root" "$mirror" > "$work/debootstrap.log" 2>&1 || {
         tail -n 5 "$work/debootstrap.log" >&2
         fail "debootstrap failed; its last lines are above"
@@ -140,7 +141,7 @@ disabled_plugins = ["io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images
 [grpc]
 address = "$work/containerd.sock"
 END
-    "$containerd/containerd" --config "$work/containerd.toml" > "$work/containerd.log" 2>&1 &
+    setpriv --pdeathsig KILL "$containerd/containerd" --config "$work/containerd.toml" > "$work/containerd.log" 2>&1 &
     daemon=$!
     until_true 30 "$containerd/ctr" -a "$work/containerd.sock" version || fail "containerd does not start; see $work/containerd.log"
     for archive in "$work"/images/*.tar; do
@@ -166,7 +167,7 @@ make_image() {
     bin=$("$offline/binaries.sh" --where kubernetes)
     # A fixed place, so that what a killed run left is found.
     work=$kept/node-image root=$work/root
-    rm -rf "$work"
+    rm -rf --one-file-system "$work"
     mkdir -p "$work"
     say "node image: Debian's packages"
     debian
