@@ -90,13 +90,17 @@ up() {
     local names
     only_one
     if [ -n "$foreign" ]; then
-        kubectl --kubeconfig "$foreign" version > /dev/null || fail "the cluster of WAR_VOL_KUBECONFIG does not answer"
-        printf 'export KUBECONFIG=%q\n' "$foreign" > "$exports"
-        say "using the cluster of $foreign; nothing is created"
+        command -v kubectl > /dev/null || fail "missing: kubectl"
+        kubectl --kubeconfig "$foreign" --request-timeout 20s get --raw /readyz > /dev/null ||
+            fail "the cluster of WAR_VOL_KUBECONFIG=$foreign does not answer"
+        printf 'export KUBECONFIG=%q\n' "$(realpath "$foreign")" > "$exports"
+        say "the cluster of $foreign is used, and nothing is created. To use it: source $exports"
         return
     fi
     find_docker
     if ! healthy; then create; fi
+    write_exports
+    ready
     if made_here; then
         # Into the node too: nothing can be pulled there either.
         names=$("$e2e/offline/images.sh")
@@ -117,7 +121,8 @@ create() {
     "$e2e/offline/binaries.sh" kind
     choose_image
     # What a killed run left, or a reboot.
-    "$kind" delete cluster --quiet --name "$cluster"
+    rm -f "$complete"
+    "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "$state/kubeconfig"
     cp "$e2e/audit-policy.yaml" "$state/"
     configuration > "$state/kind.yaml"
     say "creating the cluster"
@@ -127,13 +132,18 @@ create() {
     # Of the cluster's own version, whatever this machine has.
     mkdir -p "$state/bin"
     docker cp "$node:/usr/bin/kubectl" "$state/bin/kubectl" > /dev/null
-    write_exports
-    # Before these a pod is refused, or finds no name.
-    until_true 60 "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" get serviceaccount default ||
-        fail "the cluster has no service account yet; see $e2e/cluster.sh status"
-    "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" -n kube-system rollout status deployment/coredns \
-        --timeout 120s > /dev/null || fail "CoreDNS does not start; see it with kubectl -n kube-system describe pods"
+    touch "$complete"
 }
+
+# Before that a pod is refused, or finds no name.
+ready() {
+    until_true 60 ours get serviceaccount default || fail "the cluster makes no service accounts; see tests/e2e/cluster.sh status"
+    until_true 30 ours -n kube-system get deployment coredns || fail "the cluster has no CoreDNS; create it anew"
+    ours -n kube-system rollout status deployment/coredns --timeout 120s > /dev/null ||
+        fail "CoreDNS does not start; see it with: kubectl -n kube-system describe pods"
+}
+
+ours() { "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" "$@"; }
 
 # The image that is made here has its network inside, in place of kind's.
 configuration() {
@@ -154,10 +164,9 @@ write_exports() {
     mv "$exports.new" "$exports"
 }
 
-# Complete, and it answers: the exports are written when a cluster has been created, and never before.
 healthy() {
-    [ -e "$exports" ] && docker_answers && [ "$(docker inspect -f '{{.State.Running}}' "$node" 2> /dev/null)" = true ] &&
-        until_true 30 "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" --request-timeout 5s get --raw /readyz
+    [ -e "$complete" ] && docker_answers && [ "$(docker inspect -f '{{.State.Running}}' "$node" 2> /dev/null)" = true ] &&
+        until_true 30 ours --request-timeout 5s get --raw /readyz
 }
 
 made_here() { [[ $(docker inspect -f '{{.Config.Image}}' "$node") == *"$("$e2e/offline/node-image.sh" --name)" ]]; }
@@ -191,12 +200,13 @@ status() {
     find_docker
     [ -z "$("$e2e/offline/docker.sh" socket)" ] || say "the Docker daemon was started for the cluster"
     healthy || fail "no cluster is up; create it with: make cluster"
-    "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" get nodes -o wide
+    ours get nodes -o wide
 }
 
 down() {
     only_one
     if [ -n "$foreign" ]; then
+        rm -f "$exports"
         say "the cluster of $foreign is not ours to remove"
         return
     fi
@@ -204,13 +214,15 @@ down() {
     [ ! -e "$state/docker.pid" ] || "$e2e/offline/docker.sh" up
     find_docker
     if docker_answers && [ -x "$kind" ]; then
-        "$kind" delete cluster --quiet --name "$cluster"
+        "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "$state/kubeconfig"
     fi
     "$e2e/offline/docker.sh" down
     rm -rf "$state"
     say "the cluster is gone; what was built for it stays in $kept"
 }
 
+# It was created to the end; what a killed run left has none.
+complete=$state/complete
 kind=$("$e2e/offline/binaries.sh" --where kind)/kind
 case ${1-} in
     up) up ;;

@@ -21,7 +21,11 @@ trap 'rm -rf "$context"' EXIT
 cp "${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol" "$authorities" "$context/"
 say "building the image war-vol:dev"
 before=$(docker image inspect -f '{{.Id}}' war-vol:dev 2> /dev/null || true)
-now=$(docker build --quiet --target from-binary --tag war-vol:dev --file "$top/Dockerfile" "$context")
+now=$(docker build --quiet --target from-binary --tag war-vol:dev --file "$top/Dockerfile" "$context" \
+    2> "$context/log") || {
+    cat "$context/log" >&2
+    fail "the image cannot be built; what Docker said is above"
+}
 # What has lost its name would only fill the cache.
 [ -z "$before" ] || [ "$before" = "$now" ] || docker rmi "$before" > /dev/null 2>&1 || true
 "$e2e/cluster.sh" load war-vol:dev

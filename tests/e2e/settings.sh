@@ -16,8 +16,8 @@
     state=$kept/cluster              # of the cluster that is up, and of the Docker daemon that was started for it
     cluster=war-vol                  # its name in kind
     node=$cluster-control-plane      # the container that is its node
-    # The exports with which kubectl, kind and docker mean this cluster; written by `cluster.sh up`.
-    exports=$state/env
+    # The exports with which kubectl, kind and docker mean the cluster; written by `cluster.sh up`.
+    exports=$state/env${WAR_VOL_KUBECONFIG:+-of-another}
 }
 
 # Every line says since when: of the outermost script, however many it calls.

@@ -66,6 +66,8 @@ down() {
         kill "$pid"
         until_true 30 gone "$pid" || fail "the Docker daemon ($pid) does not end; see $state/dockerd.log"
     fi
+    # One for each daemon that was killed.
+    while mountpoint --quiet "$data"; do umount "$data"; done
     rm -rf "$pid_file" "$socket" "$state/exec"
     network_after
 }
