@@ -120,15 +120,15 @@ create() {
     fi
     "$e2e/offline/binaries.sh" kind
     choose_image
-    # What a killed run left, or a reboot.
     rm -f "$complete"
-    "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "$state/kubeconfig"
     cp "$e2e/audit-policy.yaml" "$state/"
     configuration > "$state/kind.yaml"
     say "creating the cluster"
-    "$kind" create cluster --quiet --name "$cluster" --image "$image" --config "$state/kind.yaml" \
-        --kubeconfig "$state/kubeconfig" --wait 180s ||
-        fail "kind could not create the cluster; try again, or see why with: docker logs $node"
+    # Docker may still have been carrying out what a killed run had asked for.
+    kind_creates || {
+        say "trying once more"
+        kind_creates
+    } || fail "kind could not create the cluster; it says why above"
     # Of the cluster's own version, whatever this machine has.
     mkdir -p "$state/bin"
     docker cp "$node:/usr/bin/kubectl" "$state/bin/kubectl" > /dev/null
@@ -144,6 +144,14 @@ ready() {
 }
 
 ours() { "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" "$@"; }
+
+# First without what a killed run or a reboot left.
+kind_creates() {
+    kind_deletes && "$kind" create cluster --quiet --name "$cluster" --image "$image" --config "$state/kind.yaml" \
+        --kubeconfig "$state/kubeconfig" --wait 180s
+}
+
+kind_deletes() { "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "$state/kubeconfig"; }
 
 # The image that is made here has its network inside, in place of kind's.
 configuration() {
@@ -213,9 +221,7 @@ down() {
     # One that was killed, with the machine or without, comes back to end what it had begun.
     [ ! -e "$state/docker.pid" ] || "$e2e/offline/docker.sh" up
     find_docker
-    if docker_answers && [ -x "$kind" ]; then
-        "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "$state/kubeconfig"
-    fi
+    if docker_answers && [ -x "$kind" ]; then kind_deletes; fi
     "$e2e/offline/docker.sh" down
     rm -rf "$state"
     say "the cluster is gone; what was built for it stays in $kept"
