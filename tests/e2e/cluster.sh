@@ -44,7 +44,7 @@ docker_answers() { timeout 10 docker version > /dev/null 2>&1; }
 # Sets $image and says why. A pull that does not even begin within 20 s never will.
 choose_image() {
     local wanted made
-    wanted=${WAR_VOL_NODE_IMAGE:-$(grep -aom1 'kindest/node:v[0-9.]*@sha256:[0-9a-f]\{64\}' "$kind")}
+    wanted=${WAR_VOL_NODE_IMAGE:-$(grep -aoE 'kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}' "$kind" | sed -n 1p)}
     made=$("$e2e/offline/node-image.sh" --name)
     case ${WAR_VOL_CLUSTER:-auto} in
         pull)
@@ -61,7 +61,6 @@ choose_image() {
                 image=$made why="no node image can be pulled here"
             fi
             ;;
-        *) fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: say auto, pull or make" ;;
     esac
     if [ "$image" = "$made" ]; then
         say "the node image is made on the spot, because $why: $image"
@@ -97,11 +96,13 @@ up() {
         say "the cluster of $foreign is used, and nothing is created. To use it: source $exports"
         return
     fi
+    [[ ${WAR_VOL_CLUSTER:-auto} == @(auto|pull|make) ]] ||
+        fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: say auto, pull or make"
     find_docker
     if ! healthy; then create; fi
     write_exports
     ready
-    if made_here; then
+    if is_made "$(docker inspect -f '{{.Config.Image}}' "$node")"; then
         # Into the node too: nothing can be pulled there either.
         names=$("$e2e/offline/images.sh")
         load_all <<< "$names"
@@ -137,8 +138,10 @@ create() {
 
 # Before that a pod is refused, or finds no name.
 ready() {
-    until_true 60 ours get serviceaccount default || fail "the cluster makes no service accounts; see tests/e2e/cluster.sh status"
-    until_true 30 ours -n kube-system get deployment coredns || fail "the cluster has no CoreDNS; create it anew"
+    until_true 60 ours get serviceaccount default ||
+        fail "the cluster makes no service accounts; create it anew: make cluster-down cluster"
+    until_true 30 ours -n kube-system get deployment coredns || 
+        fail "the cluster has no CoreDNS; create it anew: make cluster-down cluster"
     ours -n kube-system rollout status deployment/coredns --timeout 120s > /dev/null ||
         fail "CoreDNS does not start; see it with: kubectl -n kube-system describe pods"
 }
@@ -156,7 +159,7 @@ kind_deletes() { "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "
 # The image that is made here has its network inside, in place of kind's.
 configuration() {
     sed "s#@state@#$state#" "$e2e/kind.yaml"
-    if [[ $image == "$("$e2e/offline/node-image.sh" --name)" ]]; then
+    if is_made "$image"; then
         printf 'networking:\n  disableDefaultCNI: true\n'
     fi
 }
@@ -172,22 +175,26 @@ write_exports() {
     mv "$exports.new" "$exports"
 }
 
+# By its name: a recipe's fingerprint follows the version.
+is_made() { [[ $1 == *kindest/node:v*-???????? ]]; }
+
 healthy() {
-    [ -e "$complete" ] && docker_answers && [ "$(docker inspect -f '{{.State.Running}}' "$node" 2> /dev/null)" = true ] &&
+    [ -e "$complete" ] && docker_answers &&
+        [ "$(docker inspect -f '{{.State.Running}}' "$node" 2> /dev/null)" = true ] &&
         until_true 30 ours --request-timeout 5s get --raw /readyz
 }
-
-made_here() { [[ $(docker inspect -f '{{.Config.Image}}' "$node") == *"$("$e2e/offline/node-image.sh" --name)" ]]; }
 
 # The node keeps a note of what it was given, by name, because kind loads again what is there.
 load() {
     local id note
     if [ -n "$foreign" ]; then
-        [ -n "${WAR_VOL_LOAD-}" ] || fail "set WAR_VOL_LOAD to the command that puts an image into this cluster, with {} for its name"
+        [ -n "${WAR_VOL_LOAD-}" ] ||
+            fail "set WAR_VOL_LOAD to the command that puts an image into this cluster, with {} for its name"
         bash -c "${WAR_VOL_LOAD//\{\}/$(printf %q "$1")}"
         return
     fi
-    id=$(docker image inspect -f '{{.Id}}' "$1" 2> /dev/null) || fail "the Docker daemon has no image $1; build it first"
+    id=$(docker image inspect -f '{{.Id}}' "$1" 2> /dev/null) ||
+        fail "the Docker daemon has no image $1; build or pull it first"
     note=/kind/loaded/$(sha256sum <<< "$1" | cut -c1-16)
     [ "$(docker exec "$node" cat "$note" 2> /dev/null || true)" != "$id" ] || return 0
     say "loading $1"

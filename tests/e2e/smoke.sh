@@ -43,7 +43,6 @@ node_is_configured() {
     [ "$shown" = 250 ] || fail "the node takes $shown pods, not 250"
     shown=$(kubectl get --raw "/api/v1/nodes/$WAR_VOL_NODE/proxy/configz" | grep -o '"syncFrequency":"[^"]*"')
     [ "$shown" = '"syncFrequency":"10s"' ] || fail "kubelet has $shown, not 10s"
-    in_node grep -q "\"$token\"" /var/log/kubernetes/audit.log && fail "the audit log knows $token before it was asked for"
     kubectl get configmap "$token" > /dev/null 2>&1 || true
     until_true 20 in_node grep -q "\"name\":\"$token\"" /var/log/kubernetes/audit.log ||
         fail "what was asked of the API server is not in its audit log"
@@ -51,8 +50,10 @@ node_is_configured() {
 }
 
 pod_runs() {
-    in_space run busybox --image busybox:1 --restart Never --command -- sh -c "nslookup kubernetes.default.svc.cluster.local > /dev/null && echo $token" > /dev/null
-    in_space wait pod/busybox --for jsonpath='{.status.phase}'=Succeeded --timeout 90s > /dev/null || explain "busybox does not run"
+    in_space run busybox --image busybox:1 --restart Never --command -- \
+        sh -c "nslookup kubernetes.default.svc.cluster.local > /dev/null && echo $token" > /dev/null
+    in_space wait pod/busybox --for jsonpath='{.status.phase}'=Succeeded --timeout 90s > /dev/null ||
+        explain "busybox does not run"
     [ "$(in_space logs busybox)" = "$token" ] || fail "busybox said something else"
     say "a pod runs, and finds names"
 }
@@ -67,7 +68,11 @@ spec:
   containers:
   - name: mounter
     image: busybox:1
-    command: [sh, -c, "mkdir -p \$0 && mount -t tmpfs smoke \$0 && echo $token > \$0/token && exec sleep 3600", /var/lib/kubelet/war-vol-smoke]
+    command:
+    - sh
+    - -c
+    - mkdir -p \$0 && mount -t tmpfs smoke \$0 && echo $token > \$0/token && exec sleep 3600
+    - /var/lib/kubelet/war-vol-smoke
     securityContext: { privileged: true }
     volumeMounts:
     - { name: kubelet, mountPath: /var/lib/kubelet, mountPropagation: Bidirectional }
@@ -75,7 +80,8 @@ spec:
   - name: kubelet
     hostPath: { path: /var/lib/kubelet, type: Directory }
 END
-    in_space wait pod/mounter --for condition=Ready --timeout 90s > /dev/null || explain "the privileged pod does not run"
+    in_space wait pod/mounter --for condition=Ready --timeout 90s > /dev/null ||
+        explain "the privileged pod does not run"
     until_true 20 in_node grep -qx "$token" /var/lib/kubelet/war-vol-smoke/token ||
         explain "what the pod mounted is not seen in the node"
     say "what a privileged pod mounts below /var/lib/kubelet is seen in the node"
@@ -90,7 +96,7 @@ tomcat_answers() {
         in_space logs tomcat | tail -n 20 >&2
         fail "Tomcat does not answer in the node; its last lines are above"
     }
-    say "Tomcat answers: $(in_node sh -c "curl -s http://$address:8080/ | grep -o 'Apache Tomcat/[0-9.]*' | head -n 1")"
+    say "Tomcat answers over HTTP"
 }
 
 clean

@@ -34,7 +34,8 @@ lacks_sys_resource() {
 
 up() {
     if running > /dev/null && until_true 20 answers; then return; fi
-    [ "$(id -u)" = 0 ] || fail "no Docker daemon answers, and only root can start one; start Docker, or run this as root"
+    [ "$(id -u)" = 0 ] ||
+        fail "no Docker daemon answers, and only root can start one; start Docker, or run this as root"
     [ ${#state} -lt 70 ] || fail "$state is too long for the path of a socket; set WAR_VOL_CACHE to a shorter one"
     "$top/tests/tools.sh" --system dockerd:docker.io iptables:iptables sysctl:procps jq:jq
     mkdir -p "$state" "$data"

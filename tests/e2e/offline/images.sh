@@ -49,7 +49,7 @@ make_tomcat() {
     chmod 777 "$tomcat"/{logs,temp,work}
     archive_of tomcat:9-jre17 "$1" '{
         "Cmd": ["catalina.sh", "run"], "WorkingDir": "/usr/local/tomcat", "ExposedPorts": {"8080/tcp": {}},
-        "Env": ["PATH=/usr/local/tomcat/bin:/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "Env": ["PATH=/usr/local/tomcat/bin:/opt/java/openjdk/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "JAVA_HOME=/opt/java/openjdk", "CATALINA_HOME=/usr/local/tomcat", "LANG=C.UTF-8"]
     }'
 }
@@ -94,8 +94,8 @@ mkdir -p "$kept/images"
 exec 9> "$kept/images/lock"
 flock 9
 for image in "${images[@]}"; do
-    there=$(docker image inspect -f "{{.Id}} {{with .Config.Labels}}{{index . \"$label\"}}{{end}}" "$image" 2> /dev/null ||
-        echo "no missing")
+    there=$(docker image inspect -f "{{.Id}} {{with .Config.Labels}}{{index . \"$label\"}}{{end}}" "$image" \
+        2> /dev/null || echo "no missing")
     case ${there#* } in
         '' | "$recipe") ;;
         *)

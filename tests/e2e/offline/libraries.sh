@@ -1,5 +1,5 @@
 #!/bin/bash
-# tests/e2e/offline/libraries.sh FROM TO FILE…: copies the shared libraries that the FILEs of the root file system FROM
+# tests/e2e/offline/libraries.sh FROM TO FILE…: copies the shared libraries that FILEs of the root file system FROM
 # need to the root file system TO, each to the path where the loader of FROM finds it.
 set -euo pipefail
 from=$1 to=$2

@@ -22,15 +22,15 @@ packages=(
 )
 
 debian() {
-    # shellcheck disable=SC1091
-    local release mirror
+    local release mirror include
     release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
     # From where this machine has its packages.
     # shellcheck disable=SC2016 # apt-get fills these in
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" | head -n 1)
+    include=$(tr ' ' , <<< "${packages[*]}")
     mkdir -p "$kept/debs"
     # Its mounts end with it, however it ends.
-    unshare --mount debootstrap --variant=minbase --cache-dir="$kept/debs" --include="$(tr ' ' , <<< "${packages[*]}")" \
+    unshare --mount debootstrap --variant=minbase --cache-dir="$kept/debs" --include="$include" \
         "$release" "$root" "$mirror" > "$work/debootstrap.log" 2>&1 || {
         tail -n 5 "$work/debootstrap.log" >&2
         fail "debootstrap failed; its last lines are above"
@@ -143,7 +143,8 @@ address = "$work/containerd.sock"
 END
     setpriv --pdeathsig KILL "$containerd/containerd" --config "$work/containerd.toml" > "$work/containerd.log" 2>&1 &
     daemon=$!
-    until_true 30 "$containerd/ctr" -a "$work/containerd.sock" version || fail "containerd does not start; see $work/containerd.log"
+    until_true 30 "$containerd/ctr" -a "$work/containerd.sock" version ||
+        fail "containerd does not start; see $work/containerd.log"
     for archive in "$work"/images/*.tar; do
         "$containerd/ctr" -a "$work/containerd.sock" -n k8s.io images import --no-unpack "$archive" \
             > "$work/import.log" 2>&1 || fail "containerd refuses $archive; see $work/import.log"
