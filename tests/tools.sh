@@ -20,6 +20,7 @@ cache=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol
 
 cargo_deny_version=0.20.2
 csi_sanity_versions=(5.4.0 5.6.0)
+helm_version=3.22.0
 runc_version=$(sed -n 's/^\tgithub.com\/opencontainers\/runc v\([0-9.]*\).*/\1/p' "$here/tools/runc/go.mod")
 kubernetes_version=$(sed -n 's/^\tk8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$here/tools/pluginmanager/go.mod")
 # What is compiled, so that a changed program is never taken for the one that is in the cache.
@@ -27,7 +28,7 @@ pluginmanager_sources=$(cat "$here"/tools/pluginmanager/{main.go,go.mod,go.sum} 
 war_artifact=org.jolokia:jolokia-war:1.7.2:war
 war_sha256=2d5c7fbd9791b012edb5e83f3d161b5c273f0f88f72ff0a1ec63eeae3f78b419
 
-tools=(cargo-deny runc pluginmanager war "${csi_sanity_versions[@]/#/csi-sanity-}")
+tools=(cargo-deny runc pluginmanager helm war "${csi_sanity_versions[@]/#/csi-sanity-}")
 
 # What is looked for, and Debian's package that has it. An entry with a / is a file.
 system=(
@@ -54,6 +55,7 @@ where() {
         cargo-deny) echo "$cache/cargo-deny-$cargo_deny_version/bin/cargo-deny" ;;
         runc) echo "$cache/runc-$runc_version/runc" ;;
         pluginmanager) echo "$cache/pluginmanager-$kubernetes_version-$pluginmanager_sources/pluginmanager" ;;
+        helm) echo "$cache/helm-$helm_version/helm" ;;
         war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
         csi-sanity-*)
             [[ " ${tools[*]} " == *" $1 "* ]] || fail "no tool is called $1; there are ${tools[*]}"
@@ -145,6 +147,13 @@ install_csi_sanity() {
     say "building csi-sanity $1 (a minute)"
     CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
         "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v$1"
+}
+
+install_helm() {
+    command -v go > /dev/null || fail "missing: go, which builds helm; install Go 1.25 or newer"
+    say "building helm $helm_version (three minutes)"
+    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
+        "helm.sh/helm/v3/cmd/helm@v$helm_version"
 }
 
 # Installs one tool: all of it or nothing, and once, however many ask.

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod borders;
+mod chart;
 mod container;
 mod crash;
 mod disk;

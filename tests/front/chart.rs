@@ -1,0 +1,115 @@
+//! The chart renders, and the plain manifests are what it renders.
+//!
+//! `WAR_VOL_WRITE=1` writes the manifests anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::tools::tool;
+
+const MANIFESTS: &str = "deploy/kubernetes/war-vol.yaml";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn chart() -> PathBuf {
+    root().join("deploy/charts/war-vol")
+}
+
+fn helm(arguments: &[&str]) -> Result<String, String> {
+    let home = tempfile::tempdir().unwrap();
+    let ran = Command::new(tool("helm"))
+        .args(arguments)
+        .arg(chart())
+        .env("HELM_CACHE_HOME", home.path())
+        .env("HELM_CONFIG_HOME", home.path())
+        .env("HELM_DATA_HOME", home.path())
+        .output()
+        .expect("helm is there");
+    let words = String::from_utf8_lossy(&ran.stdout).into_owned();
+    if ran.status.success() {
+        return Ok(words);
+    }
+    Err(words + &String::from_utf8_lossy(&ran.stderr))
+}
+
+/// As for a cluster of today: without one Helm thinks of a very old one.
+fn rendered(more: &[&str]) -> Result<String, String> {
+    let mut arguments = vec!["template", "war-vol", "--kube-version", "1.34.0"];
+    arguments.extend(["--namespace", "war-vol"]);
+    arguments.extend(more);
+    helm(&arguments)
+}
+
+#[test]
+fn helm_has_nothing_to_say_against_the_chart() {
+    helm(&["lint", "--strict", "--quiet"]).unwrap();
+}
+
+#[test]
+fn the_plain_manifests_are_what_the_chart_renders() {
+    let rendered = rendered(&[]).unwrap();
+    let head = "# Rendered from deploy/charts/war-vol for those who do without Helm: first `kubectl create namespace war-vol`,\n\
+                # and put the image where your cluster finds it.\n";
+    let expected = format!("{head}{rendered}");
+    let path = root().join(MANIFESTS);
+    if std::env::var_os("WAR_VOL_WRITE").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &expected).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "{MANIFESTS} is not what the chart renders; write it anew with \
+         WAR_VOL_WRITE=1 cargo test --test front -- chart::"
+    );
+}
+
+#[test]
+fn a_value_that_cannot_be_is_refused_by_the_schema() {
+    let wrong = [
+        "driverName=-x",
+        "driverName=War_Vol",
+        "kubeletDir=relative",
+        "kubeletDir=/with/slash/",
+        "node.downloads=0",
+        "node.keepFree=much",
+        "node.maxSize=12XB",
+        "node.unknown=1",
+        "unknown=1",
+        "logLevel=loud",
+        "controller.replicas=0",
+    ];
+    for value in wrong {
+        let said = rendered(&["--set", value]).expect_err(value);
+        assert!(said.contains("don't meet the specifications"), "{said}");
+    }
+}
+
+/// What the chart starts must be what the program takes: flags, and values in their form.
+#[test]
+fn the_program_takes_the_arguments_that_the_chart_gives() {
+    let values = "node.cacheSize=20Gi,node.caConfigMap.name=ca";
+    let rendered = rendered(&["--set", values]).unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_war-vol"))
+        .args(["serve", "--help"])
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let flags: Vec<&str> = rendered
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- --"))
+        .filter_map(|flag| flag.split_once('='))
+        .map(|(flag, _)| flag)
+        .collect();
+    assert!(flags.len() > 15, "{flags:?}");
+    for flag in flags {
+        let provisioners = ["csi-address", "leader-election-namespace", "default-fstype"];
+        assert!(
+            provisioners.contains(&flag) || help.contains(&format!("--{flag} ")),
+            "--{flag} is no flag of serve"
+        );
+    }
+}
