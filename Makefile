@@ -11,7 +11,7 @@ heading = @printf '\n== %s (%d s)\n' "$(1)" $$(( $$(date +%s) - $(started) ))
 
 .PHONY: help
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: check
 check: ## the laws: format, lints, dependencies, module borders, documentation
@@ -60,6 +60,19 @@ bench: ## the figures of the static release binary, as root, on a quiet machine;
 cluster: ## a kind cluster with the driver's image in it, also where nothing can be pulled; as root
 	tests/e2e/cluster.sh up
 	tests/e2e/image.sh
+
+.PHONY: e2e
+e2e: cluster ## what only a real kubelet shows: Tomcat serves a WAR that it never knew, on the cluster; as root
+	tests/e2e/install.sh
+	tests/e2e/run.sh
+
+.PHONY: demo
+demo: cluster ## a Tomcat that serves a WAR it never knew, in a cluster of its own, and what to try next; as root
+	tests/e2e/install.sh
+	tests/e2e/demo.sh
+
+.PHONY: demo-down
+demo-down: cluster-down ## remove all that the demo made; the caches stay
 
 .PHONY: cluster-down
 cluster-down: ## remove the cluster, and the Docker daemon if it was started for it; the caches stay

@@ -72,7 +72,10 @@ fn code_is_found_in_spans_and_in_blocks() {
 /// The name of the target that a line of a Makefile begins.
 fn target(line: &str) -> Option<&str> {
     let (name, rest) = line.split_once(':')?;
-    let word = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let word = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     (word && !rest.starts_with('=')).then_some(name)
 }
 
