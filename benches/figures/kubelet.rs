@@ -223,6 +223,7 @@ fn serve(dir: &Path) -> Outcome<Child> {
     let child = command("setpriv")
         .args(["--pdeathsig", "TERM", WAR_VOL, "serve", "--mode", "node"])
         .args(["--node-id", "node-1", "--keep-free", "0", "--tries", "1"])
+        .args(["--http-addr", "127.0.0.1:0"])
         .arg("--endpoint")
         .arg(format!("unix://{}", socket.display()))
         .arg("--kubelet-dir")

@@ -201,7 +201,12 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         request: Request<UnmountRequest>,
     ) -> Result<Response<UnmountResponse>, Status> {
         let target = convert::target(request.into_inner().dir)?;
-        let work = async { Ok(self.volumes.unmount(&target).await?) };
+        let work = async {
+            let was_there = self.volumes.unmount(&target).await?;
+            let volumes = Arc::clone(&self.volumes);
+            tokio::task::spawn_blocking(move || volumes.clean_up());
+            Ok(was_there)
+        };
         let was_there = self.unless_stopping(work).await?;
         tracing::info!(dir = ?target.path(), was_there, "unmount: done");
         Ok(Response::new(UnmountResponse { was_there }))

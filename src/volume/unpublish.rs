@@ -10,10 +10,15 @@ impl<M: Mounter> Volumes<M> {
     /// Takes a volume away, and with it the directory it was seen at if that was made for it. One that is not known
     /// is gone already: that is success. Ends the wait of a publish at once.
     pub async fn unpublish(&self, volume: &str, target: &Target) -> Result<(), Error> {
-        self.end(volume, target, true).await
+        self.end(volume, target, true).await?;
+        // Deleting what a pod left may take long, and nobody has to wait for it.
+        let store = Arc::clone(&self.shared.store);
+        tokio::task::spawn_blocking(move || store.try_to_empty_trash());
+        Ok(())
     }
 
-    /// `ours`: whether the directory goes too where no record says whether it was made for the volume.
+    /// `ours`: whether the directory goes too where no record says whether it was made for the volume. What is thrown
+    /// away is left to the caller: a command deletes it before it ends, a driver behind its answer.
     pub(super) async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
         let id = self.shared.id(volume, target);
         let hands = self
@@ -33,11 +38,7 @@ impl<M: Mounter> Volumes<M> {
                 target: path,
                 what: e.to_string(),
             })
-        })?;
-        // Deleting what a pod left may take long, and nobody has to wait for it.
-        let store = Arc::clone(&self.shared.store);
-        tokio::task::spawn_blocking(move || store.try_to_empty_trash());
-        Ok(())
+        })
     }
 
     /// Deletes what was taken out of sight; for one who has the time to wait.

@@ -25,7 +25,7 @@ pub(crate) struct Engine {
 /// of bad origins takes away, because a loaded machine may let an honest answer come too late.
 pub(crate) fn impatient() -> Patience {
     Patience {
-        tries: 8,
+        tries: 12,
         pause: Duration::from_millis(2),
         longest_pause: Duration::from_millis(50),
         stall_time: Duration::from_millis(400),

@@ -10,8 +10,8 @@ use tonic::Code;
 use super::read;
 use super::scene::Scene;
 use crate::life::ends::foreign;
-use crate::node::{detach, mounts_at, until};
-use crate::origin::Behaviour;
+use crate::node::{bytes, detach, digest, mounts_at, until};
+use crate::origin::{Behaviour, Object};
 
 /// The origin takes its time in the middle.
 fn slowly(scene: &Scene, ms: u64) {
@@ -161,6 +161,15 @@ fn a_republish_of_what_is_healthy_asks_nobody() {
         .context(&[("pullPolicy", "Always")]);
     scene.driver.publish(&call).unwrap();
     let before = mounts_at(&call.target());
+    let pin = digest(&scene.content);
+    let pinned = scene.driver.inline("pinned", &scene.url);
+    let pinned = pinned.context(&[("checksum", &pin)]);
+    scene.driver.publish(&pinned).unwrap();
+    let asked = scene.origin.gets("/a.war");
+    // Other bytes than the promised ones, and then none at all.
+    scene.origin.put("/a.war", Object::new(bytes(99, 1000)));
+    scene.driver.publish(&call).unwrap();
+    scene.driver.publish(&pinned).unwrap();
     scene
         .origin
         .behave("/a.war", vec![Behaviour::Refused { status: 404 }.always()]);
@@ -169,9 +178,11 @@ fn a_republish_of_what_is_healthy_asks_nobody() {
     scene.driver.publish(&secret).unwrap();
     let unknown = call.clone().secret("of-a-newer-driver", "x");
     scene.driver.publish(&unknown).unwrap();
+    scene.driver.publish(&pinned).unwrap();
     assert_eq!(mounts_at(&call.target()), before);
-    assert_eq!(scene.origin.gets("/a.war"), 1);
+    assert_eq!(scene.origin.gets("/a.war"), asked);
     assert!(read(&call.target()) == scene.content);
+    assert!(read(&pinned.target()) == scene.content);
     let other = call.clone().context(&[("fileName", "b.war")]);
     let (code, words) = scene.driver.publish(&other).unwrap_err();
     assert_eq!(code, Code::AlreadyExists, "{words}");
