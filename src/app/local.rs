@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Error, mounter, patience};
-use crate::acquire::{Acquire, Parts, Snapshot};
+use super::{Error, volumes};
+use crate::acquire::Snapshot;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::metrics::Downloads;
 use crate::mount::Linux;
-use crate::policy::Policy;
 use crate::source::Credentials;
 use crate::source::http::Factory;
 use crate::store::Store;
@@ -26,19 +25,9 @@ impl Local {
     pub(super) fn new(
         store: Store,
         http: Factory,
-        (storing, downloading): (&Storing, &Downloading),
+        settings: (&Storing, &Downloading),
     ) -> Result<Self, Error> {
-        let store = Arc::new(store);
-        let mounter = mounter(&store)?;
-        let parts = Parts {
-            store: Arc::clone(&store),
-            http,
-            patience: patience(downloading),
-            flights: usize::from(storing.downloads),
-            metrics: Downloads::default(),
-        };
-        let policy = Policy::new(downloading.max_size);
-        let volumes = Volumes::open(store, Acquire::new(parts), policy, mounter)?;
+        let volumes = volumes(&Arc::new(store), http, settings, Downloads::default())?;
         Ok(Self { volumes })
     }
 

@@ -18,19 +18,20 @@ pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
 pub use crate::volume::attributes::ATTRIBUTES;
 pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verdict};
 
-use crate::acquire::{self, Patience, Request};
+use crate::acquire::{self, Acquire, Parts, Patience, Request};
 use crate::admin;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::csi;
 use crate::fault::Fault;
+use crate::metrics::Downloads;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
 use crate::source::http::{Factory, Settings as HttpSettings};
 use crate::source::{self, Credentials};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
-use crate::volume;
 use crate::volume::attributes::{self, Want};
 use crate::volume::claims;
+use crate::volume::{self, Volumes};
 
 /// Anything that can go wrong in a command.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +156,30 @@ fn mounter(store: &Store) -> Result<Linux, Error> {
         }
         other => Ok(other?),
     }
+}
+
+/// The volumes of a store, found as they are.
+fn volumes(
+    store: &Arc<Store>,
+    http: Factory,
+    (storing, downloading): (&Storing, &Downloading),
+    metrics: Downloads,
+) -> Result<Volumes<Linux>, Error> {
+    let mounter = mounter(store)?;
+    let parts = Parts {
+        store: Arc::clone(store),
+        http,
+        patience: patience(downloading),
+        flights: usize::from(storing.downloads),
+        metrics,
+    };
+    let policy = Policy::new(downloading.max_size);
+    Ok(Volumes::open(
+        Arc::clone(store),
+        Acquire::new(parts),
+        policy,
+        mounter,
+    )?)
 }
 
 fn http(settings: &Downloading) -> Result<Factory, Error> {

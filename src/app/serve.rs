@@ -11,8 +11,7 @@ use nix::sys::stat::{Mode as Umask, umask};
 use tokio::sync::watch;
 
 use super::watch::Watch;
-use super::{Error, http, mounter, patience, store_settings, wait_for_store};
-use crate::acquire::{Acquire, Parts};
+use super::{Error, http, store_settings, wait_for_store};
 use crate::admin;
 use crate::config::{Downloading, Mode, Serving, Storing};
 use crate::csi::{self, Controller, Endpoint, Identity, Kubelet, Node, Registration, Services};
@@ -20,7 +19,6 @@ use crate::fault;
 use crate::metrics::Metrics;
 use crate::mount::{self, Linux};
 use crate::ops::Readiness;
-use crate::policy::Policy;
 use crate::source::http::Factory;
 use crate::store::Store;
 use crate::volume::{Gate, Volumes};
@@ -116,16 +114,9 @@ impl Driver {
     }
 
     fn volumes(&self, store: &Arc<Store>) -> Result<Volumes<Linux>, Error> {
-        let mounter = mounter(store)?;
-        let parts = Parts {
-            store: Arc::clone(store),
-            http: self.http.clone(),
-            patience: patience(&self.downloading),
-            flights: usize::from(self.storing.downloads),
-            metrics: self.metrics.downloads.clone(),
-        };
-        let policy = Policy::new(self.downloading.max_size);
-        let volumes = Volumes::open(Arc::clone(store), Acquire::new(parts), policy, mounter)?;
+        let settings = (&self.storing, &self.downloading);
+        let counted = self.metrics.downloads.clone();
+        let volumes = super::volumes(store, self.http.clone(), settings, counted)?;
         let swept = volumes.sweep()?;
         tracing::info!(swept, "the volumes of this node are known");
         Ok(volumes)

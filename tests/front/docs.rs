@@ -63,6 +63,22 @@ fn every_file_that_a_document_names_exists() {
 }
 
 #[test]
+fn the_readme_has_a_row_for_each_attribute_and_no_other() {
+    let text = read("README.md");
+    let (_, table) = text
+        .split_once("| attribute | meaning |\n|---|---|\n")
+        .unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(
+        rows,
+        war_vol::volume::attributes::ATTRIBUTES.map(|(name, _)| name)
+    );
+}
+
+#[test]
 fn code_is_found_in_spans_and_in_blocks() {
     let text = "Run `make check`, and make sure.\n\n```sh\nmake unit test\n```\n\n    make clean\n";
     let names: Vec<String> = code(text).iter().flat_map(|line| made(line)).collect();
