@@ -41,7 +41,7 @@ find_docker() {
 
 docker_answers() { timeout 10 docker version > /dev/null 2>&1; }
 
-# Sets $image and says why. A pull that does not even begin within 20 s never will.
+# Sets $node_image and says why. A pull that does not even begin within 20 s never will.
 choose_image() {
     local wanted made
     wanted=${WAR_VOL_NODE_IMAGE:-$(grep -aoE 'kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}' "$kind" | sed -n 1p)}
@@ -49,24 +49,24 @@ choose_image() {
     case ${WAR_VOL_CLUSTER:-auto} in
         pull)
             pull "$wanted" || fail "$wanted cannot be pulled, and WAR_VOL_CLUSTER=pull allows nothing else"
-            image=$wanted
+            node_image=$wanted
             ;;
-        make) image=$made why="WAR_VOL_CLUSTER=make asks for it" ;;
+        make) node_image=$made why="WAR_VOL_CLUSTER=make asks for it" ;;
         auto)
             if docker image inspect "$made" > /dev/null 2>&1; then
-                image=$made why="it was made here before"
+                node_image=$made why="it was made here before"
             elif pull "$wanted"; then
-                image=$wanted
+                node_image=$wanted
             else
-                image=$made why="no node image can be pulled here"
+                node_image=$made why="no node image can be pulled here"
             fi
             ;;
     esac
-    if [ "$image" = "$made" ]; then
-        say "the node image is made on the spot, because $why: $image"
+    if [ "$node_image" = "$made" ]; then
+        say "the node image is made on the spot, because $why: $node_image"
         "$e2e/offline/node-image.sh" > /dev/null
     else
-        say "the node image is pulled: $image"
+        say "the node image is pulled: $node_image"
     fi
 }
 
@@ -111,7 +111,7 @@ up() {
 }
 
 create() {
-    local image why
+    local node_image why
     if docker_answers; then
         say "a Docker daemon answers, and is used: ${DOCKER_HOST:-that of this machine}"
     else
@@ -150,7 +150,7 @@ ours() { "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" "$@"; }
 
 # First without what a killed run or a reboot left.
 kind_creates() {
-    kind_deletes && "$kind" create cluster --quiet --name "$cluster" --image "$image" --config "$state/kind.yaml" \
+    kind_deletes && "$kind" create cluster --quiet --name "$cluster" --image "$node_image" --config "$state/kind.yaml" \
         --kubeconfig "$state/kubeconfig" --wait 180s
 }
 
@@ -159,7 +159,7 @@ kind_deletes() { "$kind" delete cluster --quiet --name "$cluster" --kubeconfig "
 # The image that is made here has its network inside, in place of kind's.
 configuration() {
     sed "s#@state@#$state#" "$e2e/kind.yaml"
-    if is_made "$image"; then
+    if is_made "$node_image"; then
         printf 'networking:\n  disableDefaultCNI: true\n'
     fi
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# tests/e2e/image.sh: builds the static binary and, from it, the image war-vol:dev, and puts that into the cluster.
-# Nothing is pulled. The build is the one of `make bench`.
+# tests/e2e/image.sh [--binary FILE]: builds the static binary, or takes the one in FILE, and from it the image
+# war-vol:dev, and puts that into the cluster. Nothing is pulled. The build is the one of `make bench`.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -11,22 +11,28 @@ authorities=/etc/ssl/certs/ca-certificates.crt
 # shellcheck disable=SC1090 # cluster.sh writes it
 source "$exports"
 
-host=$(rustc -vV | sed -n 's/^host: //p')
-say "building the static binary"
-RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release --bin war-vol --target "$host" \
-    --manifest-path "$top/Cargo.toml"
+if [ "${1-}" = --binary ]; then
+    binary=${2:?--binary needs a file}
+else
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    binary=${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol
+    say "building the static binary"
+    RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release --bin war-vol --target "$host" \
+        --manifest-path "$top/Cargo.toml"
+fi
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
-cp "${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol" "$authorities" "$context/"
-say "building the image war-vol:dev"
-before=$(docker image inspect -f '{{.Id}}' war-vol:dev 2> /dev/null || true)
-now=$(docker build --quiet --target from-binary --tag war-vol:dev --file "$top/Dockerfile" "$context" \
+cp "$authorities" "$context/"
+cp "$binary" "$context/war-vol"
+say "building the image $image"
+before=$(docker image inspect -f '{{.Id}}' "$image" 2> /dev/null || true)
+now=$(docker build --quiet --target from-binary --tag "$image" --file "$top/Dockerfile" "$context" \
     2> "$context/log") || {
     cat "$context/log" >&2
     fail "the image cannot be built; what Docker said is above"
 }
 # What has lost its name would only fill the cache.
 [ -z "$before" ] || [ "$before" = "$now" ] || docker rmi "$before" > /dev/null 2>&1 || true
-"$e2e/cluster.sh" load war-vol:dev
-say "war-vol:dev is in the cluster"
+"$e2e/cluster.sh" load "$image"
+say "$image is in the cluster"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# tests/e2e/install.sh [VALUE…]: installs the chart of this tree into the cluster, with the image war-vol:dev, and waits
+# tests/e2e/install.sh [VALUE…]: installs the chart of this tree into the cluster, with the image of image.sh, and waits
 # until each node has the driver. VALUEs are for Helm, such as node.downloads=8.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
@@ -11,7 +11,7 @@ source "$exports"
 
 "$top/tests/tools.sh" helm >&2
 helm=$("$top/tests/tools.sh" --where helm)
-values=(image.repository=war-vol image.tag=dev image.pullPolicy=Never controller.enabled=false "$@")
+values=("image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never controller.enabled=false "$@")
 
 say "installing the chart"
 "$helm" upgrade war-vol "$top/deploy/charts/war-vol" --install --namespace war-vol --create-namespace \

@@ -7,15 +7,18 @@
 #   WAR_VOL_NODE_IMAGE  the node image that is pulled, instead of the one that kind was released with
 #   WAR_VOL_KUBECONFIG  use this cluster, of which nothing is created or removed, instead of a kind cluster
 #   WAR_VOL_LOAD        how an image gets into that cluster: a command in which {} stands for the image's name
+#   WAR_VOL_NAME        a cluster of its own beside the usual one, such as for a second checkout; default war-vol
 
 # shellcheck disable=SC2034 # they are for those who source this
 {
     e2e=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
     top=$(cd "$e2e/../.." && pwd)
     kept=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol}
-    state=$kept/cluster              # of the cluster that is up, and of the Docker daemon that was started for it
-    cluster=war-vol                  # its name in kind
+    cluster=${WAR_VOL_NAME:-war-vol} # its name in kind
+    # Of the cluster that is up, and of the Docker daemon that was started for it.
+    state=$kept/cluster${WAR_VOL_NAME:+-$WAR_VOL_NAME}
     node=$cluster-control-plane      # the container that is its node
+    image=war-vol:${WAR_VOL_NAME:-dev} # the driver's, made of this tree
     # The exports with which kubectl, kind and docker mean the cluster; written by `cluster.sh up`.
     exports=$state/env${WAR_VOL_KUBECONFIG:+-of-another}
 }

@@ -61,6 +61,8 @@ up() {
 
 down() {
     local pid
+    # None was started for this cluster; it may use the one of another.
+    [ -e "$state/network" ] || return 0
     if pid=$(running); then
         say "ending the Docker daemon"
         docker -H "unix://$socket" network prune --force > /dev/null || true
@@ -87,7 +89,6 @@ network_before() {
 
 network_after() {
     local table chain rule
-    [ -e "$state/network" ] || return 0
     for table in filter nat; do
         iptables -t $table -S | sed -n 's/^-A \(.* -j DOCKER.*\)/-D \1/p' | while read -r -a rule; do
             iptables -t $table "${rule[@]}"

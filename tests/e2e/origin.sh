@@ -1,21 +1,15 @@
 #!/bin/bash
-# tests/e2e/artifacts.sh NAME=FILE…: an origin in the cluster that serves FILEs, of up to a megabyte together, at
-# http://origin.war-vol-artifacts.svc.cluster.local/NAME. Called again it serves others.
+# tests/e2e/origin.sh NAMESPACE NAME=FILE…: an origin in NAMESPACE, which must be there, that serves FILEs at
+# http://origin.NAMESPACE.svc.cluster.local/NAME. Called again it serves these too; each appears whole or not at all.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 # shellcheck disable=SC1090 # cluster.sh writes it
 source "$exports"
-space=war-vol-artifacts
+space=${1:?name a namespace}
+shift
 
-kubectl get namespace "$space" > /dev/null 2>&1 || kubectl create namespace "$space" > /dev/null
-# Its name changes with what is in it, so that a pod never serves what it was.
-files=()
-for pair in "$@"; do files+=("--from-file=$pair"); done
-hash=$(for pair in "$@"; do sha256sum < "${pair#*=}"; echo "$pair"; done | sha256sum | cut -c1-10)
-kubectl --namespace "$space" get configmap "files-$hash" > /dev/null 2>&1 ||
-    kubectl --namespace "$space" create configmap "files-$hash" "${files[@]}" > /dev/null
 kubectl --namespace "$space" apply -f - > /dev/null << YAML
 apiVersion: v1
 kind: Service
@@ -34,6 +28,7 @@ spec:
     metadata: { labels: { app: origin } }
     spec:
       terminationGracePeriodSeconds: 0
+      automountServiceAccountToken: false
       containers:
       - name: origin
         image: busybox:1
@@ -41,7 +36,13 @@ spec:
         command: [httpd, -f, -p, "8080", -h, /srv]
         readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
         volumeMounts: [{ name: files, mountPath: /srv }]
-      volumes: [{ name: files, configMap: { name: "files-$hash" } }]
+      volumes: [{ name: files, emptyDir: {} }]
 YAML
 kubectl --namespace "$space" rollout status deployment/origin --timeout 90s > /dev/null ||
     fail "the origin does not start; see it with: kubectl -n $space describe pods"
+for pair in "$@"; do
+    # shellcheck disable=SC2016 # the shell in the pod fills it in
+    kubectl --namespace "$space" exec -i deployment/origin -- \
+        sh -c 'mkdir -p "$(dirname "/srv/$0")" && cat > /srv/.new && chmod 755 /srv/.new && mv /srv/.new "/srv/$0"' \
+        "${pair%%=*}" < "${pair#*=}"
+done

@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2154 # run.sh and settings.sh say what is not said here
+# Sourced by run.sh: the words of the cases. $space is the namespace of the file that runs.
+
+in_space() { kubectl --namespace "$space" "$@"; }
+
+in_node() { docker exec "$WAR_VOL_NODE" "$@"; }
+
+# Where the origin of this namespace is; it serves files by: origin NAME=FILE…
+address() { echo "http://origin.$space.svc.cluster.local"; }
+origin() { "$e2e/origin.sh" "$space" "$@"; }
+# At a shell in the origin's container, whose files are in /srv: in_origin COMMAND…
+in_origin() { in_space exec -i deployment/origin -- "$@"; }
+
+# The example of a file, with the origin of this namespace in place of the documentation's: example FILE
+example() { sed "s#https://example.com/v2#$(address)#" "$top/deploy/examples/$1"; }
+
+# What a pod says when it does not come up.
+explain() {
+    in_space get pods -o wide >&2 || true
+    in_space get events --sort-by .lastTimestamp | tail -n 15 >&2 || true
+    kubectl --namespace war-vol logs daemonset/war-vol-node --tail 15 2> /dev/null | cut -c1-400 >&2 || true
+    fail "$1; see above"
+}
+
+is_ready() {
+    in_space wait "pod/$1" --for condition=Ready --timeout "${2:-120}s" > /dev/null || explain "the pod $1 is not ready"
+}
+
+# A page of a pod's web server, through the API server: page POD PATH
+page() { kubectl get --raw "/api/v1/namespaces/$space/pods/$1:8080/proxy/$2"; }
+
+says() { page "$1" "$2" | grep -q "$3" || fail "$1 does not serve $3 at $2"; }
+
+# An event says it: of any object, or of one: event_says WORDS [NAME]
+event_says() {
+    in_space get events ${2:+--field-selector "involvedObject.name=$2"} \
+        -o jsonpath='{range .items[*]}{.message}{"\n"}{end}' | grep -q -- "$1"
+}
+
+# Mounts of the driver in the node, by what mountinfo calls their source.
+mounts_left() { in_node sh -c 'grep -c war-vol: /proc/1/mountinfo || true'; }
