@@ -13,6 +13,8 @@ pub(crate) enum Unit {
     Calls,
     /// Hundredths of a core.
     Percent,
+    /// Of the clock on the wall.
+    Seconds,
 }
 
 /// One row of the table.
@@ -74,7 +76,7 @@ impl Figure {
         };
         let holds = match self.unit {
             Unit::Ratio => self.value.median <= limit,
-            Unit::MiB | Unit::Percent => self.value.greatest < limit,
+            Unit::MiB | Unit::Percent | Unit::Seconds => self.value.greatest < limit,
             Unit::Calls => self.value.greatest <= limit,
         };
         !holds
@@ -111,6 +113,10 @@ impl Figure {
             Unit::Percent => (
                 format!("{median:.3} % [{least:.3}–{greatest:.3}]"),
                 self.limit.map(|l| format!("< {l} %")),
+            ),
+            Unit::Seconds => (
+                format!("{median:.1} s [{least:.1}–{greatest:.1}]"),
+                self.limit.map(|l| format!("< {l:.0} s")),
             ),
             Unit::Calls => (
                 format!("{median:.0}"),
