@@ -1,12 +1,12 @@
 #!/bin/bash
 # The programs of a cluster, built from their Go modules, each once.
 #
-#   tests/e2e/offline/binaries.sh [MODULE…]     builds those that are missing; all without an argument
+#   tests/e2e/offline/binaries.sh MODULE…       builds those that are missing
 #   tests/e2e/offline/binaries.sh --where MODULE      the directory of its programs, whether it is there or not
 #   tests/e2e/offline/binaries.sh --version MODULE
 #
 # A module is a folder in modules/: its go.mod has the version and, as `tool` lines, the programs; go.sum the digests.
-# With cold caches of Go this takes a quarter of an hour on two cores.
+# With cold caches of Go those of a node image take a quarter of an hour on two cores.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
@@ -18,11 +18,11 @@ declare -A path=(
     [containerd]=github.com/containerd/containerd/v2
     [etcd]=go.etcd.io/etcd/server/v3
     [coredns]=github.com/coredns/coredns
+    [provisioner]=github.com/kubernetes-csi/external-provisioner/v6
 )
-order=(kind containerd etcd coredns kubernetes)
 
 version() {
-    [ -n "${path[${1:?name a module}]-}" ] || fail "no module is called $1; there are ${order[*]}"
+    [ -n "${path[${1:?name a module}]-}" ] || fail "no module is called $1; there are ${!path[*]}"
     sed -n "s#^.*[[:space:]]${path[$1]} v\([0-9][^ ]*\).*#\1#p" "$modules/$1/go.mod"
 }
 
@@ -38,6 +38,7 @@ stamp() {
                 "gitMinor=$(cut -d. -f2 <<< "$v")" gitTreeState=clean
             ;;
         containerd) echo "-X ${path[containerd]}/version.Version=v$v" ;;
+        provisioner) echo "-X main.version=v$v" ;;
     esac
 }
 
@@ -68,7 +69,7 @@ case ${1-} in
     --where) where "${2:?--where needs the name of a module}" ;;
     --version) version "${2:?--version needs the name of a module}" ;;
     *)
-        [ $# -gt 0 ] || set -- "${order[@]}"
+        [ $# -gt 0 ] || fail "name modules; there are ${!path[*]}"
         for module; do
             version "$module" > /dev/null
             build "$module"

@@ -1,21 +1,35 @@
 #!/bin/bash
-# The images that tests and examples name, where nothing can be pulled: of the same name and the same manners, made of
-# what Debian and Maven Central have.
+# The images that the chart, tests and examples name, where nothing can be pulled: of the same name and the same
+# manners, made of what Debian, Maven Central and Go modules have.
 #
-#   tests/e2e/offline/images.sh    makes those that are missing, gives them to the Docker daemon, and prints their names
+#   tests/e2e/offline/images.sh [IMAGE…]    makes those that are missing, gives them to the Docker daemon, and prints
+#                                           their names; without an argument those of $images
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
 
 offline=$e2e/offline
-tomcat_artifact=org.apache.tomcat:tomcat:9.0.98:zip
-tomcat_sha256=741aeddc70c254412981bbbf75cf69050d6b9f378154aaa50119be305f085a6f
-# A JRE as Temurin's: Java SE, and of the rest what servers use.
-java_modules=java.se,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.localedata,jdk.management
-java_modules+=,jdk.management.agent,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs
-images=(busybox:1 tomcat:9-jre17)
+images=(
+    busybox:1
+    tomcat:9-jre17
+    "registry.k8s.io/sig-storage/csi-provisioner:v$("$offline/binaries.sh" --version provisioner)"
+)
+# Of an image that holds the program of a module in modules/, which module.
+declare -A module=([csi-provisioner]=provisioner)
 
-# What both are made of: the commands of busybox, and users that have names.
+# The last part of an image's name: what its function is called after, if make_program is not enough.
+short() { sed 's#.*/##; s#:.*##' <<< "$1"; }
+
+# The program of a module and nothing else.
+make_program() { # DIRECTORY IMAGE
+    local name
+    name=$(short "$2")
+    "$offline/binaries.sh" "${module[$name]}"
+    cp "$("$offline/binaries.sh" --where "${module[$name]}")/$name" "$1/"
+    archive_of "$2" "$1" "{\"Entrypoint\": [\"/$name\"]}"
+}
+
+# What the others are made of: the commands of busybox, and users that have names.
 commands() {
     local name
     mkdir -p "$1"/{bin,etc,root,tmp,var/tmp}
@@ -28,18 +42,22 @@ commands() {
 
 make_busybox() {
     commands "$1"
-    archive_of busybox:1 "$1" '{"Cmd": ["sh"]}'
+    archive_of "$2" "$1" '{"Cmd": ["sh"]}'
 }
 
 # Where the official image has everything: /usr/local/tomcat, no application in webapps, Java in /opt/java/openjdk.
 make_tomcat() {
-    local java=$1/opt/java/openjdk tomcat=$1/usr/local/tomcat
+    local java=$1/opt/java/openjdk tomcat=$1/usr/local/tomcat modules
+    # A JRE as Temurin's: Java SE, and of the rest what servers use.
+    modules=java.se,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.localedata,jdk.management
+    modules+=,jdk.management.agent,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs
     commands "$1"
     mkdir -p "$(dirname "$java")" "$(dirname "$tomcat")"
-    jlink --add-modules "$java_modules" --strip-java-debug-attributes --no-header-files --no-man-pages --compress=2 \
+    jlink --add-modules "$modules" --strip-java-debug-attributes --no-header-files --no-man-pages --compress=2 \
         --output "$java"
     find "$java" -name '*.so' -exec "$offline/libraries.sh" / "$1" "$java/bin/java" {} +
-    fetch "$1.fetched"
+    fetch "$1.fetched" org.apache.tomcat:tomcat:9.0.98:zip \
+        741aeddc70c254412981bbbf75cf69050d6b9f378154aaa50119be305f085a6f
     unzip -q "$1".fetched/*.zip -d "$1.fetched"
     mv "$1".fetched/*/ "$tomcat"
     mv "$tomcat/webapps" "$tomcat/webapps.dist"
@@ -47,23 +65,35 @@ make_tomcat() {
     chmod 755 "$tomcat"/bin/*.sh
     chmod -R a+rX "$tomcat"
     chmod 777 "$tomcat"/{logs,temp,work}
-    archive_of tomcat:9-jre17 "$1" '{
+    archive_of "$2" "$1" '{
         "Cmd": ["catalina.sh", "run"], "WorkingDir": "/usr/local/tomcat", "ExposedPorts": {"8080/tcp": {}},
         "Env": ["PATH=/usr/local/tomcat/bin:/opt/java/openjdk/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "JAVA_HOME=/opt/java/openjdk", "CATALINA_HOME=/usr/local/tomcat", "LANG=C.UTF-8"]
     }'
 }
 
-fetch() {
-    say "fetching $tomcat_artifact"
+fetch() { # DIRECTORY ARTIFACT SHA256
+    say "fetching $2"
     mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
-        -Dartifact="$tomcat_artifact" -DoutputDirectory="$1" 2>&1 | sed $'s/\e\\[[0-9;]*m//g' >&2
-    sha256sum --quiet --check <<< "$tomcat_sha256  $(echo "$1"/*.zip)" >&2
+        -Dartifact="$2" -DoutputDirectory="$1" 2>&1 | sed $'s/\e\\[[0-9;]*m//g' >&2
+    sha256sum --quiet --check <<< "$3  $(echo "$1"/*.zip)" >&2
 }
 
-# Which recipe an image was made by: how ours are told from those that somebody could pull after all.
+maker() { # IMAGE
+    local name
+    name=$(short "$1")
+    if declare -F "make_$name" > /dev/null; then echo "make_$name"; else echo make_program; fi
+}
+
+# Which recipe an image was made by: how ours are told from those that somebody could pull after all. Each has its own,
+# so that a change to one makes no other anew.
 label=war-vol.geektime.org/recipe
-recipe=$(fingerprint "$offline"/{images,archive,libraries}.sh)
+recipe_of() {
+    local files=("$offline"/{archive,libraries}.sh) name
+    name=$(short "$1")
+    [ -z "${module[$name]-}" ] || files+=("$offline/modules/${module[$name]}"/go.{mod,sum})
+    fingerprint "${files[@]}" <(declare -f commands fetch archive_of "$(maker "$1")")
+}
 
 # The archive of an image: all of it or nothing.
 archive() { echo "$kept/images/${1//[:\/]/-}-$recipe.tar"; }
@@ -85,7 +115,7 @@ make_archive() {
     work=$kept/images/new
     rm -rf "$work" "$work.fetched" "${file%-*}"-*.tar
     mkdir -p "$work"
-    "make_${1%%:*}" "$work" > "$file.new"
+    "$(maker "$1")" "$work" "$1" > "$file.new"
     mv "$file.new" "$file"
     rm -rf "$work" "$work.fetched"
 }
@@ -93,7 +123,9 @@ make_archive() {
 mkdir -p "$kept/images"
 exec 9> "$kept/images/lock"
 flock 9
-for image in "${images[@]}"; do
+[ $# -gt 0 ] || set -- "${images[@]}"
+for image; do
+    recipe=$(recipe_of "$image")
     there=$(docker image inspect -f "{{.Id}} {{with .Config.Labels}}{{index . \"$label\"}}{{end}}" "$image" \
         2> /dev/null || echo "no missing")
     case ${there#* } in

@@ -12,7 +12,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
 
 offline=$e2e/offline
 kubernetes=v$("$offline/binaries.sh" --version kubernetes)
-image=kindest/node:$kubernetes-$(fingerprint "$offline"/{node-image,archive,libraries}.sh "$offline"/modules/*/go.sum)
+# What is in it; a module that is not gives it no new name.
+modules=(kind containerd etcd coredns kubernetes)
+sums=("${modules[@]/#/$offline/modules/}")
+image=kindest/node:$kubernetes-$(fingerprint "$offline"/{node-image,archive,libraries}.sh "${sums[@]/%//go.sum}")
 
 # systemd and what kubelet and kube-proxy run; kind's Dockerfile has the list, but for file systems that nobody mounts.
 packages=(
@@ -162,7 +165,7 @@ forget_older() {
 make_image() {
     "$top/tests/tools.sh" --system debootstrap:debootstrap busybox:busybox-static jq:jq gcc:gcc pkg-config:pkg-config \
         /usr/include/seccomp.h:libseccomp-dev
-    "$offline/binaries.sh"
+    "$offline/binaries.sh" "${modules[@]}"
     "$top/tests/tools.sh" runc
     containerd=$("$offline/binaries.sh" --where containerd)
     bin=$("$offline/binaries.sh" --where kubernetes)
