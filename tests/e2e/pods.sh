@@ -14,6 +14,42 @@ in_origin() { in_space exec -i deployment/origin -- "$@"; }
 # The example of a file, with the origin of this namespace in place of the documentation's: example FILE
 example() { sed "s#https://example.com/v2#$(address)#" "$top/deploy/examples/$1"; }
 
+# The YAML of a pod that waits: waiting_pod NAME SPEC CONTAINER VOLUME…
+# SPEC and CONTAINER are lines that these say too, or nothing; a VOLUME is NAME=YAML, mounted at /NAME, and NAME:ro=YAML
+# is one whose mount is read-only.
+waiting_pod() {
+    local volume name mounts="" volumes=""
+    for volume in "${@:4}"; do
+        name=${volume%%=*}
+        mounts+="{ name: ${name%:ro}, mountPath: /${name%:ro}"
+        [[ $name != *:ro ]] || mounts+=", readOnly: true"
+        mounts+=" }, "
+        volumes+="{ name: ${name%:ro}, ${volume#*=} }, "
+    done
+    cat << YAML
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: $1 }
+spec:
+  $2
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: waiting
+    image: busybox:1
+    imagePullPolicy: IfNotPresent
+    command: [sleep, "1000000"]
+    $3
+    volumeMounts: [$mounts]
+  volumes: [$volumes]
+YAML
+}
+
+# An inline volume: inline FILE-OF-THE-ORIGIN [ATTRIBUTE: VALUE, …] [readOnly: true]
+inline() {
+    echo "csi: { driver: war-vol.geektime.org, ${3:+$3, }volumeAttributes: { downloadURL: \"$(address)/$1\"${2:+, $2} } }"
+}
+
 # What a pod says when it does not come up.
 explain() {
     in_space get pods -o wide >&2 || true

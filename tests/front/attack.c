@@ -4,9 +4,9 @@
  *                             NAME ok|ERRNO reached|kept
  *                           "reached" if OTHER (the same artifact in another volume) is another one afterwards
  *   attack NAME FILE        one of them, or one of these, which ask the other side:
- *       hold-lease, hold-lock, hold-watch   say "NAME ok", and wait for the end of stdin;
- *                                           hold-watch then says "saw" or "nothing"
- *       open-now, lock-now                  what would wait says EAGAIN
+ *       hold-lease, hold-lock, hold-record, hold-watch   say "NAME ok", and wait for the end of stdin;
+ *                                                        hold-watch then says "saw" or "nothing"
+ *       open-now, lock-now, record-now                   what would wait says EAGAIN
  *       socket, nest                        make a socket; make DEPTH directories, one in the other
  */
 #define _GNU_SOURCE
@@ -180,6 +180,14 @@ static int lock(const char *f)
     return fd < 0 ? -1 : flock(fd, LOCK_EX | LOCK_NB);
 }
 
+/* A lock of POSIX, on the file's bytes. */
+static int lock_record(const char *f)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(f, O_RDWR | O_NONBLOCK);
+    return fd < 0 ? -1 : fcntl(fd, F_SETLK, &whole);
+}
+
 static int link_out(const char *f) { return link(f, "/tmp/linked"); }
 static int link_beside(const char *f) { return link(f, beside("linked")); }
 
@@ -244,8 +252,9 @@ static const struct attempt all[] = {
     {"link-out", link_out}, {"link-beside", link_beside}, {"rename-over", replace}, {"unlink", unlink},
 };
 static const struct attempt more[] = {
-    {"hold-lease", lease}, {"hold-lock", lock}, {"hold-watch", watch},
-    {"open-now", open_now}, {"lock-now", lock_now}, {"socket", make_socket}, {"nest", nest},
+    {"hold-lease", lease}, {"hold-lock", lock}, {"hold-record", lock_record}, {"hold-watch", watch},
+    {"open-now", open_now}, {"lock-now", lock_now}, {"record-now", lock_record},
+    {"socket", make_socket}, {"nest", nest},
 };
 
 #define COUNT(of) (sizeof of / sizeof *of)
