@@ -1,6 +1,6 @@
 #!/bin/bash
 # tests/e2e/install.sh [VALUE…]: installs the chart of this tree into the cluster, with the image of image.sh, and waits
-# until each node has the driver. VALUEs are for Helm, such as node.downloads=8.
+# until each node has the driver and the controller is there. VALUEs are for Helm, such as node.downloads=8.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -11,14 +11,24 @@ source "$exports"
 
 "$top/tests/tools.sh" helm >&2
 helm=$("$top/tests/tools.sh" --where helm)
-values=("image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never controller.enabled=false "$@")
+values=(
+    "image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never
+    controller.replicas=2 # so that they elect a leader
+    "$@"
+)
+
+is_ready() { # WORKLOAD
+    kubectl --namespace war-vol rollout status "$1" --timeout 180s > /dev/null || {
+        kubectl --namespace war-vol describe pods | tail -n 20 >&2
+        kubectl --namespace war-vol logs "$1" --all-containers --tail 20 >&2 || true
+        fail "$1 is not ready; see above"
+    }
+}
 
 say "installing the chart"
 "$helm" upgrade war-vol "$top/deploy/charts/war-vol" --install --namespace war-vol --create-namespace \
     "${values[@]/#/--set=}" > /dev/null
-kubectl --namespace war-vol rollout status daemonset/war-vol-node --timeout 180s > /dev/null || {
-    kubectl --namespace war-vol describe pods | tail -n 20 >&2
-    kubectl --namespace war-vol logs daemonset/war-vol-node --tail 20 >&2 || true
-    fail "the driver is not ready; see above"
-}
+is_ready daemonset/war-vol-node
+controller=$(kubectl --namespace war-vol get deployments --output name)
+[ -z "$controller" ] || is_ready "$controller"
 say "the driver is ready"
