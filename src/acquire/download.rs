@@ -304,11 +304,18 @@ impl<S: Source> Download<'_, S> {
             (chunk, Some(share))
         } else {
             drop(share);
-            tokio::select! {
-                biased;
-                chunk = tokio::time::timeout(speed.left(), body.next()) => (chunk.map_err(|_| stalled())?, None),
-                () = self.gauge.stopped() => return Err(self.stop()),
-            }
+            // A window ends between two chunks as a rule: what it brought decides, not that nothing comes at its end.
+            let chunk = loop {
+                tokio::select! {
+                    biased;
+                    chunk = body.next() => break chunk,
+                    () = self.gauge.stopped() => return Err(self.stop()),
+                    () = tokio::time::sleep(speed.left()) => if !speed.passed(0) {
+                        return Err(stalled().into());
+                    },
+                }
+            };
+            (chunk, None)
         };
         let Some(chunk) = chunk else { return Ok(None) };
         let chunk = chunk?;

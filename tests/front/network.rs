@@ -172,6 +172,17 @@ fn row_5_silence_and_a_trickle_are_given_up_and_tried_again() {
     ran.must(11).says("no answer for 300ms");
 }
 
+/// What counts is what a window of the stall time brought, and not that it ends between two chunks.
+#[test]
+fn row_5_a_slow_origin_that_is_fast_enough_is_asked_once_however_long_it_takes() {
+    let (sandbox, size) = (Sandbox::new(), 100);
+    let origin = origin(size);
+    origin.behave(PATH, vec![Behaviour::Trickle { ms: 20 }.always()]);
+    let patience = ["--stall-time", "500ms", "--stall-speed", "2"];
+    fetches(&sandbox, &origin, size, &patience);
+    assert_eq!(origin.gets(PATH), 1);
+}
+
 #[test]
 fn row_6_an_origin_that_is_busy_is_waited_for_and_a_no_is_final() {
     let (sandbox, size) = (Sandbox::new(), 10_000);
