@@ -287,8 +287,14 @@ impl Plan {
             // Of an unknown length is known only that all there was did not do.
             let free = store.usage().map_or(0, |usage| usage.free);
             let more = partial.length().saturating_add(free).saturating_add(STEP);
-            self.setbacks
-                .full(&self.names.flight, gauge.snapshot().total.unwrap_or(more));
+            match gauge.snapshot().total {
+                Some(total) if partial.length() == 0 => {
+                    self.setbacks.too_long(&self.names.flight, total);
+                }
+                total => self
+                    .setbacks
+                    .full(&self.names.flight, total.unwrap_or(more)),
+            }
         }
         if (!error.keeps_partial() || partial.length() == 0)
             && let Err(left) = store.drop_partial(partial)

@@ -203,7 +203,8 @@ impl Acquire {
             }
             Found::Missing { known } => known,
         };
-        self.setbacks.allow(&names.flight, &self.parts.store)?;
+        self.setbacks
+            .allow(&names.flight, &self.parts.store, &request.url)?;
         self.parts.metrics.missed();
         let gauge = Arc::new(Gauge::new(&request.url));
         gauge.want(who, permit.limit());

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Error;
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactUrl, Digest};
 use crate::source;
 use crate::store::{Name, Store};
 
@@ -25,8 +25,9 @@ pub(super) struct Setbacks(Mutex<HashMap<Name, Setback>>);
 
 #[derive(Clone, Debug)]
 enum Setback {
-    /// The disk was full, and so many bytes must have room before it is worth a try.
-    Full { needed: u64 },
+    /// The disk was full, and so many bytes must have room before it is worth a try; or the origin is asked again, where
+    /// it had told the length before any byte came.
+    Full { needed: u64, told: Option<Instant> },
     /// The origin said no.
     Refused {
         since: Instant,
@@ -48,13 +49,14 @@ impl Setbacks {
     }
 
     /// Whether a download is worth a try; the same error as before if not.
-    pub(super) fn allow(&self, name: &Name, store: &Store) -> Result<(), Error> {
+    pub(super) fn allow(&self, name: &Name, store: &Store, url: &ArtifactUrl) -> Result<(), Error> {
         let setback = self.all().get(name).cloned();
         match setback {
             None => Ok(()),
-            Some(Setback::Full { needed }) => {
-                Ok(store.make_room(needed, "a download that has found the disk full before")?)
-            }
+            Some(Setback::Full {
+                told: Some(since), ..
+            }) if since.elapsed() >= REFUSED => Ok(()),
+            Some(Setback::Full { needed, .. }) => Ok(store.make_room(needed, &url.to_string())?),
             Some(Setback::Wrong {
                 since,
                 url,
@@ -81,9 +83,17 @@ impl Setbacks {
         self.all().remove(name);
     }
 
-    /// It found the disk full.
+    /// It found the disk full when bytes had come.
     pub(super) fn full(&self, name: &Name, needed: u64) {
-        self.all().insert(name.clone(), Setback::Full { needed });
+        let setback = Setback::Full { needed, told: None };
+        self.all().insert(name.clone(), setback);
+    }
+
+    /// It was told that so many bytes would come, more than the disk has room for.
+    pub(super) fn too_long(&self, name: &Name, needed: u64) {
+        let told = Some(Instant::now());
+        self.all()
+            .insert(name.clone(), Setback::Full { needed, told });
     }
 
     /// The origin said no.

@@ -170,7 +170,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         let running = self.calls.publishes.begin();
         let answer = self.answer_publish(request).await;
         running.end(status::outcome(&answer));
-        answer?;
+        answer.map_err(|status| status::for_event(&status))?;
         Ok(Response::new(NodePublishVolumeResponse {}))
     }
 

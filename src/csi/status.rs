@@ -34,6 +34,12 @@ pub(super) fn status(fault: Fault, words: &dyn Display) -> Status {
     Status::new(code(fault), fault::line(words))
 }
 
+/// The same for the events of a pod: kubelet takes the message of a failed mount for a format (`Eventf(…, err.Error())` in
+/// its operation_generator.go, 1.34.4), and a percent sign of ours would read `%!)(MISSING)`.
+pub(super) fn for_event(status: &Status) -> Status {
+    Status::new(status.code(), status.message().replace('%', "%%"))
+}
+
 /// How a call ended, for those who count: the table of [`code`] read backwards.
 pub(super) fn outcome<T>(answer: &Result<T, Status>) -> Result<(), Fault> {
     let Err(status) = answer else { return Ok(()) };

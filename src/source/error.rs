@@ -202,7 +202,9 @@ fn of_status(status: u16) -> Fault {
 fn advice(status: u16) -> &'static str {
     match status {
         401 => " (unauthorized); give credentials in a secret, or correct them",
-        403 => " (forbidden); the credentials, or their absence, do not allow it",
+        403 => {
+            " (forbidden); give credentials that may read it in a secret, or correct what they may"
+        }
         404 => " (not found); check the path of the URL",
         407 => " (proxy authentication required); correct the proxy's credentials",
         410 => " (gone); the artifact was taken away, choose another version",

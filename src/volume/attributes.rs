@@ -204,7 +204,9 @@ fn nearest(name: &str) -> String {
         .map(|(known, _)| (strsim::jaro_winkler(&known.to_lowercase(), &name), known))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or_else(String::new, |(_, known)| format!("; did you mean {known}?"))
+        .map_or_else(String::new, |(_, known)| {
+            format!(" (did you mean {known}?)")
+        })
 }
 
 #[cfg(test)]

@@ -169,6 +169,23 @@ fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
     }
 }
 
+/// FAULTS 15: nobody's disk was at fault.
+#[test]
+fn what_was_said_to_be_too_long_for_the_disk_is_mounted_once_it_is_shorter() {
+    let sandbox = Sandbox::new();
+    on_tmpfs(&sandbox, "size=24m");
+    let origin = origin(&[("artifact", 64)]);
+    let node = Node::start(&sandbox);
+    let want = node.want("pod", &origin.url("/artifact.war"));
+    for _ in 0..2 {
+        let (fault, words) = failed(node.publish(&want));
+        assert_eq!(fault, Fault::NoSpace, "{words}");
+        assert!(words.contains("/artifact.war"), "{words}");
+    }
+    origin.put("/artifact.war", Object::new(bytes(1, MIB)));
+    until("the origin is asked again", || node.publish(&want).is_ok());
+}
+
 /// FAULTS 15: whoever has to make room must be able to look and to unmount.
 #[test]
 fn a_full_disk_keeps_nobody_from_listing_and_unmounting() {

@@ -270,6 +270,8 @@ fn what_goes_wrong_has_its_code_and_its_words() {
     let wrong = digest(b"something else");
     let cases = [
         (ask("/missing.war"), Code::NotFound, "404"),
+        // kubelet takes the message for a format.
+        (ask("/not%20there.war"), Code::NotFound, "/not%%20there.war"),
         (
             ask("/a.war").context(&[("checksum", &wrong)]),
             Code::DataLoss,
