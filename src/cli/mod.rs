@@ -44,6 +44,11 @@ impl Report {
     }
 }
 
+/// What can be typed: for whoever documents it, or checks a document.
+pub fn grammar() -> clap::Command {
+    Cli::grammar()
+}
+
 /// Parses the arguments, runs the command, prints what it has to say.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::typed(arguments) {

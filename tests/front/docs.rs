@@ -1,4 +1,9 @@
-//! The documents name what exists: targets of the Makefile, and files of this tree.
+//! The documents name what exists: targets of the Makefile, files of this tree, what can be typed and what is said.
+
+mod commands;
+mod links;
+mod messages;
+mod reference;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,22 +68,6 @@ fn every_file_that_a_document_names_exists() {
 }
 
 #[test]
-fn the_readme_has_a_row_for_each_attribute_and_no_other() {
-    let text = read("README.md");
-    let (_, table) = text
-        .split_once("| attribute | meaning |\n|---|---|\n")
-        .unwrap();
-    let rows: Vec<&str> = table
-        .lines()
-        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
-        .collect();
-    assert_eq!(
-        rows,
-        war_vol::volume::attributes::ATTRIBUTES.map(|(name, _)| name)
-    );
-}
-
-#[test]
 fn code_is_found_in_spans_and_in_blocks() {
     let text = "Run `make check`, and make sure.\n\n```sh\nmake unit test\n```\n\n    make clean\n";
     let names: Vec<String> = code(text).iter().flat_map(|line| made(line)).collect();
@@ -108,16 +97,28 @@ fn made(line: &str) -> Vec<String> {
         .collect()
 }
 
-/// The documents at the top of the tree, each with its lines and spans of code.
+/// The documents, each with its lines and spans of code.
 fn documents() -> Vec<(String, Vec<String>)> {
+    let texts = texts().into_iter();
+    texts.map(|(name, text)| (name, code(&text))).collect()
+}
+
+/// The documents at the top of the tree and below docs/.
+fn texts() -> Vec<(String, String)> {
+    let mut waiting = vec![String::new(), "docs/".to_owned()];
     let mut found = Vec::new();
-    for entry in fs::read_dir(root()).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".md") {
-            let code = code(&read(&name));
-            found.push((name, code));
+    while let Some(dir) = waiting.pop() {
+        for entry in fs::read_dir(root().join(&dir)).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{dir}{}", entry.file_name().into_string().unwrap());
+            if name.ends_with(".md") {
+                found.push((name.clone(), read(&name)));
+            } else if !dir.is_empty() && entry.file_type().unwrap().is_dir() {
+                waiting.push(format!("{name}/"));
+            }
         }
     }
+    found.sort();
     found
 }
 
@@ -146,6 +147,35 @@ fn code(text: &str) -> Vec<String> {
         }
     }
     code
+}
+
+/// A fenced block of code.
+struct Block {
+    language: String,
+    lines: Vec<String>,
+    /// Where its fence is, counted from 0.
+    line: usize,
+}
+
+fn blocks(text: &str) -> Vec<Block> {
+    let mut found: Vec<Block> = Vec::new();
+    let mut open = false;
+    for (number, line) in text.lines().enumerate() {
+        match line.trim_start().strip_prefix("```") {
+            Some(language) if !open => {
+                open = true;
+                found.push(Block {
+                    language: language.trim().to_owned(),
+                    lines: Vec::new(),
+                    line: number,
+                });
+            }
+            Some(_) => open = false,
+            None if open => found.last_mut().unwrap().lines.push(line.to_owned()),
+            None => {}
+        }
+    }
+    found
 }
 
 fn read(name: &str) -> String {

@@ -1,0 +1,290 @@
+//! docs/reference.md says what the code says: attributes, commands and the chart's values.
+//!
+//! `WAR_VOL_WRITE=1` writes it anew.
+
+mod values;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+
+use clap::{Arg, Command};
+use war_vol::source::Credentials;
+use war_vol::volume::attributes::ATTRIBUTES;
+
+pub(super) use self::values::values;
+use super::root;
+
+const REFERENCE: &str = "docs/reference.md";
+
+#[test]
+fn the_reference_is_what_the_code_says() {
+    let right = document();
+    let path = root().join(REFERENCE);
+    if std::env::var_os("WAR_VOL_WRITE").is_some() {
+        fs::write(&path, &right).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == right,
+        "{REFERENCE} is not in step with the code; write it anew with \
+         WAR_VOL_WRITE=1 cargo test --test front -- docs::reference"
+    );
+}
+
+fn document() -> String {
+    let mut text = "\
+# Reference
+
+Written by the code, and a test compares it: every attribute of a volume, every command with its flags, every value of
+the chart. What they are good for is in [volumes.md](volumes.md), [cache.md](cache.md) and [install.md](install.md).
+
+- [Attributes](#attributes), [parameters](#parameters-of-a-storageclass) and [keys of a secret](#keys-of-a-secret)
+- [Commands](#commands)
+- [Values of the chart](#values-of-the-chart)
+
+## Attributes
+
+They are `volumeAttributes` of an inline volume, and `parameters` of a StorageClass. Values are strings: write numbers
+in quotes. An attribute that is not in this table is refused by name.
+
+| attribute | meaning |
+|---|---|
+"
+    .to_owned();
+    for (name, meaning) in ATTRIBUTES {
+        row(&mut text, &[&tick(name), meaning]);
+    }
+    text += "
+## Parameters of a StorageClass
+
+Beside the attributes Kubernetes' own parameters are taken. These two name the Secret with the credentials; their values
+may hold `${pvc.name}` and `${pvc.namespace}`, so that each claim can have its own.
+
+| parameter | meaning |
+|---|---|
+| `csi.storage.k8s.io/node-publish-secret-name` | name of the Secret |
+| `csi.storage.k8s.io/node-publish-secret-namespace` | its namespace |
+
+## Keys of a secret
+
+Those of the Secret that a pod names with `nodePublishSecretRef`, or that a StorageClass names: a token, or a user name
+and a password. Any other key is refused.
+
+| key | meaning |
+|---|---|
+";
+    for key in Credentials::KEYS {
+        row(&mut text, &[&tick(key), secret(key)]);
+    }
+    text += "
+## Commands
+
+A flag that is missing is taken from the environment variable beside it. `war-vol help COMMAND` shows the same.
+";
+    let mut grammar = war_vol::cli::grammar();
+    grammar.build();
+    commands(&mut text, &grammar, "war-vol");
+    for group in GROUPS {
+        write!(text, "\n### {}\n\n", group.title).unwrap();
+        table(&mut text, group.of(&grammar));
+    }
+    text += "
+### Exit codes
+
+```text
+";
+    text += grammar.get_after_help().unwrap().to_string().trim_end();
+    text += "
+```
+
+## Values of the chart
+
+Set with `helm install … --set NAME=VALUE`, or in a file with `--values`. Values are checked before anything is
+installed.
+
+| value | type | default | meaning |
+|---|---|---|---|
+";
+    for value in values() {
+        let default = tick(&value.default);
+        let cells = [&*tick(&value.name), &value.kind, &default, &value.meaning];
+        row(&mut text, &cells);
+    }
+    text
+}
+
+/// Flags that several commands share, shown once.
+struct Group {
+    /// Their heading in the help.
+    heading: &'static str,
+    title: &'static str,
+    words: &'static str,
+}
+
+const GROUPS: [Group; 2] = [
+    Group {
+        heading: "Store",
+        title: "Flags of the store",
+        words: "[of the store](#flags-of-the-store)",
+    },
+    Group {
+        heading: "Downloading",
+        title: "Flags of downloads",
+        words: "[of downloads](#flags-of-downloads)",
+    },
+];
+
+impl Group {
+    /// They are those of `serve`, which has all groups.
+    fn of<'a>(&self, grammar: &'a Command) -> Vec<&'a Arg> {
+        let serve = grammar.find_subcommand("serve").unwrap();
+        let all = serve.get_arguments();
+        all.filter(|a| a.get_help_heading() == Some(self.heading))
+            .collect()
+    }
+
+    fn ids(&self) -> BTreeSet<String> {
+        let grammar = war_vol::cli::grammar();
+        let ids = self.of(&grammar).into_iter();
+        ids.map(|a| a.get_id().to_string()).collect()
+    }
+}
+
+fn commands(text: &mut String, command: &Command, name: &str) {
+    let about = command.get_about().unwrap().to_string();
+    write!(text, "\n### {name}\n\n{}.\n", about.trim_end_matches('.')).unwrap();
+    let is_top = name == "war-vol";
+    let mut own: Vec<&Arg> = command
+        .get_arguments()
+        .filter(|a| !a.is_hide_set() && !["help", "version"].contains(&a.get_id().as_str()))
+        .filter(|a| is_top || !a.is_global_set())
+        .collect();
+    let inner: Vec<&Command> = command
+        .get_subcommands()
+        .filter(|c| c.get_name() != "help" && !c.is_hide_set())
+        .collect();
+    if is_top {
+        *text += "\nThese flags can be given to every command:\n";
+    } else if inner.is_empty() {
+        let usage = command.clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage: ");
+        write!(text, "\n```text\n{usage}\n```\n").unwrap();
+    }
+    let mut shared = Vec::new();
+    for group in GROUPS {
+        let ids = group.ids();
+        let has = own.iter().filter(|a| ids.contains(a.get_id().as_str()));
+        match has.count() {
+            0 => {}
+            // Otherwise the table below would promise what the command has not.
+            n => assert_eq!(n, ids.len(), "{name} has some flags of {}", group.heading),
+        }
+        if own.iter().any(|a| ids.contains(a.get_id().as_str())) {
+            shared.push(group.words);
+        }
+        own.retain(|a| !ids.contains(a.get_id().as_str()));
+    }
+    if !own.is_empty() {
+        *text += "\n";
+        table(text, own);
+    }
+    if !shared.is_empty() {
+        write!(text, "\nAnd the flags {}.\n", shared.join(" and ")).unwrap();
+    }
+    for command in inner {
+        commands(text, command, &format!("{name} {}", command.get_name()));
+    }
+}
+
+fn table(text: &mut String, arguments: Vec<&Arg>) {
+    *text += "| flag | environment | default | meaning |\n|---|---|---|---|\n";
+    for arg in arguments {
+        flag(text, arg);
+    }
+}
+
+fn flag(text: &mut String, arg: &Arg) {
+    let value = arg.get_value_names().unwrap_or_default();
+    let value = value.first().map_or("", |v| v.as_str());
+    let name = match (arg.get_short(), arg.get_long()) {
+        (_, None) => format!("`{value}`"),
+        (short, Some(long)) => {
+            let short = short.map_or_else(String::new, |s| format!("`-{s}`, "));
+            let takes = arg.get_action().takes_values();
+            let value = if takes {
+                format!(" {value}")
+            } else {
+                String::new()
+            };
+            format!("{short}`--{long}{value}`")
+        }
+    };
+    let env = arg.get_env().map_or("", |e| e.to_str().unwrap());
+    let help = arg.get_help().unwrap().to_string();
+    let (help, written) = match help.split_once(" [default: ") {
+        Some((help, default)) => (help, default.trim_end_matches(']')),
+        None => (&*help, ""),
+    };
+    let set: Vec<&str> = arg
+        .get_default_values()
+        .iter()
+        .filter_map(|v| v.to_str())
+        .collect();
+    let takes = arg.get_action().takes_values();
+    let default = match (set.first(), written) {
+        (Some(value), "") if takes => tick(value),
+        (Some(_) | None, words) => words.to_owned(),
+    };
+    let mut meaning = format!("{}.", help.trim_end_matches('.'));
+    let possible = arg.get_possible_values();
+    if takes && !possible.is_empty() {
+        let words: Vec<String> = possible
+            .iter()
+            .map(|p| match p.get_help() {
+                Some(help) => format!("{} ({help})", tick(p.get_name())),
+                None => tick(p.get_name()),
+            })
+            .collect();
+        write!(meaning, " One of {}.", words.join(", ")).unwrap();
+    }
+    row(text, &[&name, &tick(env), &default, &meaning]);
+}
+
+fn secret(key: &str) -> &'static str {
+    match key {
+        "token" => "sent as `Authorization: Bearer …`",
+        "username" => "sent with the password as `Authorization: Basic …`",
+        "password" => "goes with `username`",
+        other => panic!("no word for the key {other}"),
+    }
+}
+
+fn row(text: &mut String, cells: &[&str]) {
+    let cells: Vec<String> = cells.iter().map(|c| cell(c)).collect();
+    writeln!(text, "| {} |", cells.join(" | ")).unwrap();
+}
+
+/// What would end a cell, or pass for a tag of HTML outside of code.
+fn cell(words: &str) -> String {
+    let parts: Vec<String> = words
+        .split('`')
+        .enumerate()
+        .map(|(i, part)| {
+            let part = part.replace('|', "\\|");
+            if i % 2 == 0 {
+                part.replace('<', "\\<")
+            } else {
+                part
+            }
+        })
+        .collect();
+    parts.join("`")
+}
+
+fn tick(word: &str) -> String {
+    if word.is_empty() {
+        String::new()
+    } else {
+        format!("`{word}`")
+    }
+}
