@@ -1,10 +1,15 @@
-//! A link leads somewhere, and a page is found.
+//! A link leads somewhere, and the Chinese document does not fall behind.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::{root, texts};
+use super::{blocks, root, texts};
+
+const CHINESE: &str = "README.zh-CN.md";
+
+/// Stands before a block of code that no other document has.
+const OWN: &str = "<!-- only here -->";
 
 #[test]
 fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
@@ -55,6 +60,32 @@ fn every_page_is_reached_from_the_readme() {
             "no link leads from README.md to {file}"
         );
     }
+}
+
+#[test]
+fn the_chinese_readme_shows_the_code_that_the_others_show() {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    for (file, text) in texts() {
+        if file != CHINESE {
+            known.extend(blocks(&text).into_iter().map(|b| b.lines.join("\n")));
+        }
+    }
+    let text = fs::read_to_string(root().join(CHINESE)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut shared = 0;
+    for block in blocks(&text) {
+        let above = lines[..block.line].iter().rfind(|l| !l.trim().is_empty());
+        if above.is_some_and(|l| *l == OWN) {
+            continue;
+        }
+        let code = block.lines.join("\n");
+        assert!(
+            known.contains(&code),
+            "{CHINESE} has code that no other document has; follow the other, or write {OWN} above it:\n{code}"
+        );
+        shared += 1;
+    }
+    assert!(shared > 3, "{shared}");
 }
 
 /// The targets of `[…](target)`.
