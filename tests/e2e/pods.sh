@@ -11,8 +11,11 @@ origin() { "$e2e/origin.sh" "$space" "$@"; }
 # At a shell in the origin's container, whose files are in /srv: in_origin COMMAND…
 in_origin() { in_space exec -i deployment/origin -- "$@"; }
 
-# The example of a file, with the origin of this namespace in place of the documentation's: example FILE
-example() { sed "s#https://example.com/v2#$(address)#" "$top/deploy/examples/$1"; }
+# The example of a file, with the origin of this namespace in place of the documentation's, and the digits of its
+# artifact where it leaves them to the reader: example FILE [SHA256]
+example() {
+    sed "s#https://example.com/v2#$(address)#${2:+; s/sha256:<[^>]*>/sha256:$2/}" "$top/deploy/examples/$1"
+}
 
 # The YAML of a pod that waits: waiting_pod NAME SPEC CONTAINER VOLUME…
 # SPEC and CONTAINER are lines that these say too, or nothing; a VOLUME is NAME=YAML, mounted at /NAME, and NAME:ro=YAML
@@ -47,7 +50,8 @@ YAML
 
 # An inline volume: inline FILE-OF-THE-ORIGIN [ATTRIBUTE: VALUE, …] [readOnly: true]
 inline() {
-    echo "csi: { driver: war-vol.geektime.org, ${3:+$3, }volumeAttributes: { downloadURL: \"$(address)/$1\"${2:+, $2} } }"
+    printf 'csi: { driver: war-vol.geektime.org, %svolumeAttributes: { downloadURL: "%s"%s } }\n' \
+        "${3:+$3, }" "$(address)/$1" "${2:+, $2}"
 }
 
 # What a pod says when it does not come up.
@@ -66,6 +70,11 @@ is_ready() {
 page() { kubectl get --raw "/api/v1/namespaces/$space/pods/$1:8080/proxy/$2"; }
 
 says() { page "$1" "$2" | grep -q "$3" || fail "$1 does not serve $3 at $2"; }
+
+# Ids of the node are not those of the pod.
+is_in_user_namespace() {
+    [ "$(in_space exec "$1" -- awk 'NR == 1 { print $2 }' /proc/self/uid_map)" -gt 0 ] || fail "$1 has the ids of the node"
+}
 
 # An event says it: of any object, or of one: event_says WORDS [NAME]
 event_says() {

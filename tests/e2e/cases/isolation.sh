@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # run.sh and settings.sh say what is not said here
+# shellcheck shell=bash disable=SC2154,SC2016 # run.sh and settings.sh say it; shells in pods fill it in
 # What a pod does to its volume no other pod sees, and the cached bytes stay what they were.
 #
 # The attacks are those of tests/front/attack.c. They are made on a plain read-only bind of the same node first, as a
@@ -123,7 +123,6 @@ bound() { echo "hostPath: { path: $naive/target-$1, type: Directory }"; }
 # Volumes of one blob as a naive driver makes them: hard links, each in a directory of its own, bound read-only.
 naive_volumes() {
     naive_volumes_go
-    # shellcheck disable=SC2016 # the shell in the node fills it in
     in_node sh -euc '
         mkdir "$0" && cd "$0"
         head -c 20000 /dev/urandom > blob && chmod 444 blob
@@ -135,7 +134,6 @@ naive_volumes() {
 }
 naive_volumes_go() {
     in_space delete pods plain-a plain-b plain-more --ignore-not-found > /dev/null
-    # shellcheck disable=SC2016
     in_node sh -c 'for at in "$0"/target-*; do umount "$at" 2> /dev/null; done; rm -rf "$0"' "$naive"
 }
 
@@ -170,7 +168,6 @@ fails_each() { # NAME
 }
 
 # Of a file in the node, all that a reader could notice.
-# shellcheck disable=SC2016
 facts_of() { in_node sh -c 'stat -c "%f %u:%g %s %y %i" "$0" && sha256sum < "$0"' "$1" | tr '\n' ' '; }
 shown_to() { in_space exec "$1" -- sh -c 'stat -c "%f %u:%g %s %y" /vol/* && sha256sum /vol/*' | tr '\n' ' '; }
 
@@ -192,7 +189,6 @@ while_held() {
     rm -f "$held" "$held.end"
     mkfifo "$held.end"
     # As nobody, because the kernel gives a user so many watches and no more, and kubelet and its like are root.
-    # shellcheck disable=SC2016 # the shell in the pod fills it in
     in_space exec -i "$1" -- sh -c 'exec 3<&0
         for hold in $0; do
             as=root; [ "$hold" != hold-watch ] || as=nobody
@@ -202,7 +198,6 @@ while_held() {
     holder=$!
     exec 7> "$held.end"
     until_true 60 holds_all "$held" "${#holds[@]}" || fail "$1 holds nothing: $(cat "$held")"
-    # shellcheck disable=SC2016
     in_space exec "$2" -- sh -c 'for act in $0; do /attack/attack "$act" /vol/app.bin; done' "$4"
     exec 7>&-
     wait "$holder"
