@@ -1,6 +1,7 @@
 //! The documents name what exists: targets of the Makefile, files of this tree, what can be typed and what is said.
 
 mod commands;
+mod examples;
 mod links;
 mod messages;
 mod reference;
