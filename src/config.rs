@@ -68,10 +68,10 @@ pub struct Secrets {
     pub credentials: Option<PathBuf>,
 }
 
-/// Where the store is and how much it holds: what every command that uses it takes.
+/// Where the store is, and with it the driver that has it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Store")]
-pub struct Storing {
+pub struct Rooted {
     /// Directory of the cache and the volumes; belongs to root
     #[arg(
         long,
@@ -80,6 +80,15 @@ pub struct Storing {
         default_value = "/var/lib/war-vol"
     )]
     pub root: PathBuf,
+}
+
+/// Where the store is and how much it holds: what every command that uses it takes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub struct Storing {
+    /// Where it is.
+    #[command(flatten)]
+    pub at: Rooted,
 
     /// Most bytes of cached artifacts; what no volume uses goes first [default: as the disk allows]
     #[arg(long, env = "WAR_VOL_CACHE_SIZE", value_name = "SIZE", value_parser = size)]

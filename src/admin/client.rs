@@ -1,11 +1,13 @@
 //! The command's end.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prost::Message as _;
+use secrecy::SecretString;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
@@ -13,8 +15,8 @@ use tonic::{Status, Streaming};
 use super::proto::admin_client::AdminClient;
 use super::proto::mount_news::News;
 use super::proto::{
-    ListCachedRequest, ListVolumesRequest, MeetRequest, PruneCachedRequest, UnmountRequest,
-    VerifyCachedRequest,
+    ListCachedRequest, ListVolumesRequest, MeetRequest, MountRequest, Pod, PruneCachedRequest,
+    UnmountRequest, VerifyCachedRequest,
 };
 use super::space::Space;
 use super::{Error, LONGEST_MESSAGE, Place, convert};
@@ -22,6 +24,21 @@ use crate::volume::{Cached, Held, Listed, Mount, Record, Snapshot, Target, Verdi
 
 /// How long a driver may take to say that it is there. One that needs longer hangs.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// An artifact that a pod is to see in a directory of kubelet's.
+#[derive(Clone)]
+pub struct PodMount {
+    /// Where.
+    pub target: Target,
+    /// What.
+    pub attributes: BTreeMap<String, String>,
+    /// What the origin wants to see.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Whether kubelet keeps every mount of the pod read-only.
+    pub read_only: bool,
+    /// The group that may write to it.
+    pub group: Option<u32>,
+}
 
 /// A driver that answers.
 pub struct Client {
@@ -82,8 +99,17 @@ impl Client {
     /// Errors: [`Error::Elsewhere`] where it would not be seen by this process.
     pub async fn mount(&self, mount: Mount) -> Result<Record, Error> {
         self.must_share_mounts()?;
+        self.mounted(convert::mount_request(mount)).await
+    }
+
+    /// The same for a pod, in a directory of kubelet's: what is mounted there is seen everywhere. May wait as long as
+    /// the driver does.
+    pub async fn mount_for_pod(&self, mount: PodMount) -> Result<Record, Error> {
+        self.mounted(convert::pod_mount_request(mount)).await
+    }
+
+    async fn mounted(&self, request: MountRequest) -> Result<Record, Error> {
         let asked = self.asks("mount");
-        let request = convert::mount_request(mount);
         // Told here, because a message that is cut off tells nobody why.
         let bytes = request.encoded_len();
         if bytes > LONGEST_MESSAGE {
@@ -122,8 +148,18 @@ impl Client {
     /// Errors: [`Error::Elsewhere`] where it is not seen by this process.
     pub async fn unmount(&self, target: &Target) -> Result<bool, Error> {
         self.must_share_mounts()?;
+        self.unmounted(target, None).await
+    }
+
+    /// The same for a pod, in a directory of kubelet's.
+    pub async fn unmount_for_pod(&self, target: &Target) -> Result<bool, Error> {
+        self.unmounted(target, Some(Pod { group: None })).await
+    }
+
+    async fn unmounted(&self, target: &Target, pod: Option<Pod>) -> Result<bool, Error> {
         let dir = target.path().display().to_string();
-        let answer = self.service.clone().unmount(UnmountRequest { dir }).await;
+        let request = UnmountRequest { dir, pod };
+        let answer = self.service.clone().unmount(request).await;
         Ok(self.asks("unmount").answered(answer)?.was_there)
     }
 

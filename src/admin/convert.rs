@@ -1,47 +1,75 @@
 //! Between what the domain has and what goes over the wire. Pure; what cannot be read is named.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Error;
 use super::proto::mount_news::News;
 use super::proto::progress::Phase as WirePhase;
 use super::proto::verify_news::Verdict as WireVerdict;
 use super::proto::{
-    CachedArtifact, MountNews, MountRequest, Nothing, Progress, VerifyNews, Volume,
+    CachedArtifact, MountNews, MountRequest, Nothing, Pod, Progress, VerifyNews, Volume,
 };
+use super::{Error, PodMount};
 use crate::artifact::Digest;
 use crate::volume::{
-    Cached, Held, Listed, Mount, Phase, Record, Snapshot, Target, Verdict, directory,
+    self, Cached, Held, Kubelet, Listed, Mount, Owner, Phase, Record, Snapshot, Target, Verdict,
+    directory,
 };
 
 /// What a message lacks, or has and should not.
 pub(super) type Unreadable = String;
 
 pub(super) fn mount_request(mount: Mount) -> MountRequest {
-    let secrets = mount.secrets.into_iter();
     MountRequest {
         dir: mount.target.path().display().to_string(),
         attributes: mount.attributes.into_iter().collect(),
-        secrets: secrets
-            .map(|(key, value)| (key, value.expose_secret().to_owned()))
-            .collect(),
+        secrets: exposed(mount.secrets),
         read_only: mount.read_only,
+        pod: None,
     }
 }
 
-pub(super) fn mount(request: MountRequest) -> Result<Mount, Error> {
+pub(super) fn pod_mount_request(mount: PodMount) -> MountRequest {
+    MountRequest {
+        dir: mount.target.path().display().to_string(),
+        attributes: mount.attributes.into_iter().collect(),
+        secrets: exposed(mount.secrets),
+        read_only: mount.read_only,
+        pod: Some(Pod { group: mount.group }),
+    }
+}
+
+fn exposed(secrets: BTreeMap<String, SecretString>) -> HashMap<String, String> {
+    let exposed = |(key, value): (String, SecretString)| (key, value.expose_secret().to_owned());
+    secrets.into_iter().map(exposed).collect()
+}
+
+pub(super) fn mount(request: MountRequest, kubelet: &Kubelet) -> Result<Mount, Error> {
     let secrets = request.secrets.into_iter();
+    let (target, owner) = match request.pod {
+        None => (target(request.dir)?, Owner::CommandLine),
+        Some(_) => (pod_target(&request.dir, kubelet)?, kubelet.owner()),
+    };
     Ok(Mount {
-        target: target(request.dir)?,
+        target,
+        owner,
+        group: request.pod.and_then(|pod| pod.group),
         attributes: request.attributes.into_iter().collect(),
         secrets: secrets
             .map(|(key, value)| (key, SecretString::from(value)))
             .collect(),
         read_only: request.read_only,
     })
+}
+
+/// Where kubelet wants to see a volume.
+pub(super) fn pod_target(dir: &str, kubelet: &Kubelet) -> Result<Target, Error> {
+    Ok(kubelet
+        .target(Path::new(dir))
+        .map_err(volume::Error::Mount)?)
 }
 
 /// A directory of a request. Where a relative one begins only the caller knows.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::artifact;
 use crate::fault::{self, Fault};
@@ -103,8 +103,26 @@ impl Error {
         }
     }
 
+    /// Whether the driver went in the middle of it: the next one can be asked.
+    pub fn is_end_of_driver(&self) -> bool {
+        match self {
+            Self::Lost { .. } | Self::Stopping => true,
+            Self::Told { .. }
+            | Self::TooLong { .. }
+            | Self::Unreadable { .. }
+            | Self::Elsewhere { .. }
+            | Self::Relative(_)
+            | Self::Bug(_)
+            | Self::Socket(_)
+            | Self::Volume(_) => false,
+        }
+    }
+
     /// What a call ended with that was not answered.
     pub(super) fn of(status: &Status, asked: &'static str, pid: u32) -> Self {
+        if status.code() == Code::Aborted {
+            return Self::Stopping;
+        }
         let named = status.metadata().get(FAULT).and_then(|v| v.to_str().ok());
         if let Some(fault) = named.and_then(|n| Fault::ALL.into_iter().find(|f| f.name() == n)) {
             return Self::Told {
@@ -117,10 +135,14 @@ impl Error {
     }
 }
 
-/// One code for all: whoever reads this acts on the fault.
+/// One code for all, because whoever reads this acts on the fault; but who waits for a pod waits for the next driver.
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let mut status = Self::unknown(fault::line(&error));
+        let code = match error.is_end_of_driver() {
+            true => Code::Aborted,
+            false => Code::Unknown,
+        };
+        let mut status = Self::new(code, fault::line(&error));
         // A fault's name is plain letters.
         if let Ok(name) = error.fault().name().parse() {
             status.metadata_mut().insert(FAULT, name);

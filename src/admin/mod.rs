@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-pub use self::client::Client;
+pub use self::client::{Client, PodMount};
 pub use self::error::Error;
 pub use self::serve::serve;
 

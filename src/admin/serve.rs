@@ -11,16 +11,16 @@ use super::server::{Server, stopped};
 use super::space::Space;
 use super::{Error, LONGEST_MESSAGE, Place};
 use crate::socket::{self, Bound, Replaces};
-use crate::volume::{Mounter, Volumes};
+use crate::volume::{Kubelet, Mounter, Volumes};
 
 /// How long an answer may take to its caller once the driver ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// Serves the volumes of a store in its root, until `stop` is true. Whoever has the volumes has the store's lock: a
+/// Serves the volumes of a store in its root, and of kubelet's pods, until `stop` is true. Whoever has the volumes has the store's lock: a
 /// socket that is there is left over.
 pub async fn serve<M: Mounter>(
     root: &Path,
-    volumes: Arc<Volumes<M>>,
+    (volumes, kubelet): (Arc<Volumes<M>>, Kubelet),
     stop: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     let path = root.join(Place::NAME);
@@ -36,6 +36,7 @@ pub async fn serve<M: Mounter>(
     tracing::info!(socket = %path.display(), "serving the command line");
     let server = Server {
         volumes,
+        kubelet,
         space,
         stopping: stop.clone(),
         verifying: Arc::new(Semaphore::new(1)),

@@ -21,7 +21,7 @@ use super::proto::{
 use super::space::Space;
 use super::{Error, convert};
 use crate::fault;
-use crate::volume::{Cache, Cached, Mount, Mounter, Verdict, Volumes};
+use crate::volume::{Cache, Cached, Kubelet, Mount, Mounter, Verdict, Volumes};
 
 /// How often one who waits is told how far it is: as often as it is drawn.
 const NEWS: Duration = Duration::from_millis(100);
@@ -32,6 +32,8 @@ const AHEAD: usize = 16;
 /// Answers for the volumes of a driver.
 pub(super) struct Server<M> {
     pub(super) volumes: Arc<Volumes<M>>,
+    /// Below whose directory its pods see volumes.
+    pub(super) kubelet: Kubelet,
     pub(super) space: Space,
     /// True once the driver ends.
     pub(super) stopping: watch::Receiver<bool>,
@@ -190,7 +192,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         &self,
         request: Request<MountRequest>,
     ) -> Result<Response<Answers<MountNews>>, Status> {
-        let wanted = convert::mount(request.into_inner())?;
+        let wanted = convert::mount(request.into_inner(), &self.kubelet)?;
         let (sender, news) = channel(AHEAD);
         tokio::spawn(mount(Arc::clone(&self.volumes), wanted, sender));
         Ok(answers(news, self.stopping.clone()))
@@ -200,9 +202,16 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         &self,
         request: Request<UnmountRequest>,
     ) -> Result<Response<UnmountResponse>, Status> {
-        let target = convert::target(request.into_inner().dir)?;
+        let request = request.into_inner();
+        let target = match request.pod {
+            None => convert::target(request.dir)?,
+            Some(_) => convert::pod_target(&request.dir, &self.kubelet)?,
+        };
         let work = async {
-            let was_there = self.volumes.unmount(&target).await?;
+            let was_there = match request.pod {
+                None => self.volumes.unmount(&target).await?,
+                Some(_) => self.volumes.unmount_for_pod(&target).await?,
+            };
             let volumes = Arc::clone(&self.volumes);
             tokio::task::spawn_blocking(move || volumes.clean_up());
             Ok(was_there)

@@ -14,7 +14,7 @@ use super::{Error, http, store_settings, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::store::{self, Store};
-use crate::volume::{self, Listed, Mount, Record, Snapshot};
+use crate::volume::{self, Listed, Mount, Owner, Record, Snapshot};
 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
@@ -31,7 +31,7 @@ pub(super) enum Found {
 /// this one waits.
 pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<Found, Error> {
     let found = match Store::open(&store_settings(storing)?) {
-        Err(locked @ store::Error::Locked { .. }) => match Client::find(&storing.root).await {
+        Err(locked @ store::Error::Locked { .. }) => match Client::find(&storing.at.root).await {
             Some(driver) => Found::Driver(Box::new(driver)),
             None => {
                 says(&locked.to_string());
@@ -55,7 +55,7 @@ async fn wait(storing: &Storing) -> Result<Found, Error> {
     let driver = async {
         loop {
             tokio::time::sleep(LOOK).await;
-            if let Some(driver) = Client::find(&storing.root).await {
+            if let Some(driver) = Client::find(&storing.at.root).await {
                 return driver;
             }
         }
@@ -127,6 +127,8 @@ impl Machine {
             attributes,
             secrets: self.secrets.clone(),
             read_only,
+            group: None,
+            owner: Owner::CommandLine,
         };
         match &self.hands {
             Hands::Ours(local) => local.mount(mount).await,

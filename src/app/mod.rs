@@ -2,6 +2,7 @@
 
 mod cache;
 mod disk;
+pub mod flexvolume;
 mod local;
 mod machine;
 mod serve;
@@ -72,6 +73,9 @@ pub enum Error {
     /// The driver.
     #[error(transparent)]
     Admin(#[from] admin::Error),
+    /// kubelet's older interface.
+    #[error(transparent)]
+    FlexVolume(#[from] flexvolume::Error),
 }
 
 impl Error {
@@ -90,6 +94,7 @@ impl Error {
             Self::Claims(e) => e.fault(),
             Self::Csi(e) => e.fault(),
             Self::Admin(e) => e.fault(),
+            Self::FlexVolume(e) => e.fault(),
         }
     }
 }
@@ -129,7 +134,7 @@ fn store_settings(settings: &Storing) -> Result<StoreSettings, Error> {
         .parse()
         .map_err(|e| Error::Setting(format!("--keep-free: {e}")))?;
     Ok(StoreSettings {
-        root: settings.root.clone(),
+        root: settings.at.root.clone(),
         limits: Limits {
             cache: settings.cache_size,
             free,

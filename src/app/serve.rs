@@ -14,14 +14,14 @@ use super::watch::Watch;
 use super::{Error, http, store_settings, wait_for_store};
 use crate::admin;
 use crate::config::{Downloading, Mode, Serving, Storing};
-use crate::csi::{self, Controller, Endpoint, Identity, Kubelet, Node, Registration, Services};
+use crate::csi::{self, Controller, Endpoint, Identity, Node, Registration, Services};
 use crate::fault;
 use crate::metrics::Metrics;
 use crate::mount::{self, Linux};
 use crate::ops::Readiness;
 use crate::source::http::Factory;
 use crate::store::Store;
-use crate::volume::{Gate, Volumes};
+use crate::volume::{Gate, Kubelet, Volumes};
 
 /// The fewest open files that a node's worth of volumes and downloads needs.
 const FILES: u64 = 4096;
@@ -231,9 +231,11 @@ async fn looked_after(
         let Ok(now) = opened else { return };
         open = now;
     }
-    let Ok(volumes) = gate.get() else { return };
+    let (Ok(volumes), Some(kubelet)) = (gate.get(), driver.kubelet.clone()) else {
+        return;
+    };
     // Volumes come and go without it: kubelet has a socket of its own.
-    if let Err(error) = admin::serve(&driver.storing.root, volumes, stopping).await {
+    if let Err(error) = admin::serve(&driver.storing.at.root, (volumes, kubelet), stopping).await {
         tracing::error!(%error, "no command reaches this driver");
     }
 }

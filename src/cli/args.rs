@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::exit;
-use crate::config::{Downloading, Secrets, Serving, Storing};
+use crate::config::{Downloading, Rooted, Secrets, Serving, Storing};
 use crate::telemetry::Format;
 
 /// Shows a versioned, verified artifact as a directory.
@@ -77,6 +77,9 @@ pub(super) enum Command {
     /// Look after the cached artifacts
     #[command(after_help = exit::HELP)]
     Cache(Cache),
+    /// Speak to kubelet as a FlexVolume driver, its older interface (deprecated since Kubernetes 1.23)
+    #[command(after_help = exit::HELP)]
+    Flexvolume(Flexvolume),
     /// List the volumes of this machine
     #[command(after_help = exit::HELP)]
     Volumes(Volumes),
@@ -192,6 +195,33 @@ pub(super) enum CacheAction {
     Verify(Storing),
     /// Remove what no volume uses, and downloads that were broken off
     Prune(Storing),
+}
+
+#[derive(Args, Debug)]
+#[command(disable_help_subcommand = true)]
+pub(super) struct Flexvolume {
+    #[command(flatten)]
+    pub(super) at: Rooted,
+
+    #[command(subcommand)]
+    pub(super) action: FlexvolumeAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum FlexvolumeAction {
+    /// Put this program where kubelet finds it as geektime/war-vol; it then asks the driver that has --root
+    Install {
+        /// kubelet's directory of FlexVolume drivers, /usr/libexec/kubernetes/kubelet-plugins/volume/exec by default
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+
+        #[command(flatten)]
+        at: Rooted,
+    },
+    /// init, mount DIR OPTIONS, unmount DIR: what kubelet calls; the answer is one JSON object on stdout, and the exit
+    /// code is 0
+    #[command(external_subcommand)]
+    Call(Vec<OsString>),
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@
 mod args;
 mod cache;
 mod exit;
+mod flexvolume;
 mod progress;
 mod serve;
 mod volumes;
@@ -51,6 +52,10 @@ pub fn grammar() -> clap::Command {
 
 /// Parses the arguments, runs the command, prints what it has to say.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(home) = app::flexvolume::Home::own() {
+        return flexvolume::run_by_kubelet(&home, arguments.get(1..).unwrap_or_default());
+    }
     let cli = match Cli::typed(arguments) {
         Ok(cli) => cli,
         // Help and version end here too, on stdout and with 0.
@@ -71,6 +76,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         | Command::Unmount(_)
         | Command::Cache(_)
         | Command::Volumes(_) => "warn",
+        // kubelet reads stderr as a part of the answer.
+        Command::Flexvolume(_) => "off",
     });
     if let Err(why) = telemetry::start(cli.log_format, level) {
         return say(cli.output, Err(Error::Setting(why)));
@@ -118,11 +125,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// A download without a store stays on the main thread, as one into a store stays on a thread of its own: it is not moved
-/// between threads from one chunk to the next, and its calls have a fixed order that a test can kill one by one.
+/// between threads from one chunk to the next, and its calls have a fixed order that a test can kill one by one. Of
+/// kubelet's calls many may wait at a time, each a process.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
     match command {
-        Command::Fetch(_) => Builder::new_current_thread().enable_all().build(),
+        Command::Fetch(_) | Command::Flexvolume(_) => {
+            Builder::new_current_thread().enable_all().build()
+        }
         Command::Serve(_)
         | Command::Mount(_)
         | Command::Unmount(_)
@@ -157,6 +167,7 @@ async fn command(command: &Command) -> Result<Report, Error> {
         Command::Mount(args) => mount(args).await,
         Command::Unmount(args) => unmount(args).await,
         Command::Cache(args) => cache::run(args).await,
+        Command::Flexvolume(args) => flexvolume::run(args).await,
         Command::Volumes(args) => volumes::run(args).await,
     }
 }

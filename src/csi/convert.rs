@@ -7,12 +7,11 @@ use prost::Message;
 use secrecy::SecretString;
 
 use super::Error;
-use super::node::Kubelet;
 use super::proto::volume_capability::AccessType;
 use super::proto::volume_capability::access_mode::Mode;
 use super::proto::{CreateVolumeRequest, NodePublishVolumeRequest, VolumeCapability};
 use crate::volume::claims::Provision;
-use crate::volume::{Publish, Sharing, Target, Writable};
+use crate::volume::{Kubelet, Publish, Sharing, Target, Writable};
 
 /// Most bytes of an id or a name: the size that the specification gives to every field that has none of its own.
 const LONGEST: usize = 128;
@@ -61,7 +60,7 @@ pub(super) fn target(kubelet: &Kubelet, path: &str) -> Result<Target, Error> {
     if path.is_empty() {
         return Err(Error::Missing("target_path"));
     }
-    Target::within(&kubelet.dir, Path::new(path)).map_err(Error::Target)
+    kubelet.target(Path::new(path)).map_err(Error::Target)
 }
 
 /// The attributes that are ours.

@@ -43,7 +43,7 @@ pub mod pluginregistration {
 pub use self::controller::Controller;
 pub use self::error::Error;
 pub use self::identity::Identity;
-pub use self::node::{Kubelet, Node};
+pub use self::node::Node;
 pub use self::registration::{Registered, Registration};
 pub use self::serve::{Services, serve};
 pub use crate::socket::Endpoint;

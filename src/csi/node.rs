@@ -1,9 +1,6 @@
 //! The Node service: a volume is seen, or no more, on this node.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -23,32 +20,7 @@ use super::proto::{
 };
 use super::{Error, convert, deadline, status};
 use crate::metrics::Calls;
-use crate::volume::{Gate, Mounter, Owner, Publish, Standing, Target, Volumes};
-
-/// kubelet, by its directory, below which every target must lie.
-#[derive(Clone, Debug)]
-pub struct Kubelet {
-    /// Its directory, as kubelet itself writes it.
-    pub dir: PathBuf,
-    inode: u64,
-}
-
-impl Kubelet {
-    /// Looks at its directory, which must be there.
-    pub fn at(dir: &Path) -> io::Result<Self> {
-        Ok(Self {
-            inode: fs::metadata(dir)?.ino(),
-            dir: dir.to_owned(),
-        })
-    }
-
-    pub(super) fn owner(&self) -> Owner {
-        Owner::Kubelet {
-            dir: self.dir.clone(),
-            inode: self.inode,
-        }
-    }
-}
+use crate::volume::{Gate, Kubelet, Mounter, Publish, Standing, Target, Volumes};
 
 /// Answers for this node.
 #[derive(Clone)]
@@ -198,7 +170,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         }
         let volumes = self.volumes.get()?;
         // Whatever is wrong with the path, it is none where the volume is.
-        let usage = match Target::within(&self.kubelet.dir, Path::new(&request.volume_path)) {
+        let usage = match self.kubelet.target(Path::new(&request.volume_path)) {
             Ok(target) => volumes.usage(&request.volume_id, &target).await?,
             Err(_) => None,
         };

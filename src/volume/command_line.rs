@@ -1,4 +1,5 @@
-//! Volumes of the command line: each is named by where it is, and belongs to whoever asked for it.
+//! Volumes that have no id: each is named by where it is, and belongs to whoever asked for it: somebody at a command
+//! line, or kubelet through its older interface (FlexVolume).
 //!
 //! The same whether the command has the store itself or asks the driver that has it.
 
@@ -28,6 +29,10 @@ pub struct Mount {
     pub secrets: BTreeMap<String, SecretString>,
     /// Whether nobody may write to it.
     pub read_only: bool,
+    /// The group that may write to it.
+    pub group: Option<u32>,
+    /// Who asks.
+    pub owner: Owner,
 }
 
 /// A directory as somebody typed it: seen from the working directory of this process.
@@ -73,16 +78,16 @@ impl<M: Mounter> Volumes<M> {
             volume,
             attributes: mount.attributes,
             secrets: mount.secrets,
-            // Nobody below keeps a mount of ours read-only, so that has to be an overlay of our own.
-            readonly: false,
+            // At a command line nobody below keeps a mount of ours read-only, so that has to be an overlay of our own.
+            readonly: mount.read_only && mount.owner != Owner::CommandLine,
             writable: if mount.read_only {
                 Writable::No
             } else {
                 Writable::Yes
             },
             sharing: Sharing::ManyTargets,
-            group: None,
-            owner: Owner::CommandLine,
+            group: mount.group,
+            owner: mount.owner,
             target: mount.target,
         };
         while let Err(error) = self.publish(publish.clone()).await {
@@ -129,15 +134,25 @@ impl<M: Mounter> Volumes<M> {
             Some(record) => record.volume,
             None => name(target),
         };
-        let id = self.shared.id(&volume, target);
+        // Without a record that says that the directory was made for the volume, it is somebody's own and stays.
+        self.unmounted(&volume, target, false).await
+    }
+
+    /// Takes away what kubelet had mounted on a directory through its older interface, and the directory with it. False
+    /// if there was nothing of ours.
+    pub async fn unmount_for_pod(&self, target: &Target) -> Result<bool, Error> {
+        self.unmounted(&name(target), target, true).await
+    }
+
+    async fn unmounted(&self, volume: &str, target: &Target, ours: bool) -> Result<bool, Error> {
+        let id = self.shared.id(volume, target);
         let was_there = self
             .aside(Takes::Microseconds, move |shared| {
                 shared.store.volume(id.as_str()).is_some()
             })
             .await
             .map_err(|what| bug(target, what))?;
-        // Without a record that says that the directory was made for the volume, it is somebody's own and stays.
-        while let Err(error) = self.end(&volume, target, false).await {
+        while let Err(error) = self.end(volume, target, ours).await {
             unless_busy(error).await?;
         }
         Ok(was_there)
@@ -153,7 +168,7 @@ async fn unless_busy(error: Error) -> Result<(), Error> {
     Ok(())
 }
 
-/// A volume of the command line is named by where it is.
+/// A volume without an id is named by where it is.
 fn name(target: &Target) -> String {
     format!("cli:{}", target.path().display())
 }

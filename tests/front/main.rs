@@ -10,6 +10,7 @@ mod disk;
 mod docs;
 mod driver;
 mod engine;
+mod flexvolume;
 mod input;
 mod life;
 mod metrics;

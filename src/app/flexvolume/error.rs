@@ -1,0 +1,130 @@
+//! Why a call of kubelet's older interface comes to nothing.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::fault::Fault;
+use crate::{admin, mount};
+
+/// A call that failed, or an installation.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call that kubelet never makes.
+    #[error("{0}; kubelet calls: init, mount DIR OPTIONS, unmount DIR")]
+    Call(&'static str),
+    /// A directory that kubelet never names.
+    #[error(
+        "the directory {dir}: {why}; kubelet names …/pods/<uid>/volumes/<vendor>~<driver>/<volume>"
+    )]
+    Directory {
+        /// Which, escaped.
+        dir: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Options that cannot be read. What is in them is not said: they hold secrets.
+    #[error(
+        "the options are no JSON object of texts (at line {line}, column {column}); write each of them as a text"
+    )]
+    Options {
+        /// Where.
+        line: usize,
+        /// Where in it.
+        column: usize,
+    },
+    /// One of kubelet's own options.
+    #[error("the option {name}: {why}")]
+    Option {
+        /// Its name, escaped.
+        name: String,
+        /// What is wrong, and what is allowed.
+        why: &'static str,
+    },
+    /// No driver.
+    #[error(
+        "no driver of war-vol answers on this node ({}); see that its pod runs here: kubectl get pods -A -l \
+         app.kubernetes.io/name=war-vol -o wide",
+        root.join("admin.sock").display()
+    )]
+    Away {
+        /// Its store.
+        root: PathBuf,
+    },
+    /// It has stood still for too long.
+    #[error(
+        "nothing has moved for {minutes} minutes ({at}); what was downloaded is kept, and kubelet asks again; see the \
+         driver's log"
+    )]
+    Still {
+        /// How long.
+        minutes: u64,
+        /// How far it was.
+        at: String,
+    },
+    /// The driver mounts, and nobody sees it.
+    #[error(
+        "what the driver mounts on {} is not seen on this node; its pod needs kubelet's directory with \
+         mountPropagation: Bidirectional",
+        dir.display()
+    )]
+    Unseen {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Not ours to take away.
+    #[error("something that is no volume of war-vol is mounted on {}; unmount it", dir.display())]
+    Foreign {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// What `install` has written beside the program.
+    #[error("{}: {why}; install the program again: war-vol flexvolume install DIR", path.display())]
+    Settings {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A root that is no place on every node.
+    #[error("--root {}: not an absolute path that is text; name the driver's own", root.display())]
+    Root {
+        /// As it was typed.
+        root: PathBuf,
+    },
+    /// The installation.
+    #[error("cannot {act} {}: {source}", path.display())]
+    Install {
+        /// What was done.
+        act: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What happened.
+        source: io::Error,
+    },
+    /// The mounts.
+    #[error(transparent)]
+    Mount(#[from] mount::Error),
+    /// The driver.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+}
+
+impl Error {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Call(_)
+            | Self::Directory { .. }
+            | Self::Options { .. }
+            | Self::Option { .. }
+            | Self::Unseen { .. }
+            | Self::Settings { .. }
+            | Self::Root { .. } => Fault::Invalid,
+            Self::Away { .. } | Self::Still { .. } => Fault::Unavailable,
+            Self::Foreign { .. } => Fault::Occupied,
+            Self::Install { source, .. } => Fault::of_io(source),
+            Self::Mount(e) => e.fault(),
+            Self::Admin(e) => e.fault(),
+        }
+    }
+}
