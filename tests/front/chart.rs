@@ -81,6 +81,8 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
         "unknown=1",
         "logLevel=loud",
         "controller.replicas=0",
+        "flexVolume.pluginDir=relative",
+        "flexVolume.enabled=maybe",
     ];
     for value in wrong {
         let said = rendered(&["--set", value]).expect_err(value);
@@ -111,5 +113,19 @@ fn the_program_takes_the_arguments_that_the_chart_gives() {
             provisioners.contains(&flag) || help.contains(&format!("--{flag} ")),
             "--{flag} is no flag of serve"
         );
+    }
+}
+
+/// The init container of a DaemonSet is the only one who puts it on a node.
+#[test]
+fn flex_volume_is_installed_where_the_values_say_and_nowhere_by_default() {
+    assert!(!rendered(&[]).unwrap().contains("flexvolume"));
+    let values = "flexVolume.enabled=true,flexVolume.pluginDir=/opt/exec,node.root=/data/war-vol";
+    let rendered = rendered(&["--set", values]).unwrap();
+    for line in [
+        "args: [flexvolume, install, /flexvolume, --root=/data/war-vol]",
+        "hostPath: { path: /opt/exec, type: DirectoryOrCreate }",
+    ] {
+        assert!(rendered.contains(line), "{line} is not in {rendered}");
     }
 }
