@@ -199,6 +199,17 @@ pub struct Serving {
         requires = "registration_dir"
     )]
     pub endpoint_on_host: Option<PathBuf>,
+
+    /// Remove the taint of this key from the node once kubelet lists the driver; until then it keeps pods away. As a
+    /// rule agent-not-ready with the driver's name before it. Needs a service account that may get and patch nodes and
+    /// get csinodes [default: the API server is never asked]
+    #[arg(
+        long,
+        env = "WAR_VOL_STARTUP_TAINT",
+        value_name = "KEY",
+        requires = "registration_dir"
+    )]
+    pub startup_taint: Option<String>,
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -11,6 +11,7 @@
 mod calls;
 mod downloads;
 mod node;
+mod startup;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use self::calls::{Calls, Ended, Running};
 pub use self::downloads::{Downloads, Held};
 pub use self::node::{Cache, Disk, Node, Seen};
+pub use self::startup::StartupTaints;
 
 use crate::fault::Fault;
 
@@ -39,6 +41,8 @@ pub struct Metrics {
     pub downloads: Downloads,
     /// What the store removes to make room.
     pub evictions: Evictions,
+    /// What the API server is asked for.
+    pub startup_taints: StartupTaints,
     /// What is looked up when somebody asks.
     pub node: Node,
     registry: Arc<Registry>,
@@ -56,14 +60,17 @@ impl Metrics {
         );
         let (calls, downloads) = (Calls::default(), Downloads::default());
         let (evictions, node) = (Evictions::default(), Node::default());
+        let startup_taints = StartupTaints::default();
         calls.register(&mut registry);
         downloads.register(&mut registry);
         evictions.register(&mut registry);
+        startup_taints.register(&mut registry);
         registry.register_collector(Box::new(node.clone()));
         Self {
             calls,
             downloads,
             evictions,
+            startup_taints,
             node,
             registry: Arc::new(registry),
         }

@@ -6,6 +6,8 @@ pub mod flexvolume;
 mod local;
 mod machine;
 mod serve;
+mod startup;
+mod versions;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 pub use self::cache::Cache;
 pub use self::machine::Machine;
 pub use self::serve::{Driver, serve};
+pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};
 pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
 pub use crate::volume::attributes::ATTRIBUTES;
 pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verdict};

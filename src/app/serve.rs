@@ -10,6 +10,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode as Umask, umask};
 use tokio::sync::watch;
 
+use super::startup::Removal;
+use super::versions::Versions;
 use super::watch::Watch;
 use super::{Error, http, store_settings, wait_for_store};
 use crate::admin;
@@ -40,6 +42,7 @@ pub struct Driver {
     endpoint: Endpoint,
     kubelet: Option<Kubelet>,
     registration: Option<Registration>,
+    startup_taint: Option<Removal>,
     http: Factory,
     storing: Storing,
     downloading: Downloading,
@@ -75,6 +78,7 @@ impl Driver {
         Ok(Self {
             mode: serving.mode,
             registration: registration(serving, &name, &endpoint)?,
+            startup_taint: Removal::new(serving)?,
             name,
             node,
             endpoint,
@@ -127,17 +131,24 @@ impl Driver {
 pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result<(), Error> {
     prepare_process()?;
     driver.log();
-    let registration = driver.registration.take();
+    let (registration, startup_taint) = (driver.registration.take(), driver.startup_taint.take());
     let driver = Arc::new(driver);
     let gate = Arc::new(Gate::shut(Linux::untested()));
     let (stopper, stopping) = watch::channel(false);
+    let versions = Versions::of_this_machine();
     // Before anything that may take long: somebody will want to know what it waits for.
     let watch = Watch::start(
         (driver.http_addr, &driver.metrics),
         (driver.mode, &gate),
+        &versions,
         registration.as_ref().map(Registration::registered),
         stopping.clone(),
     )?;
+    if let (Some(taint), Some(registration)) = (startup_taint, &registration) {
+        let told = (watch.readiness(), registration.registered());
+        let counted = driver.metrics.startup_taints.clone();
+        taint.begin((&driver.node, &driver.name), &versions, told, counted);
+    }
     let work = run(
         Arc::clone(&driver),
         Arc::clone(&gate),
@@ -275,6 +286,7 @@ impl Driver {
             node = self.node,
             endpoint = %self.endpoint,
             registration = self.registration.as_ref().map(ToString::to_string),
+            startup_taint = self.startup_taint.as_ref().map(ToString::to_string),
             kubelet_dir = self.kubelet.as_ref().map(|k| k.dir.display().to_string()),
             http_addr = self.http_addr.map(tracing::field::display),
             ?storing,

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Error;
 use super::disk::DiskWatch;
+use super::versions::Versions;
 use crate::config::Mode;
 use crate::csi::Registered;
 use crate::metrics::{Metrics, Seen};
@@ -28,6 +29,7 @@ impl Watch {
     pub(super) fn start(
         (address, metrics): (Option<SocketAddr>, &Metrics),
         (mode, gate): (Mode, &Arc<Gate<Linux>>),
+        versions: &Versions,
         registered: Option<Registered>,
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, Error> {
@@ -42,6 +44,7 @@ impl Watch {
         let readiness = Readiness::new(conditions);
         let watched = Watched {
             readiness: readiness.clone(),
+            versions: versions.clone(),
             metrics: metrics.clone(),
             gate: Arc::clone(gate),
             disk,
@@ -81,6 +84,7 @@ fn takes_writes(disk: Arc<DiskWatch>) -> Condition {
 /// What a scrape asks.
 struct Watched {
     readiness: Readiness,
+    versions: Versions,
     metrics: Metrics,
     gate: Arc<Gate<Linux>>,
     disk: Arc<DiskWatch>,
@@ -91,10 +95,12 @@ impl Watched {
     fn serve(self, address: SocketAddr) -> Result<Server, Error> {
         let pulse = Pulse::new();
         let (readiness, metrics) = (self.readiness.clone(), self.metrics.clone());
+        let versions = self.versions.clone();
         let watched = Arc::new(self);
         let ops = Ops {
             pulse: pulse.clone(),
             readiness,
+            warnings: Arc::new(move || versions.too_old()),
             metrics,
             look: Arc::new(move || {
                 let watched = Arc::clone(&watched);

@@ -46,6 +46,8 @@ pub struct Ops {
     pub pulse: Pulse,
     /// What is missing.
     pub readiness: Readiness,
+    /// What is said besides, a line each, and hinders nothing.
+    pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     /// The numbers.
     pub metrics: Metrics,
     /// Brings up to date what is looked up. Ends soon, whatever hangs.
@@ -127,12 +129,17 @@ async fn healthz(State(ops): State<Ops>) -> Response {
 }
 
 async fn readyz(State(ops): State<Ops>) -> Response {
-    let missing = ops.readiness.missing();
-    if missing.is_empty() {
-        return answer(StatusCode::OK, TEXT, "ready\n".to_owned());
-    }
-    let lines = missing.iter().map(|why| fault::line(why) + "\n");
-    answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, lines.collect())
+    let mut lines = ops.readiness.missing();
+    let status = if lines.is_empty() {
+        lines.push("ready".to_owned());
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let warnings = (ops.warnings)();
+    lines.extend(warnings.iter().map(|words| format!("warning: {words}")));
+    let lines = lines.iter().map(|why| fault::line(why) + "\n");
+    answer(status, TEXT, lines.collect())
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {
@@ -166,9 +173,14 @@ mod tests {
     use super::*;
 
     fn ops(pulse: Pulse, conditions: Vec<Condition>) -> Server {
+        warned(pulse, conditions, Vec::new)
+    }
+
+    fn warned(pulse: Pulse, conditions: Vec<Condition>, warnings: fn() -> Vec<String>) -> Server {
         let ops = Ops {
             pulse,
             readiness: Readiness::new(conditions),
+            warnings: Arc::new(warnings),
             metrics: Metrics::new(),
             look: Arc::new(|| async {}.boxed()),
         };
@@ -202,6 +214,25 @@ mod tests {
         );
         let server = ops(Pulse::new(), Vec::new());
         assert!(path(&server, "/readyz").ends_with("\r\n\r\nready\n"));
+    }
+
+    #[test]
+    fn a_warning_has_its_line_and_hinders_nothing() {
+        let old = || vec!["old\nand dusty".to_owned()];
+        let server = warned(Pulse::new(), Vec::new(), old);
+        let answer = path(&server, "/readyz");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(
+            answer.ends_with("\r\n\r\nready\nwarning: old\\nand dusty\n"),
+            "{answer}"
+        );
+        let no: Condition = Arc::new(|| Err("one".to_owned()));
+        let answer = path(&warned(Pulse::new(), vec![no], old), "/readyz");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(
+            answer.ends_with("\r\n\r\none\nwarning: old\\nand dusty\n"),
+            "{answer}"
+        );
     }
 
     #[test]

@@ -53,7 +53,7 @@ const WORDS: [&str; 4] = ["artifact", "fault", "metrics", "telemetry"];
 /// What of other crates only some modules may name.
 const RESERVED: [(&str, &[&str]); 4] = [
     ("tonic", &["csi", "admin"]),
-    ("reqwest", &["source"]),
+    ("reqwest", &["source", "cluster"]),
     ("nix::mount", &["mount"]),
     ("rustix::mount", &["mount"]),
 ];

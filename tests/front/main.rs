@@ -1,6 +1,7 @@
 //! The tests that come through the front door, and those that hold the laws of the tree.
 #![cfg(test)]
 
+mod api_server;
 mod attacks;
 mod borders;
 mod chart;

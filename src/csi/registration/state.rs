@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
 
 /// Whether kubelet has registered the driver.
@@ -17,6 +18,17 @@ impl Registered {
                 Err(missing.to_string())
             }
         }
+    }
+}
+
+impl Registered {
+    /// Something each time that this may have changed; ends with the driver.
+    pub fn news(self) -> BoxStream<'static, ()> {
+        let next = |mut state: watch::Receiver<State>| async move {
+            state.changed().await.ok()?;
+            Some(((), state))
+        };
+        stream::unfold(self.0, next).boxed()
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) use self::object::{Object, Validator};
 pub(crate) use self::state::Seen;
 pub(crate) use self::strategy::Scene;
 
+pub(crate) use self::tls::authority;
+
 use self::serve::Shared;
 
 /// A server on 127.0.0.1 that ends with its value, threads and connections included.

@@ -8,14 +8,14 @@ use rustls::crypto::ring;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// What a test and an origin need of it.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     /// What a client must trust.
-    pub(super) pem: String,
-    pub(super) server: Arc<ServerConfig>,
+    pub(crate) pem: String,
+    pub(crate) server: Arc<ServerConfig>,
 }
 
 /// Made once: making keys is the slow part of starting an origin.
-pub(super) fn authority() -> &'static Authority {
+pub(crate) fn authority() -> &'static Authority {
     static ONCE: OnceLock<Authority> = OnceLock::new();
     ONCE.get_or_init(|| {
         let mut params = CertificateParams::default();

@@ -4,8 +4,8 @@ use nix as n; //~ only mount may name nix::mount
 use nix::*; //~ only mount may name nix::mount
 use nix::unistd;
 use rustix::mount::unmount; //~ only mount may name rustix::mount
-use reqwest; //~ only source may name reqwest
-use reqwest::Client; //~ only source may name reqwest
+use reqwest; //~ only source and cluster may name reqwest
+use reqwest::Client; //~ only source and cluster may name reqwest
 use tonic as rpc; //~ only csi and admin may name tonic
 
 fn call(status: ::tonic::Status) {} //~ only csi and admin may name tonic

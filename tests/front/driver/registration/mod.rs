@@ -2,6 +2,7 @@
 
 mod again;
 mod directory;
+mod startup;
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};

@@ -1,0 +1,24 @@
+//! What the driver says to the API server, where it was told to: that its node may have pods.
+//!
+//! Nodes may be made with a taint that keeps pods away until the driver is there. Owns when that taint is removed, the
+//! three requests that it takes, and what the node says of itself on the way.
+//!
+//! Invariants: the taint goes only while the driver is ready and after the node's CSINode has listed it; nothing else
+//! of the node is touched, whoever changes it at the same time; nobody else waits for the API server, and a driver that
+//! cannot reach it serves volumes as any other. A token is never printed, and goes to no proxy.
+//!
+//! Left out on purpose: a watch. It would hold a connection open on every node for something that happens once in the
+//! node's life; looks that become rare cost less, and see what was lost, too.
+
+mod account;
+mod api;
+mod error;
+mod node;
+mod startup;
+mod taint;
+
+pub use self::account::Account;
+pub use self::error::Error;
+pub use self::node::NodeInfo;
+pub use self::startup::Startup;
+pub use self::taint::Key;

@@ -1,0 +1,179 @@
+//! When it is looked at the node, and what is said of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::{Stream, StreamExt};
+use reqwest::dns::Resolve;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::api::Api;
+use super::{Account, Error, Key, NodeInfo};
+use crate::fault::{self, Fault};
+use crate::metrics::StartupTaints;
+
+/// How long after a registration the second look is, and how often it is asked whether the driver is ready.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// The longest pause between two looks. What sets taints may set them when the driver is there already
+/// (aws-ebs-csi-driver#2447): it waits about as long as the driver has been registered, and never longer than this.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// The same where a look was in vain: pods may be waiting.
+const LONGEST_IN_VAIN: Duration = Duration::from_secs(30);
+
+/// The start-up taint of one node.
+pub struct Startup {
+    /// Who asks.
+    pub account: Account,
+    /// How names become addresses.
+    pub names: Arc<dyn Resolve>,
+    /// The node's name in the cluster.
+    pub node: String,
+    /// The driver's name, as kubelet registers it.
+    pub driver: String,
+    /// Which taint.
+    pub key: Key,
+    /// Where it is counted.
+    pub counted: StartupTaints,
+}
+
+/// What a look has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// No taint of the key.
+    Nothing,
+    /// One, and it is gone.
+    Removed,
+    /// The driver is not ready, so it was not looked for.
+    Early,
+}
+
+impl Startup {
+    /// Looks at the node as long as it runs, often after each of the `registrations` and rarely later, and only while
+    /// the driver is `ready`. What the node says of itself is told to `info`.
+    pub async fn keep(
+        self,
+        ready: impl Fn() -> bool,
+        mut registrations: impl Stream<Item = ()> + Unpin,
+        info: watch::Sender<NodeInfo>,
+    ) {
+        let mut pauses = pauses();
+        let mut said = None;
+        loop {
+            let ready = ready();
+            // A node that is too old for the driver tells so before the driver can be ready, and else never.
+            let wants_to_know = *info.borrow() == NodeInfo::default();
+            let pause = if ready || wants_to_know {
+                let looked = self.look(ready, &info).await;
+                let longest = match &looked {
+                    Ok(Found::Removed) => {
+                        // Whoever has set it may be about to set it again.
+                        pauses = self::pauses();
+                        LONGEST
+                    }
+                    Ok(Found::Nothing) => LONGEST,
+                    Ok(Found::Early) | Err(Error::Changed { .. }) => FIRST,
+                    Err(_) => LONGEST_IN_VAIN,
+                };
+                self.tell(looked, &mut said);
+                pauses.next().unwrap_or(LONGEST).min(longest)
+            } else {
+                FIRST
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                Some(()) = registrations.next() => pauses = self::pauses(),
+            }
+        }
+    }
+
+    async fn look(&self, ready: bool, info: &watch::Sender<NodeInfo>) -> Result<Found, Error> {
+        let api = Api::new(&self.account, Arc::clone(&self.names))?;
+        let node = api.node(&self.node).await?;
+        info.send_if_modified(|known| {
+            let news = *known != node.status.node_info;
+            *known = node.status.node_info;
+            news
+        });
+        if !ready {
+            return Ok(Found::Early);
+        }
+        let Some(patch) = self.key.removed_from(&node.spec.taints) else {
+            return Ok(Found::Nothing);
+        };
+        let listed = match api.csi_node(&self.node).await {
+            Ok(known) => known.lists(&self.driver),
+            // kubelet makes it with the first driver.
+            Err(Error::Missing { .. }) => false,
+            Err(other) => return Err(other),
+        };
+        if !listed {
+            return Err(Error::NotListed {
+                node: self.node.clone(),
+                driver: self.driver.clone(),
+            });
+        }
+        api.patch_node(&self.node, &patch).await?;
+        Ok(Found::Removed)
+    }
+
+    /// To the log what has changed since it was `said`, to the numbers all but that there was nothing to do.
+    fn tell(&self, looked: Result<Found, Error>, said: &mut Option<String>) {
+        match looked {
+            Ok(found) => {
+                let was_in_vain = said.take().is_some();
+                let words = match found {
+                    Found::Removed => {
+                        self.counted.ended(Ok(()));
+                        "the start-up taint is removed"
+                    }
+                    Found::Nothing if was_in_vain => "the node has no start-up taint",
+                    Found::Early if was_in_vain => "the API server answers",
+                    Found::Nothing | Found::Early => return,
+                };
+                tracing::info!(node = self.node, taint = %self.key, "{words}");
+            }
+            Err(error) => {
+                self.counted.ended(Err(error.fault()));
+                let words = fault::line(&error);
+                if said.as_ref() != Some(&words) {
+                    let what = format!("the start-up taint {} is not removed: {words}", self.key);
+                    if error.fault() == Fault::Pending {
+                        tracing::info!("{what}");
+                    } else {
+                        tracing::warn!("{what}");
+                    }
+                }
+                *said = Some(words);
+            }
+        }
+    }
+}
+
+/// The pauses after a registration, from the first one on; spread, because a cluster's nodes may begin together.
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::default()
+        .with_min_delay(FIRST)
+        .with_max_delay(LONGEST / 2)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_become_rare_and_never_stop() {
+        let all: Vec<Duration> = pauses().take(50).collect();
+        assert!(all[0] >= FIRST && all[0] <= FIRST * 2, "{all:?}");
+        assert!(
+            all[20..].iter().all(|p| *p >= LONGEST / 2 && *p <= LONGEST),
+            "{all:?}"
+        );
+    }
+}
