@@ -31,6 +31,9 @@ impl FromStr for Key {
     }
 }
 
+/// The prefix of the taints that the cluster autoscaler takes for passing ones, whatever the name after it.
+const AUTOSCALERS: &str = "startup-taint.cluster-autoscaler.kubernetes.io";
+
 /// What is wrong with a key: a qualified name, with a prefix so that it is somebody's, and not that of Kubernetes.
 fn wrong(text: &str) -> Option<&'static str> {
     let Some((prefix, name)) = text.split_once('/') else {
@@ -58,7 +61,8 @@ fn wrong(text: &str) -> Option<&'static str> {
         let rest = prefix.strip_suffix(domain);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    (within("kubernetes.io") || within("k8s.io")).then_some("that one is Kubernetes' own")
+    let reserved = within("kubernetes.io") || within("k8s.io");
+    (reserved && prefix != AUTOSCALERS).then_some("that one is Kubernetes' own")
 }
 
 impl Key {
@@ -137,6 +141,7 @@ mod tests {
         for text in [
             "war-vol.geektime.org/agent-not-ready",
             "mykubernetes.io/A_b.c",
+            "startup-taint.cluster-autoscaler.kubernetes.io/war-vol",
         ] {
             assert_eq!(text.parse::<Key>().unwrap().to_string(), text);
         }

@@ -14,7 +14,7 @@ helm=$("$top/tests/tools.sh" --where helm)
 values=(
     "image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never
     controller.replicas=2 # so that they elect a leader
-    flexVolume.enabled=true
+    flexVolume.enabled=true node.startupTaint.enabled=true
     "$@"
 )
 

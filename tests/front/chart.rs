@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use war_vol::app;
+
 use crate::tools::tool;
 
 const MANIFESTS: &str = "deploy/kubernetes/war-vol.yaml";
@@ -83,6 +85,9 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
         "controller.replicas=0",
         "flexVolume.pluginDir=relative",
         "flexVolume.enabled=maybe",
+        "node.startupTaint.enabled=yes please",
+        "node.startupTaint.key=agent-not-ready",
+        "node.startupTaint.key=example.com/a:NoSchedule",
     ];
     for value in wrong {
         let said = rendered(&["--set", value]).expect_err(value);
@@ -90,10 +95,49 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
     }
 }
 
+/// Who asks nothing of the API server has no token for it.
+#[test]
+fn the_node_has_a_service_account_only_for_its_startup_taint() {
+    let without = rendered(&[]).unwrap();
+    let named = "serviceAccountName: war-vol-node\n";
+    assert!(without.contains("automountServiceAccountToken: false\n"));
+    for part in [named, "name: war-vol-startup-taint", "--startup-taint"] {
+        assert!(!without.contains(part), "{part}: {without}");
+    }
+    let with = rendered(&["--set", "node.startupTaint.enabled=true"]).unwrap();
+    for part in [
+        named,
+        "automountServiceAccountToken: true\n",
+        "- --startup-taint=war-vol.geektime.org/agent-not-ready\n",
+        "resources: [nodes]\n  verbs: [get, patch]\n",
+        "resources: [csinodes]\n  verbs: [get]\n",
+    ] {
+        assert!(with.contains(part), "{part}: {with}");
+    }
+}
+
+/// The README and the chart say what the driver warns of.
+#[test]
+fn the_least_versions_are_the_same_everywhere() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let (readme, chart) = (read("README.md"), read("deploy/charts/war-vol/Chart.yaml"));
+    let shown = |(major, minor): (u32, u32)| format!("{major}.{minor}");
+    for (name, version) in [
+        ("Kubernetes", shown(app::KUBERNETES)),
+        ("Linux", shown(app::KERNEL)),
+        ("containerd", shown(app::CONTAINERD)),
+    ] {
+        let row = format!("| {name} | {version}");
+        assert!(readme.contains(&row), "{row}");
+    }
+    let constraint = format!("kubeVersion: \">={}.0-0\"\n", shown(app::KUBERNETES));
+    assert!(chart.contains(&constraint), "{chart}");
+}
+
 /// What the chart starts must be what the program takes: flags, and values in their form.
 #[test]
 fn the_program_takes_the_arguments_that_the_chart_gives() {
-    let values = "node.cacheSize=20Gi,node.caConfigMap.name=ca";
+    let values = "node.cacheSize=20Gi,node.caConfigMap.name=ca,node.startupTaint.enabled=true";
     let rendered = rendered(&["--set", values]).unwrap();
     let help = Command::new(env!("CARGO_BIN_EXE_war-vol"))
         .args(["serve", "--help"])
