@@ -110,3 +110,25 @@ case_a_driver_that_cannot_reach_the_api_server_serves_volumes() {
     system set env daemonset/war-vol-node KUBERNETES_SERVICE_HOST- KUBERNETES_SERVICE_PORT- > /dev/null
     until_true 90 is_free || explain "the taint stays"
 }
+
+# Of the sample: the token of the driver is good for its own node's start-up taint and for nothing else.
+case_the_sample_policy_binds_the_driver_to_its_own_node_and_taint() {
+    local name bound loose policy=$top/deploy/examples/startup-taint-policy.yaml
+    trap 'kubectl delete --filename "$policy" --ignore-not-found > /dev/null; restore' EXIT
+    name=$(node_name)
+    kubectl config view --raw --minify | sed '/client-/d' > "$scratch/nobody"
+    bound=$(system create token war-vol-node --bound-object-kind Pod --bound-object-name "$(driver_pod)")
+    loose=$(system create token war-vol-node)
+    kubectl apply --filename "$policy" > /dev/null
+    kubectl taint nodes --all "$taint=:PreferNoSchedule" "example.com/other=:PreferNoSchedule" > /dev/null
+    until_true 60 is_denied 'no other node than its own' "$loose" taint node "$name" "$taint-" ||
+        fail "a token of no node may change any"
+    is_denied 'no other$' "$bound" taint node "$name" example.com/other- || fail "another taint may be removed"
+    is_denied 'no other$' "$bound" cordon "$name" || fail "the node may be cordoned"
+    is_denied 'no other$' "$bound" label node "$name" war-vol-e2e=mine || fail "the node may be labelled"
+    with_token "$bound" taint node "$name" "$taint-" > /dev/null || fail "the start-up taint cannot be removed"
+    is_denied 'nothing of its node' "$bound" label node "$name" war-vol-e2e=mine || fail "the node may be labelled"
+}
+driver_pod() { system get pods --selector app.kubernetes.io/component=node -o jsonpath='{.items[0].metadata.name}'; }
+with_token() { kubectl --kubeconfig "$scratch/nobody" --token "$1" "${@:2}"; }
+is_denied() { with_token "${@:2}" 2>&1 | grep -q "denied request: .*$1"; }
