@@ -18,9 +18,14 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${WAR_VOL_CACHE:-${HOME:?HOME or WAR_VOL_CACHE must be set}/.cache/war-vol}/tools
 
+actionlint_version=1.7.12
+cargo_auditable_version=0.7.7
+cargo_cyclonedx_version=0.5.9
 cargo_deny_version=0.20.2
 csi_sanity_versions=(5.4.0 5.6.0)
 helm_version=3.22.0
+promtool_version=3.16.0
+rust_audit_info_version=0.5.4
 runc_version=$(sed -n 's/^\tgithub.com\/opencontainers\/runc v\([0-9.]*\).*/\1/p' "$here/tools/runc/go.mod")
 kubernetes_version=$(sed -n 's/^\tk8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$here/tools/pluginmanager/go.mod")
 # What is compiled, so that a changed program is never taken for the one that is in the cache.
@@ -28,7 +33,8 @@ pluginmanager_sources=$(cat "$here"/tools/pluginmanager/{main.go,go.mod,go.sum} 
 war_artifact=org.jolokia:jolokia-war:1.7.2:war
 war_sha256=2d5c7fbd9791b012edb5e83f3d161b5c273f0f88f72ff0a1ec63eeae3f78b419
 
-tools=(cargo-deny runc pluginmanager helm war "${csi_sanity_versions[@]/#/csi-sanity-}")
+tools=(cargo-deny runc pluginmanager helm promtool actionlint cargo-auditable cargo-cyclonedx rust-audit-info war
+    "${csi_sanity_versions[@]/#/csi-sanity-}")
 
 # What is looked for, and Debian's package that has it. An entry with a / is a file.
 system=(
@@ -52,10 +58,15 @@ fail() {
 
 where() {
     case $1 in
+        actionlint) echo "$cache/actionlint-$actionlint_version/actionlint" ;;
+        cargo-auditable) echo "$cache/cargo-auditable-$cargo_auditable_version/bin/cargo-auditable" ;;
+        cargo-cyclonedx) echo "$cache/cargo-cyclonedx-$cargo_cyclonedx_version/bin/cargo-cyclonedx" ;;
         cargo-deny) echo "$cache/cargo-deny-$cargo_deny_version/bin/cargo-deny" ;;
         runc) echo "$cache/runc-$runc_version/runc" ;;
         pluginmanager) echo "$cache/pluginmanager-$kubernetes_version-$pluginmanager_sources/pluginmanager" ;;
         helm) echo "$cache/helm-$helm_version/helm" ;;
+        promtool) echo "$cache/promtool-$promtool_version/promtool" ;;
+        rust-audit-info) echo "$cache/rust-audit-info-$rust_audit_info_version/bin/rust-audit-info" ;;
         war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
         csi-sanity-*)
             [[ " ${tools[*]} " == *" $1 "* ]] || fail "no tool is called $1; there are ${tools[*]}"
@@ -108,14 +119,17 @@ keep_services_stopped() {
     chmod 755 "$policy"
 }
 
-# cargo-deny runs for two seconds in its life: compiled without optimisation it is ready in about a minute on two cores.
-install_cargo_deny() {
-    say "building cargo-deny $cargo_deny_version (about a minute)"
+# These run for seconds in their life: compiled without optimisation each is ready in about a minute on two cores.
+install_cargo() { # CRATE VERSION [ARGUMENT…]
+    say "building $1 $2 (about a minute)"
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         CARGO_TARGET_DIR="$scratch/target" \
-        cargo install --quiet --locked --no-default-features --root "$scratch/out" \
-        cargo-deny --version "$cargo_deny_version"
+        cargo install --quiet --locked --root "$scratch/out" "$1" --version "$2" "${@:3}"
 }
+install_cargo_deny() { install_cargo cargo-deny "$cargo_deny_version" --no-default-features; }
+install_cargo_auditable() { install_cargo cargo-auditable "$cargo_auditable_version"; }
+install_cargo_cyclonedx() { install_cargo cargo-cyclonedx "$cargo_cyclonedx_version"; }
+install_rust_audit_info() { install_cargo rust-audit-info "$rust_audit_info_version"; }
 
 install_runc() {
     command -v go > /dev/null || fail "missing: go, which builds runc $runc_version; install Go 1.24 or newer"
@@ -154,6 +168,22 @@ install_helm() {
     say "building helm $helm_version (three minutes)"
     CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
         "helm.sh/helm/v3/cmd/helm@v$helm_version"
+}
+
+# Prometheus 3.N.P is the Go module's 0.30N.P. Without the tag it would bring the client of every cloud along.
+install_promtool() {
+    local minor=${promtool_version#3.}
+    command -v go > /dev/null || fail "missing: go, which builds promtool; install Go 1.26 or newer"
+    say "building promtool $promtool_version (three minutes)"
+    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -tags remove_all_sd -ldflags '-s -w' \
+        "github.com/prometheus/prometheus/cmd/promtool@v0.$((300 + ${minor%.*})).${minor#*.}"
+}
+
+install_actionlint() {
+    command -v go > /dev/null || fail "missing: go, which builds actionlint; install Go 1.25 or newer"
+    say "building actionlint $actionlint_version (half a minute)"
+    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
+        "github.com/rhysd/actionlint/cmd/actionlint@v$actionlint_version"
 }
 
 # Installs one tool: all of it or nothing, and once, however many ask.

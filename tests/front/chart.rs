@@ -38,7 +38,7 @@ fn helm(arguments: &[&str]) -> Result<String, String> {
 }
 
 /// As for a cluster of today: without one Helm thinks of a very old one.
-fn rendered(more: &[&str]) -> Result<String, String> {
+pub(crate) fn rendered(more: &[&str]) -> Result<String, String> {
     let mut arguments = vec!["template", "war-vol", "--kube-version", "1.34.0"];
     arguments.extend(["--namespace", "war-vol"]);
     arguments.extend(more);
@@ -88,6 +88,11 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
         "node.startupTaint.enabled=yes please",
         "node.startupTaint.key=agent-not-ready",
         "node.startupTaint.key=example.com/a:NoSchedule",
+        "monitoring.podMonitor.interval=often",
+        "monitoring.serviceMonitor.enabled=maybe",
+        "monitoring.prometheusRule.runbookURL=docs/runbook",
+        "monitoring.alerts=1",
+        "networkPolicy.enabled=yes",
     ];
     for value in wrong {
         let said = rendered(&["--set", value]).expect_err(value);

@@ -15,6 +15,7 @@ mod flexvolume;
 mod input;
 mod life;
 mod metrics;
+mod monitoring;
 mod network;
 mod node;
 mod origin;
