@@ -15,6 +15,7 @@ values=(
     "image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never
     controller.replicas=2 # so that they elect a leader
     flexVolume.enabled=true node.startupTaint.enabled=true
+    node.keepFree=1%      # how full this machine is, is nobody's fault; kind's kubelet evicts nobody for it either
     "$@"
 )
 
