@@ -66,6 +66,11 @@ e2e: cluster ## what only a real kubelet shows: Tomcat serves a WAR that it neve
 	tests/e2e/install.sh
 	tests/e2e/run.sh
 
+.PHONY: e2e-suite
+e2e-suite: cluster ## Kubernetes' own storage suite against the driver, a part of `make e2e`; as root
+	tests/e2e/install.sh
+	tests/e2e/run.sh external
+
 .PHONY: demo
 demo: cluster ## a Tomcat that serves a WAR it never knew, in a cluster of its own, and what to try next; as root
 	tests/e2e/install.sh

@@ -3,6 +3,7 @@
 #
 #   tests/e2e/cluster.sh up           creates it, or finds it running; prints how to use it
 #   tests/e2e/cluster.sh load IMAGE…  puts images of the Docker daemon into it
+#   tests/e2e/cluster.sh make IMAGE…  makes images of others and puts them into it; where they can be pulled, nothing
 #   tests/e2e/cluster.sh status       says what there is; fails if it does not answer
 #   tests/e2e/cluster.sh down         removes it; what was built or fetched for it stays in the cache
 #
@@ -86,7 +87,6 @@ pull() {
 pull_has_begun_or_ended() { grep -q 'Pulling from' "$log" || [ ! -e "/proc/$pulling" ]; }
 
 up() {
-    local names
     only_one
     if [ -n "$foreign" ]; then
         command -v kubectl > /dev/null || fail "missing: kubectl"
@@ -102,11 +102,7 @@ up() {
     if ! healthy; then create; fi
     write_exports
     ready
-    if is_made "$(docker inspect -f '{{.Config.Image}}' "$node")"; then
-        # Into the node too: nothing can be pulled there either.
-        names=$("$e2e/offline/images.sh")
-        load_all <<< "$names"
-    fi
+    make_images
     say "the cluster is up. To use it: source $exports"
 }
 
@@ -202,6 +198,14 @@ load() {
     docker exec "$node" sh -c "mkdir -p /kind/loaded && echo $id > $note"
 }
 
+# Where the node could not be pulled, nothing can be pulled into it either. Without names: what every cluster needs.
+make_images() {
+    local names
+    if [ -n "$foreign" ] || ! is_made "$(docker inspect -f '{{.Config.Image}}' "$node")"; then return; fi
+    names=$("$e2e/offline/images.sh" "$@")
+    load_all <<< "$names"
+}
+
 load_all() {
     local name
     while read -r name; do load "$name" < /dev/null; done
@@ -244,8 +248,13 @@ case ${1-} in
         find_docker
         printf '%s\n' "${@:2}" | load_all
         ;;
+    make)
+        [ $# -gt 1 ] || fail "make needs the names of images"
+        find_docker
+        make_images "${@:2}"
+        ;;
     status) status ;;
     exports) echo "$exports" ;;
     down) down ;;
-    *) fail "say up, load IMAGE…, status or down" ;;
+    *) fail "say up, load IMAGE…, make IMAGE…, status or down" ;;
 esac

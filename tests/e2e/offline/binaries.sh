@@ -6,6 +6,7 @@
 #   tests/e2e/offline/binaries.sh --version MODULE
 #
 # A module is a folder in modules/: its go.mod has the version and, as `tool` lines, the programs; go.sum the digests.
+# Where it has a test of its own, that is built too, as MODULE.test.
 # With cold caches of Go those of a node image take a quarter of an hour on two cores.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../settings.sh
@@ -19,6 +20,7 @@ declare -A path=(
     [etcd]=go.etcd.io/etcd/server/v3
     [coredns]=github.com/coredns/coredns
     [provisioner]=github.com/kubernetes-csi/external-provisioner/v6
+    [storage]=k8s.io/kubernetes
 )
 
 version() {
@@ -26,14 +28,14 @@ version() {
     sed -n "s#^.*[[:space:]]${path[$1]} v\([0-9][^ ]*\).*#\1#p" "$modules/$1/go.mod"
 }
 
-where() { echo "$kept/tools/$1-$(version "$1")-$(fingerprint "$modules/$1"/go.{mod,sum})"; }
+where() { echo "$kept/tools/$1-$(version "$1")-$(fingerprint "$modules/$1"/*)"; }
 
 # Without these a server reports v0.0.0, and kubeadm takes it for too old.
 stamp() {
     local v
     v=$(version "$1")
     case $1 in
-        kubernetes)
+        kubernetes | storage)
             printf ' -X k8s.io/component-base/version.%s' "gitVersion=v$v" "gitMajor=${v%%.*}" \
                 "gitMinor=$(cut -d. -f2 <<< "$v")" gitTreeState=clean
             ;;
@@ -54,6 +56,8 @@ build() (
     new=$kept/tools/new-$1
     rm -rf "$new"
     mkdir "$new"
+    [ "$1" != storage ] || [ "$(version storage)" = "$(version kubernetes)" ] ||
+        fail "modules/storage and modules/kubernetes have different versions of Kubernetes; give them the same"
     programs=$(go -C "$modules/$1" list -f '{{.ImportPath}}' tool)
     for program in $programs; do
         name=${program##*/}
@@ -62,6 +66,12 @@ build() (
         CGO_ENABLED=0 go -C "$modules/$1" build -trimpath -buildvcs=false -ldflags "-s -w $(stamp "$1")" \
             -o "$new/$name" "$program"
     done
+    if compgen -G "$modules/$1/*_test.go" > /dev/null; then
+        say "building $1.test $(version "$1")"
+        # To vet it would mean to vet all that it imports.
+        CGO_ENABLED=0 go -C "$modules/$1" test -c -vet=off -trimpath -buildvcs=false -ldflags "-s -w $(stamp "$1")" \
+            -o "$new/$1.test" .
+    fi
     mv "$new" "$directory"
 )
 

@@ -15,7 +15,9 @@ images=(
     "registry.k8s.io/sig-storage/csi-provisioner:v$("$offline/binaries.sh" --version provisioner)"
 )
 # Of an image that holds the program of a module in modules/, which module.
-declare -A module=([csi-provisioner]=provisioner)
+declare -A module=([csi-provisioner]=provisioner [agnhost]=storage)
+# Of others the tests want a shell, and nothing of what they are called after.
+declare -A like=([nginx]=busybox [jessie-dnsutils]=busybox)
 
 # The last part of an image's name: what its function is called after, if make_program is not enough.
 short() { sed 's#.*/##; s#:.*##' <<< "$1"; }
@@ -43,6 +45,14 @@ commands() {
 make_busybox() {
     commands "$1"
     archive_of "$2" "$1" '{"Cmd": ["sh"]}'
+}
+
+# The one program of many uses that Kubernetes' own tests run; in some it is a shell that they want.
+make_agnhost() {
+    commands "$1"
+    "$offline/binaries.sh" storage
+    cp "$("$offline/binaries.sh" --where storage)/agnhost" "$1/"
+    archive_of "$2" "$1" '{"Entrypoint": ["/agnhost"], "Cmd": ["pause"]}'
 }
 
 # Where the official image has everything: /usr/local/tomcat, no application in webapps, Java in /opt/java/openjdk.
@@ -82,6 +92,7 @@ fetch() { # DIRECTORY ARTIFACT SHA256
 maker() { # IMAGE
     local name
     name=$(short "$1")
+    name=${like[$name]-$name}
     if declare -F "make_$name" > /dev/null; then echo "make_$name"; else echo make_program; fi
 }
 
