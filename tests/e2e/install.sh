@@ -13,9 +13,13 @@ source "$exports"
 helm=$("$top/tests/tools.sh" --where helm)
 values=(
     "image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never
-    controller.replicas=2 # so that they elect a leader
+    # So that they elect a leader, and soon another one.
+    controller.replicas=2
+    "controller.provisioner.extraArgs={$(
+        printf -- '--leader-election-%s,' lease-duration=6s renew-deadline=4s retry-period=1s
+    )--retry-interval-max=5s}"
     flexVolume.enabled=true node.startupTaint.enabled=true
-    node.keepFree=1%      # how full this machine is, is nobody's fault; kind's kubelet evicts nobody for it either
+    node.keepFree=1% # how full this machine is, is nobody's fault; kind's kubelet evicts nobody for it either
     "$@"
 )
 

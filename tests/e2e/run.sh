@@ -2,7 +2,7 @@
 # tests/e2e/run.sh [FILE…] [CASE…]: what only a real kubelet shows, on the cluster that is up, with the chart of this tree.
 #
 # A FILE of cases/ is named without its directory and .sh; without any, all of them run, but for those of cases/full/,
-# which `make e2e-full` adds by WAR_VOL_E2E=full. Each file has a namespace of its own; its cases run in its order, and
+# which `make e2e-full` adds by WAR_VOL_E2E=full; those of cases/last/ look back at what the others did. Each file has a namespace of its own; its cases run in its order, and
 # one that fails does not stop the others.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
@@ -18,6 +18,7 @@ source "$exports"
 
 files=("$e2e"/cases/*.sh)
 [ "${WAR_VOL_E2E-}" != full ] || files+=("$e2e"/cases/full/*.sh)
+files+=("$e2e"/cases/last/*.sh)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted=("$@") passed=0 failed=()
@@ -33,7 +34,11 @@ is_wanted() { # FILE CASE
     return 1
 }
 
-clean() { kubectl delete namespace "$space" --ignore-not-found --wait --timeout 180s > /dev/null; }
+# With what no namespace has, and is labelled with its name.
+clean() {
+    kubectl delete namespace "$space" --ignore-not-found --wait --timeout 180s > /dev/null
+    kubectl delete storageclasses --selector "war-vol-e2e=$space" > /dev/null
+}
 
 run_file() {
     local file=$1 cases=("${@:2}") case began

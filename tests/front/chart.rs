@@ -157,7 +157,12 @@ fn the_program_takes_the_arguments_that_the_chart_gives() {
         .collect();
     assert!(flags.len() > 15, "{flags:?}");
     for flag in flags {
-        let provisioners = ["csi-address", "leader-election-namespace", "default-fstype"];
+        let provisioners = [
+            "csi-address",
+            "leader-election-namespace",
+            "default-fstype",
+            "retry-interval-max",
+        ];
         assert!(
             provisioners.contains(&flag) || help.contains(&format!("--{flag} ")),
             "--{flag} is no flag of serve"
