@@ -33,10 +33,11 @@ refused() {
 
 listed() { awk -v when="$1" '$1 ~ when { print $2, $3, $4 }' "$e2e/cases/last/rights.txt" | sort -u; } # PATTERN
 
-none() { # WHAT, and lines on stdin
-    local lines
-    lines=$(cat)
-    [ -z "$lines" ] || fail "$1:"$'\n'"$lines"
+# Nothing of this kind is there; else $wrong says that something was: none WHAT LINES
+none() {
+    [ -n "$2" ] || return 0
+    say "$1:"$'\n'"$2"
+    wrong=yes
 }
 
 # Each verb that a provisioner uses, in one short life of a claim, and of one that fails again and again.
@@ -69,6 +70,7 @@ failed_twice() {
 }
 
 case_the_chart_grants_what_is_used_and_nothing_else() {
+    local wrong=""
     [ -n "${WAR_VOL_NODE-}" ] || return 0
     "$top/tests/tools.sh" --system jq:jq >&2
     use_them_all
@@ -76,14 +78,15 @@ case_the_chart_grants_what_is_used_and_nothing_else() {
     grep -q ' create persistentvolumes$' "$scratch/granted" || fail "the chart's roles are not found"
     listed '^(never|sometimes)$' > "$scratch/listed"
     # The last of it is written when it has happened.
-    until_true 30 all_is_seen || comm -23 "$scratch/granted" <(sort -u "$scratch/seen" "$scratch/listed") |
-        none "the chart grants what nobody used; take it away, or list it in cases/last/rights.txt with a reason"
-    comm -12 <(listed '^never$') "$scratch/seen" | none "rights.txt lists as unused what was used"
-    comm -13 "$scratch/granted" "$scratch/listed" | none "rights.txt lists what the chart does not grant"
-    refused | none "the API server refused"
+    until_true 30 all_is_seen || none "granted, and nobody used it; take it away, or list it in rights.txt" "$(unseen)"
+    none "listed in rights.txt as never used, and used" "$(comm -12 <(listed '^never$') "$scratch/seen")"
+    none "listed in rights.txt, and not granted" "$(comm -13 "$scratch/granted" "$scratch/listed")"
+    none "refused by the API server" "$(refused)"
+    [ -z "$wrong" ] || fail "the chart's roles are not what is used; see above"
 }
+unseen() { comm -23 "$scratch/granted" <(sort -u "$scratch/seen" "$scratch/listed"); }
 # shellcheck disable=SC2016 # jq fills them in
 all_is_seen() {
     noted 'select($decision == "allow") | $act' > "$scratch/seen"
-    [ -z "$(comm -23 "$scratch/granted" <(sort -u "$scratch/seen" "$scratch/listed"))" ]
+    [ -z "$(unseen)" ]
 }
