@@ -2,8 +2,8 @@
 # tests/e2e/run.sh [FILE…] [CASE…]: what only a real kubelet shows, on the cluster that is up, with the chart of this tree.
 #
 # A FILE of cases/ is named without its directory and .sh; without any, all of them run, but for those of cases/full/,
-# which `make e2e-full` adds by WAR_VOL_E2E=full; those of cases/last/ look back at what the others did. Each file has a namespace of its own; its cases run in its order, and
-# one that fails does not stop the others.
+# which `make e2e-full` adds by WAR_VOL_E2E=full; those of cases/last/ look back at what the others did. Each file has a
+# namespace of its own; its cases run in its order, and one that fails does not stop the others.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use war_vol::app;
 
 use crate::tools::tool;
@@ -67,6 +68,40 @@ fn the_plain_manifests_are_what_the_chart_renders() {
         "{MANIFESTS} is not what the chart renders; write it anew with \
          WAR_VOL_WRITE=1 cargo test --test front -- chart::"
     );
+}
+
+/// The chart that is shown to a real API server has all that it can have.
+#[test]
+fn every_option_is_set_for_the_dry_run() {
+    let read = |path: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(root().join(path)).unwrap()).unwrap()
+    };
+    let schema = read("deploy/charts/war-vol/values.schema.json");
+    let everything = read("tests/e2e/everything.json");
+    let options = options(&schema, &schema, "");
+    assert!(options.len() > 40, "{options:?}");
+    for option in options {
+        let value = everything.pointer(&option);
+        assert!(value.is_some(), "everything.json has no {option}");
+        // It stands for the other one, which it excludes.
+        if option.ends_with("/enabled") && option != "/monitoring/serviceMonitor/enabled" {
+            assert_eq!(value, Some(&Value::Bool(true)), "{option}");
+        }
+    }
+    rendered(&["--values", "tests/e2e/everything.json"]).unwrap();
+}
+
+/// Where the options are that a part of the schema allows.
+fn options(schema: &Value, part: &Value, path: &str) -> Vec<String> {
+    let named = part.get("$ref").and_then(Value::as_str);
+    let part = named.map_or(part, |name| schema.pointer(&name[1..]).unwrap());
+    match part.get("properties").and_then(Value::as_object) {
+        Some(inner) => inner
+            .iter()
+            .flat_map(|(name, part)| options(schema, part, &format!("{path}/{name}")))
+            .collect(),
+        None => vec![path.to_owned()],
+    }
 }
 
 #[test]

@@ -28,23 +28,8 @@ YAML
 
 # A pod that has a claim at /artifact and waits: holder NAME CLAIM [true], which is the claim's readOnly in the pod
 holder() {
-    in_space apply -f - > /dev/null << YAML
-apiVersion: v1
-kind: Pod
-metadata: { name: $1 }
-spec:
-  terminationGracePeriodSeconds: 0
-  automountServiceAccountToken: false
-  containers:
-  - name: holder
-    image: busybox:1
-    imagePullPolicy: IfNotPresent
-    command: [sleep, "86400"]
-    volumeMounts: [{ name: artifact, mountPath: /artifact }]
-  volumes:
-  - name: artifact
-    persistentVolumeClaim: { claimName: $2, readOnly: ${3:-false} }
-YAML
+    local volume="persistentVolumeClaim: { claimName: $2, readOnly: ${3:-false} }"
+    waiting_pod "$1" "automountServiceAccountToken: false" "" "artifact=$volume" | in_space apply -f - > /dev/null
 }
 
 at() { in_space exec "$1" -- sh -c "$2" 2>&1; } # POD COMMAND

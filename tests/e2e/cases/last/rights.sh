@@ -2,10 +2,14 @@
 # The chart grants no right that is not used: its roles against what the API server wrote down of its service accounts.
 # It runs last, so that it sees what all others did; what it needs itself, it does.
 
+roles() {
+    kubectl get clusterroles,roles,clusterrolebindings,rolebindings --all-namespaces --output json \
+        --selector app.kubernetes.io/name=war-vol "$@"
+}
+
 # VERB RESOURCE of each account that the chart's bindings name, a line each; a resource outside the core has its group.
 granted() {
-    kubectl get clusterroles,roles,clusterrolebindings,rolebindings --all-namespaces --output json \
-        --selector app.kubernetes.io/name=war-vol | jq -r '
+    roles | jq -r '
         (.items | map(select(.rules)) | map({key: "\(.kind)/\(.metadata.name)", value: .rules}) | from_entries) as $roles
         | .items[] | select(.roleRef) | .subjects[].name as $account
         | $roles["\(.roleRef.kind)/\(.roleRef.name)"][] | .verbs[] as $verb | .apiGroups[] as $group | .resources[]
@@ -14,7 +18,7 @@ granted() {
 
 # What the API server noted of them: LINES of a jq program, which says what to print.
 noted() {
-    in_node sh -c 'cat /var/log/kubernetes/audit*.log' | grep -F '"username":"system:serviceaccount:war-vol:' |
+    in_node sh -c 'grep -hF \"username\":\"system:serviceaccount:war-vol: /var/log/kubernetes/audit*.log' |
         jq -rR 'fromjson? | select(.objectRef) | . as {$verb, objectRef: $of}
             | "\(.user.username | split(":")[3]) \($verb) \($of.resource)\(
                 if $of.subresource then "/\($of.subresource)" else "" end)\(
@@ -25,8 +29,7 @@ noted() {
 # Whatever was refused before the roles became what they are does not count.
 refused() {
     local since
-    since=$(kubectl get clusterroles,roles,clusterrolebindings,rolebindings --all-namespaces --output json \
-        --selector app.kubernetes.io/name=war-vol | jq -r '[.items[].metadata
+    since=$(roles --show-managed-fields | jq -r '[.items[].metadata
             | .creationTimestamp, (.managedFields[]?.time | values)] | max')
     noted "select(\$decision == \"forbid\" and .requestReceivedTimestamp > \"$since\") | \$act"
 }
