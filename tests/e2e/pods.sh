@@ -73,7 +73,9 @@ says() { page "$1" "$2" | grep -q "$3" || fail "$1 does not serve $3 at $2"; }
 
 # Ids of the node are not those of the pod.
 is_in_user_namespace() {
-    [ "$(in_space exec "$1" -- awk 'NR == 1 { print $2 }' /proc/self/uid_map)" -gt 0 ] || fail "$1 has the ids of the node"
+    local first
+    read -r _ first _ < <(in_space exec "$1" -- cat /proc/self/uid_map)
+    [ "$first" -gt 0 ] || fail "$1 has the ids of the node"
 }
 
 # An event says it: of any object, or of one: event_says WORDS [NAME]

@@ -1,12 +1,10 @@
 # shellcheck shell=bash disable=SC2154 # run.sh and settings.sh say what is not said here
 # The examples of deploy/examples, as they stand but for the origin's address and the checksum, which nobody can know
-# before. Those that have cases of their own elsewhere: tomcat.sh.
+# before. Others are applied by the cases of what they are about.
 
 case_the_api_server_takes_every_example_as_it_is_written() {
-    local file
-    for file in "$top"/deploy/examples/*.yaml; do
-        in_space apply --dry-run=server --validate=strict -f "$file" > /dev/null || fail "$file is refused; see above"
-    done
+    in_space apply --dry-run=server --validate=strict --recursive -f "$top/deploy/examples" > /dev/null ||
+        fail "an example is refused; see above"
 }
 
 case_tomcat_serves_a_read_only_war_that_a_context_names() {

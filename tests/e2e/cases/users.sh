@@ -86,7 +86,8 @@ case_a_restricted_namespace_admits_an_inline_volume() {
     artifact
     trap 'kubectl label namespace "$space" '$level'- > /dev/null' EXIT
     # It warns of the pods of the cases before.
-    kubectl label namespace "$space" --overwrite "$level=restricted" > /dev/null 2>&1 || fail "the namespace takes no label"
+    kubectl label namespace "$space" --overwrite "$level=restricted" > /dev/null 2>&1 ||
+        fail "the namespace takes no label"
     # What it would refuse.
     ! waiting_pod refused "" "" "node=hostPath: { path: /etc }" | in_space apply -f - > /dev/null 2>&1 ||
         fail "the namespace refuses nothing"

@@ -4,40 +4,46 @@ use std::fs;
 
 use super::{read, root};
 
+const EXAMPLES: &str = "deploy/examples";
+
 #[test]
 fn every_example_is_applied_by_a_case_and_has_a_row_in_the_readme() {
-    let cases: String = ["tests/e2e/cases", "tests/e2e/cases/full"]
+    let cases: Vec<String> = files("tests/e2e/cases")
         .iter()
-        .flat_map(|directory| {
-            files(directory)
-                .into_iter()
-                .map(move |name| (directory, name))
-        })
-        .filter(|(_, name)| name.ends_with(".sh"))
-        .map(|(directory, name)| read(&format!("{directory}/{name}")))
+        .map(|name| read(&format!("tests/e2e/cases/{name}")))
         .collect();
+    let lines = || {
+        let lines = cases.iter().flat_map(|text| text.lines());
+        lines.filter(|line| !line.trim_start().starts_with('#'))
+    };
     let readme = read("README.md");
-    let examples = files("deploy/examples");
+    let examples = files(EXAMPLES);
     assert!(examples.len() > 4, "{examples:?}");
     for name in examples {
+        let forms = [format!("example {name}"), format!("{EXAMPLES}/{name}")];
         assert!(
-            cases
-                .lines()
-                .any(|line| line.contains(&format!("example {name}"))),
-            "no case of tests/e2e/cases applies deploy/examples/{name}, by `example {name}`"
+            lines().any(|line| forms.iter().any(|form| line.contains(form))),
+            "no case of tests/e2e/cases applies {EXAMPLES}/{name}, such as by `example {name}`"
         );
         assert!(
             readme.contains(&format!("\n| `{name}` | ")),
-            "README.md has no row for deploy/examples/{name}"
+            "README.md has no row for {EXAMPLES}/{name}"
         );
     }
 }
 
-/// The names in a directory, which need not be there.
+/// The files below a directory, by their paths in it.
 fn files(directory: &str) -> Vec<String> {
-    fs::read_dir(root().join(directory))
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join(directory)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            let inner = files(&format!("{directory}/{name}"));
+            found.extend(inner.iter().map(|file| format!("{name}/{file}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found
 }
