@@ -77,7 +77,7 @@ pub(super) enum Command {
     /// Look after the cached artifacts
     #[command(after_help = exit::HELP)]
     Cache(Cache),
-    /// Speak to kubelet as a FlexVolume driver, its older interface (deprecated since Kubernetes 1.23)
+    /// Answer kubelet as a FlexVolume driver: init, mount DIR OPTIONS, unmount DIR. Deprecated since Kubernetes 1.23
     #[command(after_help = exit::HELP)]
     Flexvolume(Flexvolume),
     /// List the volumes of this machine
@@ -218,8 +218,7 @@ pub(super) enum FlexvolumeAction {
         #[command(flatten)]
         at: Rooted,
     },
-    /// init, mount DIR OPTIONS, unmount DIR: what kubelet calls; the answer is one JSON object on stdout, and the exit
-    /// code is 0
+    /// What kubelet calls, word for word; the answer is one JSON object on stdout, and the exit code is 0
     #[command(external_subcommand)]
     Call(Vec<OsString>),
 }

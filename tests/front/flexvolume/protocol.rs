@@ -151,3 +151,20 @@ fn a_secret_reaches_the_origin_and_nothing_else() {
     }
     node.nothing_left(&dir);
 }
+
+/// Word for word, save that documentation names no host but example.com.
+#[test]
+fn the_example_has_the_columns_volume() {
+    let column = r#"
+  volumes:
+  - name: app-volume
+    flexVolume:
+      driver: "geektime/war-vol"
+      fsType: "ext4"
+      options:
+        downloadURL: "https://github.com/geektime/sample/releases/download/v2/sample.war"
+"#;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/flexvolume.yaml");
+    let example = fs::read_to_string(file).unwrap();
+    assert!(example.ends_with(&column.replace("github.com", "example.com")));
+}
