@@ -6,7 +6,7 @@ case_the_columns_own_yaml_runs() {
     token=$(word)
     war "$scratch/flex.war" "$token"
     origin "geektime/sample/releases/download/v2/sample.war=$scratch/flex.war"
-    sed "s#https://example.com#$(address)#" "$top/deploy/examples/flexvolume.yaml" | in_space apply -f - > /dev/null
+    example flexvolume.yaml | sed "s#https://example.com#$(address)#" | in_space apply -f - > /dev/null
     is_ready javaweb-2
     says javaweb-2 sample/ "$token"
 }
