@@ -84,9 +84,9 @@ fn explained(page: &str) -> Vec<(String, String)> {
 /// The gRPC code of each fault.
 fn codes() -> BTreeMap<String, String> {
     let file = syn::parse_file(&read("src/csi/status.rs")).unwrap();
-    let code = file.items.iter().find_map(|item| match item {
-        Item::Fn(f) if f.sig.ident == "code" => Some(&*f.block),
-        _ => None,
+    let code = file.items.iter().find_map(|item| {
+        let Item::Fn(f) = item else { return None };
+        (f.sig.ident == "code").then_some(&*f.block)
     });
     let codes = arms(&code.unwrap().stmts);
     assert_eq!(codes.len(), war_vol::fault::Fault::ALL.len());
@@ -182,9 +182,10 @@ fn faults(file: &syn::File, name: &str) -> BTreeMap<String, String> {
             continue;
         }
         for item in &block.items {
-            match item {
-                ImplItem::Fn(f) if f.sig.ident == "fault" => found.extend(arms(&f.block.stmts)),
-                _ => {}
+            if let ImplItem::Fn(f) = item
+                && f.sig.ident == "fault"
+            {
+                found.extend(arms(&f.block.stmts));
             }
         }
     }
@@ -210,12 +211,16 @@ fn arms(body: &[Stmt]) -> BTreeMap<String, String> {
 }
 
 fn named(pattern: &Pat, found: &mut Vec<String>) {
-    let path = match pattern {
-        Pat::Or(or) => return or.cases.iter().for_each(|case| named(case, found)),
-        Pat::Path(one) => &one.path,
-        Pat::Struct(one) => &one.path,
-        Pat::TupleStruct(one) => &one.path,
-        _ => panic!("a pattern that is no variant"),
+    let path = if let Pat::Or(or) = pattern {
+        return or.cases.iter().for_each(|case| named(case, found));
+    } else if let Pat::Path(one) = pattern {
+        &one.path
+    } else if let Pat::Struct(one) = pattern {
+        &one.path
+    } else if let Pat::TupleStruct(one) = pattern {
+        &one.path
+    } else {
+        panic!("a pattern that is no variant")
     };
     found.push(path.segments.last().unwrap().ident.to_string());
 }

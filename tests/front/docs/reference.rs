@@ -57,13 +57,13 @@ in quotes. An attribute that is not in this table is refused by name.
     text += "
 ## Parameters of a StorageClass
 
-Beside the attributes Kubernetes' own parameters are taken. These two name the Secret with the credentials; their values
-may hold `${pvc.name}` and `${pvc.namespace}`, so that each claim can have its own.
+Beside the attributes Kubernetes' own parameters are taken. These two name the Secret with the credentials, with the keys
+below; so that each claim can have its own, external-provisioner fills in what stands between `${` and `}`.
 
 | parameter | meaning |
 |---|---|
-| `csi.storage.k8s.io/node-publish-secret-name` | name of the Secret |
-| `csi.storage.k8s.io/node-publish-secret-namespace` | its namespace |
+| `csi.storage.k8s.io/node-publish-secret-name` | name of the Secret; may hold `${pvc.name}` and `${pvc.namespace}` |
+| `csi.storage.k8s.io/node-publish-secret-namespace` | its namespace; may hold `${pvc.namespace}` |
 
 ## Keys of a secret
 

@@ -127,9 +127,14 @@ fn kind(schema: &Json) -> String {
             .collect();
         return words.join(", ");
     }
-    let name = match &schema["type"] {
-        Json::String(name) => name.clone(),
-        other => panic!("a value of no type: {other}"),
+    let kind = &schema["type"];
+    let name = match (kind.as_str(), kind.as_array()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(names)) => {
+            let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
+            names.join(" or ")
+        }
+        (None, None) => panic!("a value of no type: {schema}"),
     };
     match (&schema["minimum"], &schema["maximum"]) {
         (Json::Number(least), Json::Number(most)) => format!("{name}, {least} to {most}"),
