@@ -156,11 +156,14 @@ fn the_node_has_a_service_account_only_for_its_startup_taint() {
     }
 }
 
-/// The README and the chart say what the driver warns of.
+/// The documents and the chart say what the driver warns of.
 #[test]
 fn the_least_versions_are_the_same_everywhere() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
-    let (readme, chart) = (read("README.md"), read("deploy/charts/war-vol/Chart.yaml"));
+    let (needs, chart) = (
+        read("docs/install.md"),
+        read("deploy/charts/war-vol/Chart.yaml"),
+    );
     let shown = |(major, minor): (u32, u32)| format!("{major}.{minor}");
     for (name, version) in [
         ("Kubernetes", shown(app::KUBERNETES)),
@@ -168,7 +171,7 @@ fn the_least_versions_are_the_same_everywhere() {
         ("containerd", shown(app::CONTAINERD)),
     ] {
         let row = format!("| {name} | {version}");
-        assert!(readme.contains(&row), "{row}");
+        assert!(needs.contains(&row), "{row}");
     }
     let constraint = format!("kubeVersion: \">={}.0-0\"\n", shown(app::KUBERNETES));
     assert!(chart.contains(&constraint), "{chart}");

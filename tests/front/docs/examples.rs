@@ -1,4 +1,4 @@
-//! No example is only written down: each is applied by a test, and README.md says what it shows.
+//! No example is only written down: each is applied by a test, and docs/volumes.md says what it shows.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use super::{read, root};
 const EXAMPLES: &str = "deploy/examples";
 
 #[test]
-fn every_example_is_applied_by_a_case_and_has_a_row_in_the_readme() {
+fn every_example_is_applied_by_a_case_and_has_a_row_in_the_documents() {
     let cases: Vec<String> = files("tests/e2e/cases")
         .iter()
         .map(|name| read(&format!("tests/e2e/cases/{name}")))
@@ -16,7 +16,7 @@ fn every_example_is_applied_by_a_case_and_has_a_row_in_the_readme() {
         let lines = cases.iter().flat_map(|text| text.lines());
         lines.filter(|line| !line.trim_start().starts_with('#'))
     };
-    let readme = read("README.md");
+    let rows = read("docs/volumes.md");
     let examples = files(EXAMPLES);
     assert!(examples.len() > 4, "{examples:?}");
     for name in examples {
@@ -26,8 +26,8 @@ fn every_example_is_applied_by_a_case_and_has_a_row_in_the_readme() {
             "no case of tests/e2e/cases applies {EXAMPLES}/{name}, such as by `example {name}`"
         );
         assert!(
-            readme.contains(&format!("\n| `{name}` | ")),
-            "README.md has no row for {EXAMPLES}/{name}"
+            rows.contains(&format!("\n| `{name}` | ")),
+            "docs/volumes.md has no row for {EXAMPLES}/{name}"
         );
     }
 }

@@ -59,7 +59,9 @@ fn section(
             comment.clear();
             continue;
         }
-        let inside = |l: &&&str| indent(l) > indent(line) || l.trim().is_empty();
+        // The items of a list may stand as far left as its key.
+        let item = |l: &str| indent(l) == indent(line) && l.trim_start().starts_with("- ");
+        let inside = |l: &&&str| indent(l) > indent(line) || l.trim().is_empty() || item(l);
         let below: Vec<&str> = after.iter().take_while(inside).copied().collect();
         rest = &after[below.len()..];
         let (key, value) = text
