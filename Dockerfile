@@ -12,16 +12,25 @@ ENTRYPOINT ["war-vol"]
 # It comes before the stage that pulls: a builder without BuildKit runs all stages up to the one it was asked for.
 FROM base AS from-binary
 COPY ca-certificates.crt /etc/ssl/certs/
+COPY war-vol.cdx.json /usr/share/doc/war-vol/
 COPY war-vol /usr/local/bin/
 
 FROM rust:1.95.0-bookworm AS build
+# In step with tests/tools.sh: the one puts the list of its crates into the program, the other lists them beside it.
+RUN cargo install --locked cargo-auditable --version 0.7.7 \
+    && cargo install --locked cargo-cyclonedx --version 0.5.9
 WORKDIR /src
 COPY . .
-# A target of its own, so that the flags do not reach the build scripts.
-RUN RUSTFLAGS='-C target-feature=+crt-static' cargo build --locked --release --bin war-vol \
-        --target "$(rustc -vV | sed -n 's/^host: //p')" \
-    && install target/*/release/war-vol /war-vol
+# A target of its own, so that the flags do not reach the build scripts. The platform is the builder's own: for another
+# one `docker buildx build --platform` runs all of this there, or emulates it.
+RUN host="$(rustc -vV | sed -n 's/^host: //p')" \
+    && RUSTFLAGS='-C target-feature=+crt-static' \
+        cargo auditable build --locked --release --bin war-vol --target "$host" \
+    && install "target/$host/release/war-vol" /war-vol \
+    && cargo cyclonedx -qq --format json --spec-version 1.5 --no-build-deps --target "$host" \
+        --override-filename war-vol.cdx
 
 FROM base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /src/war-vol.cdx.json /usr/share/doc/war-vol/
 COPY --from=build /war-vol /usr/local/bin/

@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 cargo_deny = $(shell tests/tools.sh --where cargo-deny)
+cargo_auditable = $(shell tests/tools.sh --where cargo-auditable)
+cargo_cyclonedx = $(shell tests/tools.sh --where cargo-cyclonedx)
 started := $(shell date +%s)
 heading = @printf '\n== %s (%d s)\n' "$(1)" $$(( $$(date +%s) - $(started) ))
 
@@ -49,12 +51,26 @@ unit: ## the tests inside the modules: no root, no tools, seconds
 	cargo test --locked --lib --bins
 
 # A target of its own, so that the flags reach the program and not the build scripts; everything that is measured, and
-# what measures, is one static release build.
+# what measures, is one static release build, and that of the image.
 .PHONY: bench
 bench: ## the figures of the static release binary, as root, on a quiet machine; ROWS='cold warm' for some of them
 	$(call heading,bench: the figures)
+	tests/tools.sh cargo-auditable
 	RUSTFLAGS='-C target-feature=+crt-static' \
-		cargo bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS)
+		$(cargo_auditable) auditable bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS)
+
+# Its time is that of the last change to what it lists, and its paths are nobody's: the same crates, the same file.
+sbom := target/sbom/war-vol.cdx.json
+.PHONY: sbom
+sbom: ## the crates that the program is made of, with licences and digests, as CycloneDX: target/sbom/war-vol.cdx.json
+	$(call heading,sbom: the bill of materials)
+	tests/tools.sh cargo-cyclonedx
+	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct -- Cargo.lock 2> /dev/null || echo 0)" $(cargo_cyclonedx) cyclonedx -qq --format json \
+		--spec-version 1.5 --no-build-deps --target "$$(rustc -vV | sed -n 's/^host: //p')" \
+		--override-filename war-vol.cdx
+	mkdir -p $(dir $(sbom))
+	sed 's#path+file://$(CURDIR)#path+file:///src#' war-vol.cdx.json > $(sbom)
+	rm war-vol.cdx.json
 
 .PHONY: cluster
 cluster: ## a kind cluster with the driver's image in it, also where nothing can be pulled; as root

@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/e2e/image.sh [--binary FILE]: builds the static binary, or takes the one in FILE, and from it the image
-# war-vol:dev, and puts that into the cluster. Nothing is pulled. The build is the one of `make bench`.
+# war-vol:dev, and puts that into the cluster. Nothing is pulled. The build is the one of `make bench`: the program
+# carries the list of its crates.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -16,14 +17,16 @@ if [ "${1-}" = --binary ]; then
 else
     host=$(rustc -vV | sed -n 's/^host: //p')
     binary=${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol
+    "$top/tests/tools.sh" cargo-auditable >&2
     say "building the static binary"
-    RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --locked --release --bin war-vol --target "$host" \
+    RUSTFLAGS='-C target-feature=+crt-static' "$("$top/tests/tools.sh" --where cargo-auditable)" auditable build --quiet --locked --release --bin war-vol --target "$host" \
         --manifest-path "$top/Cargo.toml"
 fi
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
-cp "$authorities" "$context/"
+make --silent --directory "$top" sbom >&2
+cp "$top/target/sbom/war-vol.cdx.json" "$authorities" "$context/"
 cp "$binary" "$context/war-vol"
 say "building the image $image"
 before=$(docker image inspect -f '{{.Id}}' "$image" 2> /dev/null || true)
