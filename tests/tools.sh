@@ -24,8 +24,8 @@ cargo_cyclonedx_version=0.5.9
 cargo_deny_version=0.20.2
 csi_sanity_versions=(5.4.0 5.6.0)
 helm_version=3.22.0
-promtool_version=3.16.0
 rust_audit_info_version=0.5.4
+prometheus_version=$(sed -n 's/^\tgithub.com\/prometheus\/prometheus v\([0-9.]*\).*/\1/p' "$here/tools/promtool/go.mod")
 runc_version=$(sed -n 's/^\tgithub.com\/opencontainers\/runc v\([0-9.]*\).*/\1/p' "$here/tools/runc/go.mod")
 kubernetes_version=$(sed -n 's/^\tk8s.io\/kubernetes v\([0-9.]*\)$/\1/p' "$here/tools/pluginmanager/go.mod")
 # What is compiled, so that a changed program is never taken for the one that is in the cache.
@@ -65,7 +65,7 @@ where() {
         runc) echo "$cache/runc-$runc_version/runc" ;;
         pluginmanager) echo "$cache/pluginmanager-$kubernetes_version-$pluginmanager_sources/pluginmanager" ;;
         helm) echo "$cache/helm-$helm_version/helm" ;;
-        promtool) echo "$cache/promtool-$promtool_version/promtool" ;;
+        promtool) echo "$cache/promtool-$prometheus_version/promtool" ;;
         rust-audit-info) echo "$cache/rust-audit-info-$rust_audit_info_version/bin/rust-audit-info" ;;
         war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
         csi-sanity-*)
@@ -170,13 +170,12 @@ install_helm() {
         "helm.sh/helm/v3/cmd/helm@v$helm_version"
 }
 
-# Prometheus 3.N.P is the Go module's 0.30N.P. Without the tag it would bring the client of every cloud along.
+# Without the tag it would bring the client of every cloud along.
 install_promtool() {
-    local minor=${promtool_version#3.}
-    command -v go > /dev/null || fail "missing: go, which builds promtool; install Go 1.26 or newer"
-    say "building promtool $promtool_version (three minutes)"
-    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -tags remove_all_sd -ldflags '-s -w' \
-        "github.com/prometheus/prometheus/cmd/promtool@v0.$((300 + ${minor%.*})).${minor#*.}"
+    command -v go > /dev/null || fail "missing: go, which builds promtool; install Go 1.25 or newer"
+    say "building promtool of Prometheus $prometheus_version (three minutes)"
+    CGO_ENABLED=0 go -C "$here/tools/promtool" build -trimpath -buildvcs=false -tags remove_all_sd -ldflags '-s -w' \
+        -o "$scratch/out/promtool" github.com/prometheus/prometheus/cmd/promtool
 }
 
 install_actionlint() {

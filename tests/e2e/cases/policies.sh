@@ -6,8 +6,8 @@ pinned=$(printf 'sha256:%064d' 7)
 
 # Only what this file makes is looked at, or a run that is killed would bind whatever comes after it.
 demand() {
-    sed 's#^  validationActions:.*#&\n  matchResources: { objectSelector: { matchLabels: { war-vol-e2e: policies } } }#' \
-        "$top/deploy/examples/policies/demand-checksum.yaml"
+    example checksum-policy.yaml |
+        sed 's#^  validationActions:.*#&\n  matchResources: { objectSelector: { matchLabels: { war-vol-e2e: policies } } }#'
 }
 
 # A pod with a volume of a driver, and its attributes: pod NAME DRIVER ATTRIBUTES [LABELS]
