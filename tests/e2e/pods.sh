@@ -11,6 +11,15 @@ origin() { "$e2e/origin.sh" "$space" "$@"; }
 # At a shell in the origin's container, whose files are in /srv: in_origin COMMAND…
 in_origin() { in_space exec -i deployment/origin -- "$@"; }
 
+# The same with manners that can be chosen: moody NAME=FILE… serves them below $(address)/cgi-bin/behaves, and
+# behave NAME MANNER says how; see behaves.sh. How many answers had a body: asked NAME
+moody() { origin "cgi-bin/behaves=$e2e/behaves.sh" "$@"; }
+# shellcheck disable=SC2016 # the shell in the pod fills it in
+behave() { in_origin sh -c 'echo "$1" > "/srv/$0.how.new" && mv "/srv/$0.how.new" "/srv/$0.how"' "$@"; }
+asked() { in_origin sh -c "cat /srv/$1.asked 2> /dev/null | wc -l"; }
+
+moody_url() { echo "$(address)/cgi-bin/behaves/$1"; }
+
 # The example of a file, with the origin of this namespace in place of the documentation's, and the digits of its
 # artifact where it leaves them to the reader: example FILE [SHA256]
 example() {
@@ -54,6 +63,51 @@ inline() {
         "${3:+$3, }" "$(address)/$1" "${2:+, $2}"
 }
 
+# A pod that waits, with an artifact at /artifact: sleeper POD URL [ATTRIBUTE: VALUE]…
+sleeper() { pod_of "$@" | in_space apply -f - > /dev/null; }
+pod_of() {
+    local more=""
+    [ $# -lt 3 ] || printf -v more ', %s' "${@:3}"
+    waiting_pod "$1" "" "" \
+        "artifact=csi: { driver: war-vol.geektime.org, volumeAttributes: { downloadURL: \"$2\"$more } }"
+}
+
+# The same on a claim, whose volume an administrator made by hand: claim_by_hand CLAIM URL;
+# on_claim CLAIM POD
+claim_by_hand() {
+    kubectl apply -f - > /dev/null << YAML
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: $space-$1, labels: { war-vol-e2e: $space } }
+spec:
+  capacity: { storage: 1Gi }
+  accessModes: [ReadOnlyMany]
+  persistentVolumeReclaimPolicy: Retain
+  storageClassName: ""
+  claimRef: { namespace: $space, name: $1 }
+  csi:
+    driver: war-vol.geektime.org
+    volumeHandle: $space-$1
+    volumeAttributes:
+      downloadURL: $2
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: $1, namespace: $space }
+spec:
+  accessModes: [ReadOnlyMany]
+  storageClassName: ""
+  volumeName: $space-$1
+  resources: { requests: { storage: 1Gi } }
+YAML
+}
+on_claim() { waiting_pod "$2" "" "" "artifact=persistentVolumeClaim: { claimName: $1 }"; }
+
+# The file of a sleeper's volume is this one, byte for byte: has POD NAME FILE
+has() {
+    in_space exec "$1" -- cat "/artifact/$2" | cmp - "$3" || fail "$1 has other bytes than the origin"
+}
+
 # What a pod says when it does not come up.
 explain() {
     in_space get pods -o wide >&2 || true
@@ -86,3 +140,12 @@ event_says() {
 
 # Mounts of the driver in the node, by what mountinfo calls their source.
 mounts_left() { in_node sh -c 'grep -c war-vol: /proc/1/mountinfo || true'; }
+
+# What pods have left in the node, a line each: mounts in it, directories of volumes, blobs that something still links.
+left() {
+    in_node sh -c '
+        grep -e war-vol: -e "/volumes/kubernetes.io~csi/[^ ]*/mount .*war-vol" /proc/1/mountinfo
+        cd /var/lib/war-vol/v1 && find volumes trash partial -mindepth 1 -maxdepth 1 && find blobs -type f -links +1
+    '
+}
+nothing_is_left() { [ -z "$(left)" ]; }

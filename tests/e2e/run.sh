@@ -40,7 +40,7 @@ clean() {
     kubectl --namespace "$space" delete deployments,replicasets,pods,persistentvolumeclaims --all --wait \
         --timeout 180s > /dev/null 2>&1 || true
     kubectl delete namespace "$space" --ignore-not-found --wait --timeout 180s > /dev/null
-    kubectl delete storageclasses --selector "war-vol-e2e=$space" > /dev/null
+    kubectl delete storageclasses,persistentvolumes --selector "war-vol-e2e=$space" > /dev/null
 }
 
 run_file() {
@@ -50,6 +50,9 @@ run_file() {
     clean
     kubectl create namespace "$space" > /dev/null
     until_true 30 kubectl --namespace "$space" get serviceaccount default || fail "$space gets no service account"
+    # Anew, because the file before may have said some of its words in another way.
+    # shellcheck source-path=SCRIPTDIR source=pods.sh
+    source "$e2e/pods.sh"
     # shellcheck disable=SC1090 # one of many
     source "$file"
     for case in "${cases[@]}"; do
