@@ -62,12 +62,13 @@ impl Startup {
     ) {
         let mut pauses = pauses();
         let mut said = None;
+        // A node that is too old for the driver tells so before the driver can be ready, and else never.
+        let mut knows_node = false;
         loop {
             let ready = ready();
-            // A node that is too old for the driver tells so before the driver can be ready, and else never.
-            let wants_to_know = *info.borrow() == NodeInfo::default();
-            let pause = if ready || wants_to_know {
+            let pause = if ready || !knows_node {
                 let looked = self.look(ready, &info).await;
+                knows_node |= looked.is_ok();
                 let longest = match &looked {
                     Ok(Found::Removed) => {
                         // Whoever has set it may be about to set it again.
