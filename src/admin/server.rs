@@ -58,6 +58,16 @@ impl<M: Mounter> Server<M> {
         .await
     }
 
+    /// A pod may have gone while no driver was there, and its directories only after the next one had looked.
+    fn sweep(&self) {
+        let volumes = Arc::clone(&self.volumes);
+        tokio::task::spawn_blocking(move || match volumes.sweep() {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
+            Err(error) => tracing::warn!(%error, "cannot look for volumes whose pods are gone"),
+        });
+    }
+
     async fn unless_stopping<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
@@ -192,7 +202,11 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         &self,
         request: Request<MountRequest>,
     ) -> Result<Response<Answers<MountNews>>, Status> {
-        let wanted = convert::mount(request.into_inner(), &self.kubelet)?;
+        let request = request.into_inner();
+        if request.pod.is_some() {
+            self.sweep();
+        }
+        let wanted = convert::mount(request, &self.kubelet)?;
         let (sender, news) = channel(AHEAD);
         tokio::spawn(mount(Arc::clone(&self.volumes), wanted, sender));
         Ok(answers(news, self.stopping.clone()))
@@ -217,6 +231,9 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
             Ok(was_there)
         };
         let was_there = self.unless_stopping(work).await?;
+        if request.pod.is_some() {
+            self.sweep();
+        }
         tracing::info!(dir = ?target.path(), was_there, "unmount: done");
         Ok(Response::new(UnmountResponse { was_there }))
     }

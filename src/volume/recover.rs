@@ -31,11 +31,17 @@ impl<M: Mounter> Volumes<M> {
     pub fn sweep(&self) -> Result<usize, Error> {
         let mut swept = 0;
         for listed in self.shared.list()? {
-            let gone = listed
-                .record
-                .as_ref()
-                .is_some_and(|r| !listed.mounted && pod_is_gone(r));
-            if gone {
+            let Some(record) = listed.record.filter(|_| !listed.mounted) else {
+                continue;
+            };
+            if !pod_is_gone(&record) {
+                continue;
+            }
+            // Asked once more, now that nobody else has hands on it: where the parent is gone nothing can be mounted.
+            let Ok(_hands) = self.guards.end(&listed.id) else {
+                continue;
+            };
+            if pod_is_gone(&record) {
                 self.shared.store.remove_volume(&listed.id)?;
                 swept += 1;
             }

@@ -80,6 +80,24 @@ fn the_next_driver_keeps_what_a_pod_uses_and_removes_what_no_pod_has() {
     node.nothing_left(&lives);
 }
 
+/// kubelet removes a pod's directories some seconds after it has unmounted; the next driver may be there before.
+#[test]
+fn what_a_driver_finds_too_early_goes_with_the_next_call() {
+    let mut node = Node::new();
+    let (dead, next) = (node.dir("dead"), node.dir("next"));
+    assert_eq!(node.mount(&dead, &json!({})), success());
+    node.lose_driver();
+    assert_eq!(node.unmount(&dead), success());
+    node.begin_driver();
+    assert_eq!(node.sandbox.bucket("volumes").len(), 1);
+    fs::remove_dir_all(node.sandbox.path("kubelet/pods/dead")).unwrap();
+    assert_eq!(node.mount(&next, &json!({})), success());
+    until("it is swept", || node.sandbox.bucket("volumes").len() == 1);
+    node.shows(&next);
+    assert_eq!(node.unmount(&next), success());
+    node.nothing_left(&next);
+}
+
 /// kubelet calls mount again for each pod that comes back.
 #[test]
 fn after_a_reboot_a_pod_gets_what_it_had_without_the_origin() {
