@@ -90,14 +90,13 @@ fn too_old(kernel: &str, node: &NodeInfo) -> Vec<String> {
             "nobody tries the driver with it; upgrade this node",
         ),
     ];
-    let older = all.into_iter().filter_map(|(what, found, least, so)| {
-        (version(found)? < least).then(|| {
-            let (major, minor) = least;
+    all.into_iter()
+        .filter(|(_, found, least, _)| version(found).is_some_and(|v| v < *least))
+        .map(|(what, found, (major, minor), so)| {
             let found = crate::artifact::shown(found);
             format!("{what} {found} is older than {major}.{minor}: {so}")
         })
-    });
-    older.collect()
+        .collect()
 }
 
 /// `5.10.0-30-amd64`, `v1.29.3+k3s1`; nothing where it is no version.
