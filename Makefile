@@ -30,11 +30,13 @@ check: ## the laws: format, lints, dependencies, module borders, documentation
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 .PHONY: test
-test: tools ## every test; installs what the tests need
+test: tools ## every test, on a cluster too; installs what the tests need; as root
 	$(call heading,test: everything)
 	cargo test --locked --no-fail-fast
 	$(call heading,test: planted faults turn the suite red)
 	tests/planted.sh
+	$(call heading,test: on a cluster)
+	tests/e2e/all.sh
 
 .PHONY: sanity
 sanity: tools ## the specification's own suite, csi-sanity, against the driver; a part of `make test`

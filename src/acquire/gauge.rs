@@ -221,7 +221,7 @@ impl fmt::Display for Snapshot {
             Phase::Downloading | Phase::Landed => match self.total {
                 Some(total) if total > 0 => write!(
                     f,
-                    "downloading {url}: {} of {} ({} %), {}/s",
+                    "downloading {url}: {} of {} ({} percent), {}/s",
                     Bytes(self.done),
                     Bytes(total),
                     u128::from(self.done) * 100 / u128::from(total),
@@ -292,7 +292,7 @@ mod tests {
             (Phase::Downloading, 230 << 20, Some(512 << 20), 12 << 20);
         assert_eq!(
             s.to_string(),
-            "downloading https://example.com/model.bin: 230.0 MiB of 512.0 MiB (44 %), 12.0 MiB/s"
+            "downloading https://example.com/model.bin: 230.0 MiB of 512.0 MiB (44 percent), 12.0 MiB/s"
         );
     }
 }

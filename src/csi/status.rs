@@ -34,8 +34,9 @@ pub(super) fn status(fault: Fault, words: &dyn Display) -> Status {
     Status::new(code(fault), fault::line(words))
 }
 
-/// The same for the events of a pod: kubelet takes the message of a failed mount for a format (`Eventf(…, err.Error())` in
-/// its operation_generator.go, 1.34.4), and a percent sign of ours would read `%!)(MISSING)`.
+/// The same for the events of a pod: up to Kubernetes 1.35 kubelet takes the message of a failed mount for a format
+/// (`Eventf(…, err.Error())` in its operation_generator.go), and a percent sign of ours would read `%!)(MISSING)`. From
+/// 1.36 on it does not, and shows both signs, so our own words have none: only what is quoted, such as a URL, may.
 pub(super) fn for_event(status: &Status) -> Status {
     Status::new(status.code(), status.message().replace('%', "%%"))
 }

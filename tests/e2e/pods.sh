@@ -5,6 +5,14 @@ in_space() { kubectl --namespace "$space" "$@"; }
 
 in_node() { docker exec "$WAR_VOL_NODE" "$@"; }
 
+# Whether the node can be looked into, which only that of a kind cluster can; says what is left out elsewhere.
+knows_node() {
+    [ -n "${WAR_VOL_NODE-}" ] || {
+        say "LEFT OUT, because this cluster's node cannot be looked into: a part of ${FUNCNAME[1]}"
+        return 1
+    }
+}
+
 # Where the origin of this namespace is; it serves files by: origin NAME=FILE…
 address() { echo "http://origin.$space.svc.cluster.local"; }
 origin() { "$e2e/origin.sh" "$space" "$@"; }

@@ -132,7 +132,7 @@ case_a_mistake_in_the_class_shows_at_the_claim() {
     class plain "$url"
     for class in misspelled unpinned nothing formatted optioned; do claim "$class" "$class"; done
     claim shared plain ReadWriteMany
-    is_refused misspelled 'the attribute "checkSum" is not known; did you mean checksum?'
+    is_refused misspelled 'the attribute "checkSum" is not known (did you mean checksum?)'
     is_refused unpinned 'the attribute checksum:'
     is_refused nothing 'the attribute downloadURL is missing'
     is_refused formatted 'csi.storage.k8s.io/fstype'

@@ -9,14 +9,14 @@ at_least() { # NAME WANTED FOUND
 
 # Older ones keep a bind read-only for a pod that could write it (runc#4824).
 case_the_runtime_is_new_enough_to_show_its_faults() {
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     at_least containerd 2.1 "$(in_node containerd --version | sed 's/^.* v\([0-9.]*\).*/\1/')"
     at_least runc 1.3 "$(in_node runc --version | sed -n 's/^runc version \([0-9.]*\).*/\1/p')"
 }
 
 case_the_node_takes_many_pods_and_looks_at_them_often() {
     local shown
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     shown=$(kubectl get nodes -o jsonpath='{.items[*].status.capacity.pods}')
     [ "$shown" = 250 ] || fail "the node takes $shown pods, not 250"
     shown=$(kubectl get --raw "/api/v1/nodes/$WAR_VOL_NODE/proxy/configz" | grep -o '"syncFrequency":"[^"]*"')
@@ -25,7 +25,7 @@ case_the_node_takes_many_pods_and_looks_at_them_often() {
 
 case_what_is_asked_of_the_api_server_is_in_its_audit_log() {
     local token
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     token=$(word)
     in_space get configmap "$token" > /dev/null 2>&1 || true
     until_true 20 in_node grep -q "\"name\":\"$token\"" /var/log/kubernetes/audit.log ||

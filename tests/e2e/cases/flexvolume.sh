@@ -40,7 +40,7 @@ YAML
 
 # kubelet is restarted, the driver is killed: the pod's volume stays, and the pod can go while no driver is there.
 case_a_flex_volume_outlives_kubelet_and_the_driver() {
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     local mounts
     mounts=$(mounts_left)
     in_node systemctl restart kubelet
@@ -53,7 +53,7 @@ case_a_flex_volume_outlives_kubelet_and_the_driver() {
 
 case_of_a_flex_volume_nothing_is_left() {
     in_space delete pods --selector '!app' --grace-period 1 --wait --timeout 120s > /dev/null
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     [ "$(mounts_left)" = 0 ] || fail "$(mounts_left) mounts are left in the node"
     until_true 30 no_flex_volume_is_left || fail "something of a FlexVolume is left in the node"
 }

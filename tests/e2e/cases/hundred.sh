@@ -30,7 +30,7 @@ case_a_hundred_pods_leave_nothing() {
     local uids
     uids=$(in_space get pods --selector '!app' -o jsonpath='{range .items[*]}{.metadata.uid}{"\n"}{end}')
     in_space delete pods --selector '!app' --wait --timeout 300s > /dev/null
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     until_true 60 nothing_is_left || {
         left >&2
         fail "the node still has what is listed above"

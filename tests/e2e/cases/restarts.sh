@@ -48,7 +48,7 @@ goes() {
     local uid=${2-}
     [ -n "$uid" ] || uid=$(in_space get pod "$1" -o jsonpath='{.metadata.uid}')
     in_space delete pod "$1" --ignore-not-found --wait --timeout 120s > /dev/null || explain "the pod $1 does not go"
-    [ -z "${WAR_VOL_NODE-}" ] || until_true 60 unmounted "$uid" || fail "the pod $1 left a mount or a directory"
+    ! knows_node || until_true 60 unmounted "$uid" || fail "the pod $1 left a mount or a directory"
 }
 unmounted() { in_node sh -c "[ ! -e /var/lib/kubelet/pods/$1 ] && ! grep -q /pods/$1/ /proc/1/mountinfo"; }
 
@@ -63,7 +63,7 @@ case_tomcat_serves_while_the_driver_is_killed() {
     in_driver delete pod "$(driver_pod)" --force --grace-period 0 2> /dev/null > /dev/null
     in_driver rollout status daemonset/war-vol-node --timeout 120s > /dev/null
     pods_come_and_go after-delete
-    if [ -n "${WAR_VOL_NODE-}" ]; then
+    if knows_node; then
         pod=$(driver_pod)
         container=$(in_driver get pod "$pod" -o jsonpath='{.status.containerStatuses[0].containerID}')
         in_node ctr --namespace k8s.io tasks kill --signal SIGKILL "${container#containerd://}" 2> /dev/null
@@ -112,7 +112,7 @@ case_tomcat_serves_while_the_driver_is_not_installed() {
 # What kubelet says of a volume that is there disturbs nothing: the mount stays the one that it was.
 case_tomcat_serves_while_kubelet_restarts() {
     local before uid published
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     tomcat_serves
     uid=$(in_space get pod sample -o jsonpath='{.metadata.uid}')
     before=$(mount_of "$uid")

@@ -62,7 +62,7 @@ case_a_new_node_has_no_pods_until_kubelet_lists_the_driver() {
     is_free || fail "the taint is still there"
     has_taint example.com/other:PreferNoSchedule || fail "another taint is gone, too"
     driver_says 'the start-up taint is removed' || explain "the driver does not say so"
-    [ -z "${WAR_VOL_NODE-}" ] || until_true 20 listed_before_it_was_removed ||
+    ! knows_node || until_true 20 listed_before_it_was_removed ||
         fail "the taint was removed before kubelet had listed the driver: $(order)"
 }
 
@@ -83,7 +83,7 @@ case_a_driver_that_is_killed_or_lacks_a_right_removes_it_later() {
     driver_is_ready
     until_true 60 driver_says 'cannot patch resource \\"nodes\\"' || explain "the missing right is not named"
     has_taint "$taint:NoSchedule" || fail "the taint is gone without the right to remove it"
-    if [ -n "${WAR_VOL_NODE-}" ]; then
+    if knows_node; then
         # shellcheck disable=SC2016 # the node's shell runs it
         in_node sh -c 'kill -9 $(pidof war-vol)'
     fi

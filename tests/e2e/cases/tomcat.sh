@@ -52,7 +52,7 @@ case_a_failed_mount_says_why_and_mends_itself() {
 # When the pods are gone, so is everything of theirs.
 case_nothing_is_left_when_the_pods_are_gone() {
     in_space delete pods --all --wait --timeout 120s > /dev/null
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     [ "$(mounts_left)" = 0 ] || fail "$(mounts_left) mounts are left in the node"
     until_true 30 no_volume_is_left || fail "directories of volumes are left in the node"
 }

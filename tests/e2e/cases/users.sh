@@ -31,7 +31,7 @@ case_a_tomcat_that_is_not_root_unpacks_into_its_volume_and_that_goes_with_the_po
     says sample sample/ "$token"
     [ "$(in_space exec sample -- stat -c %u:%g webapps/sample/index.html)" = 1000:2000 ] ||
         fail "what Tomcat unpacked does not belong to it"
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     [ -n "$(unpacked)" ] || fail "what Tomcat unpacked is not in its volume"
     in_space delete pod sample > /dev/null
     until_true 30 nothing_is_unpacked || fail "what Tomcat unpacked outlives the pod: $(unpacked)"

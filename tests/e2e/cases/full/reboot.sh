@@ -62,7 +62,7 @@ origin_is_back() {
 }
 
 case_pods_come_back_after_a_reboot_with_the_origin_down() {
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     pods_are_there
     in_space set selector service/origin app=nobody > /dev/null
     reboots
@@ -75,7 +75,7 @@ case_pods_come_back_after_a_reboot_with_the_origin_down() {
 
 # The driver comes after the origin, so that it could hear the answer.
 case_pods_come_back_after_a_reboot_with_the_origin_answering_404() {
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     pods_are_there
     in_origin rm /srv/kept.war
     trap '"$e2e/install.sh"' EXIT

@@ -74,7 +74,7 @@ failed_twice() {
 
 case_the_chart_grants_what_is_used_and_nothing_else() {
     local wrong=""
-    [ -n "${WAR_VOL_NODE-}" ] || return 0
+    knows_node || return 0
     "$top/tests/tools.sh" --system jq:jq >&2
     use_them_all
     granted > "$scratch/granted"
