@@ -95,12 +95,12 @@ pub struct Storing {
     pub cache_size: Option<u64>,
 
     /// Share of the disk that stays free: below it unused artifacts are removed, and then new ones refused. kubelet
-    /// evicts pods at 10 %
+    /// evicts pods at 15 %, where images share the disk
     #[arg(
         long,
         env = "WAR_VOL_KEEP_FREE",
         value_name = "PERCENT",
-        default_value = "12%"
+        default_value = "17%"
     )]
     pub keep_free: String,
 

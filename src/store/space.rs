@@ -14,8 +14,9 @@ pub struct Limits {
     /// Most bytes of cached objects; what is unused goes first, and nothing else is added beyond it.
     pub cache: Option<u64>,
     /// How much of the file system stays free: below it unused objects are collected, and if that does not help new
-    /// downloads and writable volumes are refused. Above the share at which kubelet evicts pods
-    /// (`nodefs.available`, 10 %), so that a full cache never costs anybody a pod.
+    /// downloads and writable volumes are refused. Above the shares at which kubelet evicts pods (`nodefs.available`,
+    /// 10 %, and `imagefs.available`, 15 %, which it watches also where images share that disk), so that a full cache
+    /// never costs anybody a pod.
     pub free: Percent,
 }
 
