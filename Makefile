@@ -89,11 +89,6 @@ e2e-suite: cluster ## Kubernetes' own storage suite against the driver, a part o
 	tests/e2e/install.sh
 	tests/e2e/run.sh external
 
-.PHONY: e2e-full
-e2e-full: cluster ## the same, and what takes longer: the node reboots; as root
-	tests/e2e/install.sh
-	WAR_VOL_E2E=full tests/e2e/run.sh
-
 .PHONY: demo
 demo: cluster ## a Tomcat that serves a WAR it never knew, in a cluster of its own, and what to try next; as root
 	tests/e2e/install.sh

@@ -1,9 +1,9 @@
 #!/bin/bash
 # tests/e2e/run.sh [FILE…] [CASE…]: what only a real kubelet shows, on the cluster that is up, with the chart of this tree.
 #
-# A FILE of cases/ is named without its directory and .sh; without any, all of them run, but for those of cases/full/,
-# which `make e2e-full` adds by WAR_VOL_E2E=full; those of cases/last/ look back at what the others did. Each file has a
-# namespace of its own; its cases run in its order, and one that fails does not stop the others.
+# A FILE of cases/ is named without its directory and .sh; without any, all of them run, and those of cases/last/, which
+# look back at what the others did, after them. Each file has a namespace of its own; its cases run in its order, and one
+# that fails does not stop the others.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -16,9 +16,7 @@ source "$e2e/pods.sh"
 # shellcheck disable=SC1090 # cluster.sh writes it
 source "$exports"
 
-files=("$e2e"/cases/*.sh)
-[ "${WAR_VOL_E2E-}" != full ] || files+=("$e2e"/cases/full/*.sh)
-files+=("$e2e"/cases/last/*.sh)
+files=("$e2e"/cases/*.sh "$e2e"/cases/last/*.sh)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted=("$@") passed=0 failed=()
@@ -71,12 +69,8 @@ run_file() {
 }
 
 for word in ${wanted[@]+"${wanted[@]}"}; do
-    for file in "${files[@]}" "$e2e"/cases/full/*.sh; do
-        [ -e "$file" ] || continue
-        if [ "$word" = "$(basename "$file" .sh)" ] || cases_of "$file" | grep -qx "$word"; then
-            [[ " ${files[*]} " == *" $file "* ]] || files+=("$file")
-            continue 2
-        fi
+    for file in "${files[@]}"; do
+        if [ "$word" = "$(basename "$file" .sh)" ] || cases_of "$file" | grep -qx "$word"; then continue 2; fi
     done
     fail "there is no file or case $word; there are: $(basename -a -s .sh "${files[@]}" | tr '\n' ' ')"
 done
