@@ -7,15 +7,21 @@ use crate::disk::reboot::reboot;
 use crate::node::detach;
 use crate::origin::Behaviour;
 
+/// A mount in the middle of a download that does not move.
+fn stuck(node: &Node, dir: &Path) -> Running {
+    let silence = Behaviour::SilenceAt { at: 200_000 };
+    node.origin.behave("/a.war", vec![silence.always()]);
+    let call = node.begin(dir);
+    node.downloads();
+    call
+}
+
 /// FAULTS 30, for a kubelet that would take the failure for the last word.
 #[test]
 fn a_mount_whose_driver_is_killed_goes_on_with_the_next_one() {
     let mut node = Node::new();
-    let silence = Behaviour::SilenceAt { at: 200_000 };
-    node.origin.behave("/a.war", vec![silence.always()]);
     let dir = node.dir("pod");
-    let call = node.begin(&dir);
-    node.downloads();
+    let call = stuck(&node, &dir);
     node.lose_driver();
     node.origin.behave("/a.war", Vec::new());
     node.begin_driver();
@@ -28,11 +34,8 @@ fn a_mount_whose_driver_is_killed_goes_on_with_the_next_one() {
 #[test]
 fn a_mount_whose_driver_is_upgraded_goes_on_with_the_next_one() {
     let mut node = Node::new();
-    let silence = Behaviour::SilenceAt { at: 200_000 };
-    node.origin.behave("/a.war", vec![silence.always()]);
     let dir = node.dir("pod");
-    let call = node.begin(&dir);
-    node.downloads();
+    let call = stuck(&node, &dir);
     assert!(node.driver.take().unwrap().stop().success());
     node.origin.behave("/a.war", Vec::new());
     node.begin_driver();
@@ -44,11 +47,8 @@ fn a_mount_whose_driver_is_upgraded_goes_on_with_the_next_one() {
 #[test]
 fn a_mount_that_is_killed_is_given_up_by_the_driver() {
     let node = Node::new();
-    let silence = Behaviour::SilenceAt { at: 200_000 };
-    node.origin.behave("/a.war", vec![silence.always()]);
     let dir = node.dir("pod");
-    let call = node.begin(&dir);
-    node.downloads();
+    let call = stuck(&node, &dir);
     drop(call);
     until("the driver gives up", || {
         node.driver().log().contains("given up by its caller")

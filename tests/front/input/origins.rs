@@ -24,7 +24,7 @@ fn a_refusal_has_a_code_of_its_own_and_names_status_and_host() {
     let host = origin.address().to_string();
     for (status, code, advice) in [
         (401, 4, "give credentials"),
-        (403, 5, "do not allow it"),
+        (403, 5, "give credentials that may read it"),
         (404, 3, "check the path"),
         (410, 3, "choose another version"),
     ] {
