@@ -156,19 +156,18 @@ install_war() {
     mv "$scratch"/fetched/* "$scratch/out/$(basename "$(where war)")"
 }
 
-install_csi_sanity() {
-    command -v go > /dev/null || fail "missing: go, which builds csi-sanity; install Go 1.25 or newer"
-    say "building csi-sanity $1 (a minute)"
-    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
-        "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v$1"
+# A program of a Go module as it is published: go_install PACKAGE@VERSION HOW-LONG-IT-TAKES
+go_install() {
+    local program=${1%@*}
+    program=${program##*/}
+    command -v go > /dev/null || fail "missing: go, which builds $program; install Go 1.25 or newer"
+    say "building $program ${1##*@v} ($2)"
+    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' "$1"
 }
 
-install_helm() {
-    command -v go > /dev/null || fail "missing: go, which builds helm; install Go 1.25 or newer"
-    say "building helm $helm_version (three minutes)"
-    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
-        "helm.sh/helm/v3/cmd/helm@v$helm_version"
-}
+install_csi_sanity() { go_install "github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@v$1" "a minute"; }
+
+install_helm() { go_install "helm.sh/helm/v3/cmd/helm@v$helm_version" "three minutes"; }
 
 # Without the tag it would bring the client of every cloud along.
 install_promtool() {
@@ -178,12 +177,7 @@ install_promtool() {
         -o "$scratch/out/promtool" github.com/prometheus/prometheus/cmd/promtool
 }
 
-install_actionlint() {
-    command -v go > /dev/null || fail "missing: go, which builds actionlint; install Go 1.25 or newer"
-    say "building actionlint $actionlint_version (half a minute)"
-    CGO_ENABLED=0 GOBIN=$scratch/out go install -trimpath -buildvcs=false -ldflags '-s -w' \
-        "github.com/rhysd/actionlint/cmd/actionlint@v$actionlint_version"
-}
+install_actionlint() { go_install "github.com/rhysd/actionlint/cmd/actionlint@v$actionlint_version" "half a minute"; }
 
 # Installs one tool: all of it or nothing, and once, however many ask.
 install_tool() {

@@ -16,8 +16,8 @@ use crate::volume::{Kubelet, Mounter, Volumes};
 /// How long an answer may take to its caller once the driver ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// Serves the volumes of a store in its root, and of kubelet's pods, until `stop` is true. Whoever has the volumes has the store's lock: a
-/// socket that is there is left over.
+/// Serves the volumes of a store in its root, and of kubelet's pods, until `stop` is true. Whoever has the volumes has
+/// the store's lock: a socket that is there is left over.
 pub async fn serve<M: Mounter>(
     root: &Path,
     (volumes, kubelet): (Arc<Volumes<M>>, Kubelet),

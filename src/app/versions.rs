@@ -1,4 +1,4 @@
-//! The least versions of what the driver runs on, as README lists them, and what is said where one is older.
+//! The least versions of what the driver runs on, as docs/install.md lists them, and what is said where one is older.
 //!
 //! It is said and nothing is refused: a distribution's old version may have what is needed, and what really cannot be
 //! done is found by trying (the self-test of the mounts, kubelet's verdict on the registration).

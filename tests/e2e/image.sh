@@ -19,7 +19,8 @@ else
     binary=${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol
     "$top/tests/tools.sh" cargo-auditable >&2
     say "building the static binary"
-    RUSTFLAGS='-C target-feature=+crt-static' "$("$top/tests/tools.sh" --where cargo-auditable)" auditable build --quiet --locked --release --bin war-vol --target "$host" \
+    RUSTFLAGS='-C target-feature=+crt-static' "$("$top/tests/tools.sh" --where cargo-auditable)" auditable build \
+        --quiet --locked --release --bin war-vol --target "$host" \
         --manifest-path "$top/Cargo.toml"
 fi
 
