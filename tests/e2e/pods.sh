@@ -16,6 +16,12 @@ knows_node() {
 # Where the origin of this namespace is; it serves files by: origin NAME=FILE…
 address() { echo "http://origin.$space.svc.cluster.local"; }
 origin() { "$e2e/origin.sh" "$space" "$@"; }
+# A new WAR is at the origin, as sample.war, and in $scratch; sets $token, the word of its page.
+sample_is_served() {
+    token=$(word)
+    war "$scratch/sample.war" "$token"
+    origin "sample.war=$scratch/sample.war"
+}
 # At a shell in the origin's container, whose files are in /srv: in_origin COMMAND…
 in_origin() { in_space exec -i deployment/origin -- "$@"; }
 

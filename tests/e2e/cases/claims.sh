@@ -62,9 +62,7 @@ described() { in_space describe pvc "$1" | grep -qF -- "$2"; }
 
 case_tomcat_serves_the_war_of_a_claim() {
     local token
-    token=$(word)
-    war "$scratch/claim.war" "$token"
-    origin "sample.war=$scratch/claim.war"
+    sample_is_served
     example tomcat-claim.yaml | in_space apply -f - > /dev/null
     kubectl label --overwrite storageclass sample-v2 "war-vol-e2e=$space" > /dev/null
     is_ready sample-claim

@@ -9,10 +9,8 @@ case_the_api_server_takes_every_example_as_it_is_written() {
 
 case_tomcat_serves_a_read_only_war_that_a_context_names() {
     local token digest
-    token=$(word)
-    war "$scratch/sample.war" "$token"
+    sample_is_served
     digest=$(sha256sum < "$scratch/sample.war" | cut -d' ' -f1)
-    origin "sample.war=$scratch/sample.war"
     example tomcat-docbase.yaml "$digest" | in_space apply -f - > /dev/null
     is_ready sample-docbase
     says sample-docbase "" "$token"
@@ -21,9 +19,7 @@ case_tomcat_serves_a_read_only_war_that_a_context_names() {
 
 case_tomcat_runs_in_a_user_namespace() {
     local token
-    token=$(word)
-    war "$scratch/sample.war" "$token"
-    origin "sample.war=$scratch/sample.war"
+    sample_is_served
     example user-namespace.yaml | in_space apply -f - > /dev/null
     is_ready sample-user-namespace
     says sample-user-namespace sample/ "$token"

@@ -63,9 +63,7 @@ no_flex_volume_is_left() {
 
 case_an_init_container_does_without_a_driver() {
     local token
-    token=$(word)
-    war "$scratch/init.war" "$token"
-    origin "sample.war=$scratch/init.war"
+    sample_is_served
     example init-container.yaml | sed "s#image: war-vol:.*#image: $image\n    imagePullPolicy: Never#" |
         in_space apply -f - > /dev/null
     is_ready sample-init

@@ -8,9 +8,7 @@ driver_pod() { in_driver get pods --selector app.kubernetes.io/component=node -o
 tomcat_serves() {
     local token address
     in_space get pod sample > /dev/null 2>&1 && return
-    token=$(word)
-    war "$scratch/sample.war" "$token"
-    origin "sample.war=$scratch/sample.war"
+    sample_is_served
     example tomcat-inline.yaml | in_space apply -f - > /dev/null
     is_ready sample
     address=$(in_space get pod sample -o jsonpath='{.status.podIP}')

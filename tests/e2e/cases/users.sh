@@ -23,9 +23,7 @@ in_someone() { in_space exec someone -- sh -c "$1"; }
 # Where it is not told otherwise, Tomcat unpacks a WAR beside it, so into the volume.
 case_a_tomcat_that_is_not_root_unpacks_into_its_volume_and_that_goes_with_the_pod() {
     local token
-    token=$(word)
-    war "$scratch/sample.war" "$token"
-    origin "sample.war=$scratch/sample.war"
+    sample_is_served
     example tomcat-inline.yaml | sed "s#^spec:#spec:\n  $someone#" | in_space apply -f - > /dev/null
     is_ready sample
     says sample sample/ "$token"
@@ -62,10 +60,8 @@ case_a_pod_in_a_user_namespace_reads_a_read_only_volume_and_writes_to_a_copy() {
 
 case_tomcat_in_a_user_namespace_serves_a_read_only_war() {
     local token digest
-    token=$(word)
-    war "$scratch/sample.war" "$token"
+    sample_is_served
     digest=$(sha256sum < "$scratch/sample.war" | cut -d' ' -f1)
-    origin "sample.war=$scratch/sample.war"
     example tomcat-docbase.yaml "$digest" | sed 's#^spec:#spec:\n  hostUsers: false#' | in_space apply -f - > /dev/null
     is_ready sample-docbase
     says sample-docbase "" "$token"
