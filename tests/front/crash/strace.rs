@@ -226,7 +226,7 @@ pub(super) fn ways(events: &[Event], other: &[Event]) -> Vec<(String, Option<Way
     let mut points = Vec::new();
     // The last call that can be hit from the start, and how.
     let mut anchor: Option<(usize, Aim)> = None;
-    for (i, event) in events.iter().enumerate().filter(|(_, e)| e.mutates) {
+    for (i, name) in names(events, &lasting) {
         let way = match (aim(events, i, &lasting), &anchor) {
             (Some(aim), _) => {
                 anchor = Some((i, aim.clone()));
@@ -241,9 +241,25 @@ pub(super) fn ways(events: &[Event], other: &[Event]) -> Vec<(String, Option<Way
             }
             (None, None) => None,
         };
-        points.push((format!("{}({})", event.call, event.texts.join(", ")), way));
+        points.push((name, way));
     }
     points
+}
+
+/// Where the calls are that change something, and what each is known by in every run: the call, its lasting texts, and
+/// which of those that are the same in both it is.
+fn names(events: &[Event], lasting: &HashSet<&String>) -> Vec<(usize, String)> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut names = Vec::new();
+    for (i, event) in events.iter().enumerate().filter(|(_, e)| e.mutates) {
+        let texts = event.texts.iter().filter(|t| lasting.contains(t));
+        let texts: Vec<_> = texts.map(String::as_str).collect();
+        let name = format!("{}({})", event.call, texts.join(", "));
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        names.push((i, format!("{name} {count}")));
+    }
+    names
 }
 
 fn aim(events: &[Event], i: usize, lasting: &HashSet<&String>) -> Option<Aim> {
