@@ -141,7 +141,7 @@ pub(super) struct Mount {
     #[arg(long)]
     pub(super) read_only: bool,
 
-    /// overlay, or copy for processes in a user namespace [default: overlay]
+    /// auto, overlay, or copy for processes in a user namespace [default: auto, which is overlay]
     #[arg(long, value_name = "LAYOUT")]
     pub(super) layout: Option<String>,
 

@@ -79,7 +79,8 @@ pub const ATTRIBUTES: [(&str, &str); 8] = [
     ),
     (
         "layout",
-        "overlay, or copy for pods with hostUsers: false; default: overlay",
+        "auto (a bind where the volume says readOnly: true, else an overlay), overlay, or copy for pods with hostUsers: \
+         false; default: auto",
     ),
     (
         "writable",
@@ -90,10 +91,12 @@ pub const ATTRIBUTES: [(&str, &str); 8] = [
 /// Those that the design has and this version has not.
 const LATER: [&str; 4] = ["unpack", "stripComponents", "include", "refresh"];
 
-/// How a volume is laid out for writing.
+/// How a volume is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// An overlay over the shared bytes.
+    /// A bind where the call says read-only, which a pod with a user namespace can use too; else an overlay.
+    Auto,
+    /// An overlay over the shared bytes, read-only or not: pods see nothing of each other, not even file locks.
     Overlay,
     /// A private copy, for pods with a user namespace, which cannot use an overlay.
     Copy,
@@ -152,9 +155,13 @@ impl Want {
             max_size: size.transpose().map_err(|e| Error::value("maxSize", e))?,
             layout: one_of(
                 get("layout"),
-                &[("overlay", Layout::Overlay), ("copy", Layout::Copy)],
+                &[
+                    ("auto", Layout::Auto),
+                    ("overlay", Layout::Overlay),
+                    ("copy", Layout::Copy),
+                ],
             )?
-            .unwrap_or(Layout::Overlay),
+            .unwrap_or(Layout::Auto),
             scratch: one_of(get("writable"), &[("scratch", true)])?.unwrap_or(false),
             url,
             pin,
@@ -230,7 +237,7 @@ mod tests {
         assert_eq!(want.place.to_path().to_str(), Some("sample.war"));
         assert_eq!(
             (want.pull, want.layout, want.scratch),
-            (PullPolicy::Always, Layout::Overlay, false)
+            (PullPolicy::Always, Layout::Auto, false)
         );
         let pin = format!("sha256:{}", "0".repeat(64));
         assert_eq!(
@@ -274,7 +281,7 @@ mod tests {
             ),
             (
                 vec![URL, ("layout", "flat")],
-                "the attribute layout: \"flat\"; allowed is overlay or copy",
+                "the attribute layout: \"flat\"; allowed is auto or overlay or copy",
             ),
             (vec![URL, ("writable", "true")], "allowed is scratch"),
             (vec![URL, ("path", "../x")], "the attribute path: \"../x\""),

@@ -48,9 +48,11 @@ impl View {
 /// `call` is what the caller's `readonly` says, `writable` whether we let the volume be written.
 pub fn view(call: bool, writable: bool, layout: Layout) -> Option<View> {
     match (call, writable, layout) {
-        (true, _, _) => Some(View::Bind),
-        (false, false, Layout::Overlay) => Some(View::ReadOnlyOverlay),
-        (false, true, Layout::Overlay) => Some(View::Overlay),
+        (true, _, Layout::Auto | Layout::Copy) => Some(View::Bind),
+        (true, _, Layout::Overlay) | (false, false, Layout::Auto | Layout::Overlay) => {
+            Some(View::ReadOnlyOverlay)
+        }
+        (false, true, Layout::Auto | Layout::Overlay) => Some(View::Overlay),
         (false, true, Layout::Copy) => Some(View::Copy),
         // A read-only bind does not start in a user namespace, and a writable one breaks the promise.
         (false, false, Layout::Copy) => None,
@@ -281,10 +283,14 @@ mod tests {
     #[test]
     fn the_table_of_layouts() {
         for (call, writable, layout, expected) in [
-            (true, true, Layout::Overlay, Some(View::Bind)),
+            (true, true, Layout::Auto, Some(View::Bind)),
             (true, false, Layout::Copy, Some(View::Bind)),
+            (true, false, Layout::Overlay, Some(View::ReadOnlyOverlay)),
+            (true, true, Layout::Overlay, Some(View::ReadOnlyOverlay)),
+            (false, false, Layout::Auto, Some(View::ReadOnlyOverlay)),
             (false, false, Layout::Overlay, Some(View::ReadOnlyOverlay)),
             (false, false, Layout::Copy, None),
+            (false, true, Layout::Auto, Some(View::Overlay)),
             (false, true, Layout::Overlay, Some(View::Overlay)),
             (false, true, Layout::Copy, Some(View::Copy)),
         ] {

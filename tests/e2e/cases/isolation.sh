@@ -31,6 +31,19 @@ case_what_a_pod_does_to_a_read_only_volume_comes_to_nothing() {
     fails_each read-only
 }
 
+# Whoever wants nothing of that asks for an overlay.
+case_what_a_pod_does_to_a_read_only_overlay_no_other_sees() {
+    local own
+    armed
+    own=$(inline app.bin "checksum: sha256:$digest, layout: overlay" "readOnly: true")
+    fight read-only-overlay "" "$own" "$own" "$own"
+    [ -z "$noticed" ] || fail "a pod noticed what another one did: $noticed"
+    fails_each read-only-overlay
+    in_space delete pods read-only-overlay-a read-only-overlay-b > /dev/null
+    fight read-only-overlay-more "$more" "$own" "$own" "$own"
+    fails_each read-only-overlay-more
+}
+
 # Read-only by the driver's own decision: the runtime is told to make it writable, and does so where it is a bind.
 case_what_a_pod_does_to_a_claim_comes_to_nothing() {
     armed

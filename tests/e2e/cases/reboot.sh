@@ -2,9 +2,9 @@
 # The node reboots: its container restarts, with all mounts and processes gone. Each volume gets the content that it had,
 # whatever its origin says by then; and what was deleted meanwhile goes.
 
-kept=(inline claimed) deleted=(going-inline going-claimed)
+kept=(inline claimed flex) deleted=(going-inline going-claimed going-flex)
 
-# Pods of both kinds, on one artifact each.
+# Pods of each kind, all on one artifact.
 pods_are_there() {
     local pod
     in_space delete pods --selector '!app' --wait > /dev/null
@@ -13,13 +13,20 @@ pods_are_there() {
     in_origin rm -f /srv/kept.war.asked
     claim_by_hand kept "$(moody_url kept.war)"
     for pod in "${kept[@]}" "${deleted[@]}"; do
-        if [[ $pod == *claimed ]]; then
-            on_claim kept "$pod" | in_space apply -f - > /dev/null
-        else
-            sleeper "$pod" "$(moody_url kept.war)"
-        fi
+        pod_on_kept "$pod" | in_space apply -f - > /dev/null
     done
     for pod in "${kept[@]}" "${deleted[@]}"; do is_ready "$pod"; done
+}
+
+pod_on_kept() {
+    local url
+    url=$(moody_url kept.war)
+    case $1 in
+        *claimed) on_claim kept "$1" ;;
+        *flex) waiting_pod "$1" "" "" \
+            "artifact=flexVolume: { driver: geektime/war-vol, options: { downloadURL: \"$url\" } }" ;;
+        *) pod_of "$1" "$url" ;;
+    esac
 }
 
 # While kubelet does not see it, half of the pods are deleted.

@@ -45,7 +45,7 @@ fn with_two(layout: &str, readonly: bool, test: impl FnOnce(&Sandbox, &Path, &Pa
 #[test]
 fn attacks_on_the_bind_of_a_readonly_volume_fail() {
     plain::must_suffer();
-    with_two("overlay", true, |sandbox, a, b| {
+    with_two("auto", true, |sandbox, a, b| {
         let outcomes = attack(&pod(sandbox, a, Handed::ReadOnly), b);
         assert_none_reaches(&outcomes);
         for outcome in of_kind(&outcomes, Plain::Reaches) {
@@ -57,7 +57,7 @@ fn attacks_on_the_bind_of_a_readonly_volume_fail() {
 #[test]
 fn attacks_on_the_bind_of_a_readonly_volume_fail_from_a_user_namespace() {
     plain::must_suffer_in_a_user_namespace();
-    with_two("overlay", true, |sandbox, a, b| {
+    with_two("auto", true, |sandbox, a, b| {
         let pod = pod(sandbox, a, Handed::ReadOnly).in_user_namespace();
         for pod in [pod.clone(), pod.may(&MORE)] {
             let outcomes = attack(&pod, b);
@@ -70,11 +70,11 @@ fn attacks_on_the_bind_of_a_readonly_volume_fail_from_a_user_namespace() {
 }
 
 /// A lease would hold up every open of the other. File locks and events go through a bind, which shows the shared
-/// file itself: that is known (ENGINE §1), and whoever cannot have it does not ask for `readonly`.
+/// file itself: that is known (ENGINE §1), and whoever cannot have it asks for an overlay.
 #[test]
 fn no_open_of_a_readonly_volume_waits_for_a_lease_of_another_pod() {
     plain::must_suffer();
-    with_two("overlay", true, |sandbox, a, b| {
+    with_two("auto", true, |sandbox, a, b| {
         let [plain_a, plain_b] = [a, b].map(|dir| pod(sandbox, dir, Handed::ReadOnly));
         for (a, b) in [
             (plain_a.clone(), plain_b.clone()),
@@ -84,6 +84,22 @@ fn no_open_of_a_readonly_volume_waits_for_a_lease_of_another_pod() {
             assert!(!seen.lease, "{seen:?}");
             if !seen.lock || !seen.watch {
                 println!("NEWS: the kernel keeps locks or events of binds apart: {seen:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_readonly_volume_on_an_overlay_shows_nothing_of_the_others() {
+    plain::must_suffer();
+    with_two("overlay", true, |sandbox, a, b| {
+        let [pod_a, pod_b] = [a, b].map(|dir| pod(sandbox, dir, Handed::ReadOnly));
+        assert_eq!(Interference::between(&pod_a, &pod_b), Interference::NONE);
+        for pod in [pod_a.clone(), pod_a.may(&MORE)] {
+            let outcomes = attack(&pod, b);
+            assert_none_reaches(&outcomes);
+            for outcome in of_kind(&outcomes, Plain::Reaches) {
+                assert!(!outcome.succeeded(), "{outcome:?}");
             }
         }
     });

@@ -94,7 +94,10 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
             with("--pull-policy", "sometimes"),
             "Always, IfNotPresent or Never",
         ),
-        (with("--layout", "flat"), "allowed is overlay or copy"),
+        (
+            with("--layout", "flat"),
+            "allowed is auto or overlay or copy",
+        ),
         (with("--log-level", "=,="), "log level"),
     ];
     let flags = flags
