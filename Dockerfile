@@ -9,13 +9,16 @@ LABEL org.opencontainers.image.title="war-vol" org.opencontainers.image.licenses
 ENV PATH=/usr/local/bin
 ENTRYPOINT ["war-vol"]
 
-# It comes before the stage that pulls: a builder without BuildKit runs all stages up to the one it was asked for.
+# It comes before the stage that pulls: a builder without BuildKit runs all stages up to the one it was asked for. So it
+# passes here on the way to the last one, too, where its files are not there and Cargo.toml is: a pattern may match none.
 FROM base AS from-binary
-COPY ca-certificates.crt /etc/ssl/certs/
-COPY war-vol.cdx.json /usr/share/doc/war-vol/
-COPY war-vol /usr/local/bin/
+COPY ca-certificates.cr[t] Cargo.tom[l] /etc/ssl/certs/
+COPY war-vol.cdx.jso[n] Cargo.tom[l] /usr/share/doc/war-vol/
+COPY war-vo[l] Cargo.tom[l] /usr/local/bin/
 
 FROM rust:1.95.0-bookworm AS build
+# What rust-toolchain.toml asks for besides the compiler is for those who work on the code.
+ENV RUSTUP_TOOLCHAIN=1.95.0
 # In step with tests/tools.sh: the one puts the list of its crates into the program, the other lists them beside it.
 RUN cargo install --locked cargo-auditable --version 0.7.7 \
     && cargo install --locked cargo-cyclonedx --version 0.5.9

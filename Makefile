@@ -71,7 +71,7 @@ sbom: ## the crates that the program is made of, with licences and digests, as C
 		--spec-version 1.5 --no-build-deps --target "$$(rustc -vV | sed -n 's/^host: //p')" \
 		--override-filename war-vol.cdx
 	mkdir -p $(dir $(sbom))
-	sed 's#path+file://$(CURDIR)#path+file:///src#' war-vol.cdx.json > $(sbom)
+	sed -E 's|path\+file://$(CURDIR)#(war-vol@)?|path+file:///src#war-vol@|' war-vol.cdx.json > $(sbom)
 	rm war-vol.cdx.json
 
 .PHONY: cluster

@@ -18,9 +18,9 @@ else
     host=$(rustc -vV | sed -n 's/^host: //p')
     binary=${CARGO_TARGET_DIR:-$top/target}/$host/release/war-vol
     "$top/tests/tools.sh" cargo-auditable >&2
-    say "building the static binary"
+    say "building the static binary (the first time three minutes)"
     RUSTFLAGS='-C target-feature=+crt-static' "$("$top/tests/tools.sh" --where cargo-auditable)" auditable build \
-        --quiet --locked --release --bin war-vol --target "$host" \
+        --locked --release --bin war-vol --target "$host" \
         --manifest-path "$top/Cargo.toml"
 fi
 
