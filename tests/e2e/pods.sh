@@ -152,14 +152,20 @@ event_says() {
         -o jsonpath='{range .items[*]}{.message}{"\n"}{end}' | grep -q -- "$1"
 }
 
-# Mounts of the driver in the node, by what mountinfo calls their source.
-mounts_left() { in_node sh -c 'grep -c war-vol: /proc/1/mountinfo || true'; }
-
-# What pods have left in the node, a line each: mounts in it, directories of volumes, blobs that something still links.
-left() {
+# What pods have in the node, a line each: where volumes are mounted, directories of volumes, blobs that something links.
+volumes_of_the_node() {
     in_node sh -c '
-        grep -e war-vol: -e "/volumes/kubernetes.io~csi/[^ ]*/mount .*war-vol" /proc/1/mountinfo
+        sed -n "/war-vol:\|geektime~war-vol\|kubernetes.io~csi.*war-vol/s/^\([^ ]* \)\{4\}\([^ ]*\).*/\2/p" /proc/1/mountinfo
+        ls -d /var/lib/kubelet/pods/*/volumes/geektime~war-vol/* 2> /dev/null
         cd /var/lib/war-vol/v1 && find volumes trash partial -mindepth 1 -maxdepth 1 && find blobs -type f -links +1
-    '
+    ' | LC_ALL=C sort -u
 }
+# What pods of the cases have left of it. What was there before is others', such as the pod of the demo.
+left() { LC_ALL=C comm -13 <(echo "$of_others") <(volumes_of_the_node); }
 nothing_is_left() { [ -z "$(left)" ]; }
+must_leave_nothing() {
+    until_true 60 nothing_is_left || {
+        left >&2
+        fail "the node still has what is listed above"
+    }
+}

@@ -20,6 +20,8 @@ files=("$e2e"/cases/*.sh "$e2e"/cases/last/*.sh)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted=("$@") passed=0 failed=()
+# shellcheck disable=SC2034 # the words of pods.sh mean it
+of_others=$([ -z "${WAR_VOL_NODE-}" ] || volumes_of_the_node)
 
 cases_of() { sed -n 's/^case_\([a-z0-9_]*\)().*/\1/p' "$1"; }
 

@@ -94,7 +94,7 @@ suite_is_as_listed() {
 
 case_the_suite_leaves_no_volume() {
     until_true 60 no_volume_of_the_suite || fail "the suite is over, and there are still: $(volumes_of_the_suite)"
-    ! knows_node || [ "$(mounts_left)" = 0 ] || fail "$(mounts_left) mounts are left in the node"
+    ! knows_node || must_leave_nothing
 }
 volumes_of_the_suite() {
     kubectl get persistentvolumes -o jsonpath='{.items[?(@.spec.csi.driver=="war-vol.geektime.org")].metadata.name}'

@@ -42,23 +42,21 @@ YAML
 case_a_flex_volume_outlives_kubelet_and_the_driver() {
     knows_node || return 0
     local mounts
-    mounts=$(mounts_left)
+    mounts=$(mounts)
     in_node systemctl restart kubelet
     kubectl --namespace war-vol delete pods --selector app.kubernetes.io/component=node --wait > /dev/null
     kubectl --namespace war-vol rollout status daemonset/war-vol-node --timeout 120s > /dev/null ||
         explain "the driver does not come back"
-    [ "$(mounts_left)" = "$mounts" ] || fail "there were $mounts mounts, and now $(mounts_left)"
+    [ "$(mounts)" = "$mounts" ] || fail "there were the mounts $mounts, and now $(mounts)"
     in_space exec javaweb-2 -- ls /usr/local/tomcat/webapps | grep -qx sample.war || fail "the pod lost its WAR"
 }
+
+mounts() { volumes_of_the_node | grep ^/var/lib/kubelet; }
 
 case_of_a_flex_volume_nothing_is_left() {
     in_space delete pods --selector '!app' --grace-period 1 --wait --timeout 120s > /dev/null
     knows_node || return 0
-    [ "$(mounts_left)" = 0 ] || fail "$(mounts_left) mounts are left in the node"
-    until_true 30 no_flex_volume_is_left || fail "something of a FlexVolume is left in the node"
-}
-no_flex_volume_is_left() {
-    [ -z "$(in_node sh -c 'ls /var/lib/war-vol/v1/volumes; ls -d /var/lib/kubelet/pods/*/volumes/geektime~war-vol/* 2> /dev/null')" ]
+    must_leave_nothing
 }
 
 case_an_init_container_does_without_a_driver() {

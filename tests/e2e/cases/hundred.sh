@@ -31,10 +31,7 @@ case_a_hundred_pods_leave_nothing() {
     uids=$(in_space get pods --selector '!app' -o jsonpath='{range .items[*]}{.metadata.uid}{"\n"}{end}')
     in_space delete pods --selector '!app' --wait --timeout 300s > /dev/null
     knows_node || return 0
-    until_true 60 nothing_is_left || {
-        left >&2
-        fail "the node still has what is listed above"
-    }
+    must_leave_nothing
     until_true 120 no_directory_of "$uids" || fail "kubelet's directories of some pods are still there"
 }
 # shellcheck disable=SC2016 # the shell in the node fills it in
