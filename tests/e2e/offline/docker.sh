@@ -69,13 +69,21 @@ down() {
         kill "$pid"
         until_true 30 gone "$pid" || fail "the Docker daemon ($pid) does not end; see $state/dockerd.log"
     fi
-    # One for each daemon that was killed.
-    while mountpoint --quiet "$data"; do umount "$data"; done
+    unmount_below "$data"
+    unmount_below "$state/exec"
     rm -rf "$pid_file" "$socket" "$state/exec"
     network_after
 }
 
 gone() { [ ! -e "/proc/$1" ]; }
+
+# A daemon that is killed leaves its directory mounted, and each a container on the machine's own network; the last first.
+unmount_below() {
+    local at
+    findmnt --list --noheadings --output TARGET | tac | while read -r at; do
+        [[ $at != "$1" && $at != "$1"/* ]] || umount "$at"
+    done
+}
 
 # A daemon forwards, refuses to forward for others, and leaves its chains behind: what was before is noted once.
 network_before() {
