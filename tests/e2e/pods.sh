@@ -161,8 +161,16 @@ volumes_of_the_node() {
     ' | LC_ALL=C sort -u
 }
 # What pods of the cases have left of it. What was there before is others', such as the pod of the demo.
-left() { LC_ALL=C comm -13 <(echo "$of_others") <(volumes_of_the_node); }
-nothing_is_left() { [ -z "$(left)" ]; }
+left() {
+    local now
+    now=$(volumes_of_the_node) || return
+    LC_ALL=C comm -13 <(echo "$of_others") - <<< "$now"
+}
+# A node that does not answer has not nothing left.
+nothing_is_left() {
+    local now
+    now=$(left) && [ -z "$now" ]
+}
 must_leave_nothing() {
     until_true 60 nothing_is_left || {
         left >&2
