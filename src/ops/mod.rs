@@ -10,11 +10,12 @@
 //! Left out on purpose: TLS and who may ask. What is said here is no secret, and a node's network is the cluster's.
 
 mod door;
+mod listen;
 mod pulse;
 mod readiness;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -62,11 +63,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves from now on.
+    /// Serves from now on; at `[::]` to callers by IPv4 too.
     ///
     /// Errors: the address is not this machine's or is in use, or no thread can be had.
     pub fn start(address: SocketAddr, ops: Ops) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        let listener = listen::listen(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,5 +1,6 @@
 //! The driver as kubelet meets it: the real program, its real socket, a connection of its own for every call.
 
+mod addresses;
 mod administration;
 mod calls;
 mod controlling;

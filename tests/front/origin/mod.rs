@@ -29,7 +29,7 @@ mod tls;
 mod turn;
 mod wire;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(crate) use self::tls::authority;
 
 use self::serve::Shared;
 
-/// A server on 127.0.0.1 that ends with its value, threads and connections included.
+/// A server on this machine (127.0.0.1, if nothing else is said) that ends with its value, threads and connections included.
 pub(crate) struct Origin {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -54,16 +54,22 @@ pub(crate) struct Origin {
 impl Origin {
     /// An http origin.
     pub(crate) fn start() -> Self {
-        Self::listen(Shared::new(None))
+        Self::listen(Shared::new(None), Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// An http origin on ::1.
+    pub(crate) fn start_v6() -> Self {
+        Self::listen(Shared::new(None), Ipv6Addr::LOCALHOST.into())
     }
 
     /// An https origin; its certificate is good for 127.0.0.1 and localhost, to whoever trusts [`Origin::ca_pem`].
     pub(crate) fn start_tls() -> Self {
-        Self::listen(Shared::new(Some(tls::authority().server.clone())))
+        let shared = Shared::new(Some(tls::authority().server.clone()));
+        Self::listen(shared, Ipv4Addr::LOCALHOST.into())
     }
 
-    fn listen(shared: Arc<Shared>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    fn listen(shared: Arc<Shared>, ip: IpAddr) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let theirs = shared.clone();
         Self {
