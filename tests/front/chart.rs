@@ -2,6 +2,9 @@
 //!
 //! `WAR_VOL_WRITE=1` writes the manifests anew.
 
+mod customs;
+mod pods;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,10 +25,15 @@ fn chart() -> PathBuf {
 }
 
 fn helm(arguments: &[&str]) -> Result<String, String> {
+    helm_at(&chart(), arguments)
+}
+
+/// Helm, of some chart.
+fn helm_at(chart: &Path, arguments: &[&str]) -> Result<String, String> {
     let home = tempfile::tempdir().unwrap();
     let ran = Command::new(tool("helm"))
         .args(arguments)
-        .arg(chart())
+        .arg(chart)
         .env("HELM_CACHE_HOME", home.path())
         .env("HELM_CONFIG_HOME", home.path())
         .env("HELM_DATA_HOME", home.path())
@@ -44,6 +52,19 @@ pub(crate) fn rendered(more: &[&str]) -> Result<String, String> {
     arguments.extend(["--namespace", "war-vol"]);
     arguments.extend(more);
     helm(&arguments)
+}
+
+/// What is rendered with these values has these lines.
+fn has(values: &[&str], lines: &[&str]) {
+    let mut arguments = Vec::new();
+    for value in values {
+        let is_json = value.contains("=[") || value.contains("={");
+        arguments.extend([if is_json { "--set-json" } else { "--set" }, value]);
+    }
+    let text = rendered(&arguments).unwrap_or_else(|said| panic!("{values:?}: {said}"));
+    for line in lines {
+        assert!(text.contains(line), "{values:?}: {line:?} is not in {text}");
+    }
 }
 
 #[test]
@@ -73,14 +94,9 @@ fn the_plain_manifests_are_what_the_chart_renders() {
 /// The chart that is shown to a real API server has all that it can have.
 #[test]
 fn every_option_is_set_for_the_dry_run() {
-    let read = |path: &str| -> Value {
-        serde_json::from_str(&fs::read_to_string(root().join(path)).unwrap()).unwrap()
-    };
-    let schema = read("deploy/charts/war-vol/values.schema.json");
-    let everything = read("tests/e2e/everything.json");
-    let options = options(&schema, &schema, "");
-    assert!(options.len() > 40, "{options:?}");
-    for option in options {
+    let text = fs::read_to_string(root().join("tests/e2e/everything.json")).unwrap();
+    let everything: Value = serde_json::from_str(&text).unwrap();
+    for option in every_option() {
         let value = everything.pointer(&option);
         assert!(value.is_some(), "everything.json has no {option}");
         // It stands for the other one, which it excludes.
@@ -89,6 +105,15 @@ fn every_option_is_set_for_the_dry_run() {
         }
     }
     rendered(&["--values", "tests/e2e/everything.json"]).unwrap();
+}
+
+/// Where each option is, such as `/node/root`.
+fn every_option() -> Vec<String> {
+    let text = fs::read_to_string(chart().join("values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let options = options(&schema, &schema, "");
+    assert!(options.len() > 80, "{options:?}");
+    options
 }
 
 /// Where the options are that a part of the schema allows.
@@ -110,10 +135,20 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
         "driverName=-x",
         "driverName=War_Vol",
         "kubeletDir=relative",
-        "kubeletDir=/with/slash/",
+        "kubeletDir=/",
+        "node.root=/a:b",
         "node.downloads=0",
         "node.keepFree=much",
         "node.maxSize=12XB",
+        "node.maxSize=0",
+        "node.cacheSize=1.5.5Gi",
+        "node.dnsPolicy=Sometimes",
+        "node.hostNetwork=maybe",
+        "node.updateStrategy.rollingUpdate.maxSurge=1",
+        "node.updateStrategy.type=Recreate",
+        "image.digest=v2",
+        "enabled=maybe",
+        "fullnameOverride=War_Vol",
         "node.unknown=1",
         "unknown=1",
         "logLevel=loud",
@@ -190,11 +225,9 @@ fn the_program_takes_the_arguments_that_the_chart_gives() {
         .output()
         .unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let flags: Vec<&str> = rendered
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("- --"))
-        .filter_map(|flag| flag.split_once('='))
-        .map(|(flag, _)| flag)
+    let arguments = rendered.lines().map(|line| line.trim().replace('"', ""));
+    let flags: Vec<String> = arguments
+        .filter_map(|line| Some(line.strip_prefix("- --")?.split_once('=')?.0.to_owned()))
         .collect();
     assert!(flags.len() > 15, "{flags:?}");
     for flag in flags {
@@ -205,7 +238,7 @@ fn the_program_takes_the_arguments_that_the_chart_gives() {
             "retry-interval-max",
         ];
         assert!(
-            provisioners.contains(&flag) || help.contains(&format!("--{flag} ")),
+            provisioners.contains(&&*flag) || help.contains(&format!("--{flag} ")),
             "--{flag} is no flag of serve"
         );
     }
@@ -219,7 +252,7 @@ fn flex_volume_is_installed_where_the_values_say_and_nowhere_by_default() {
     let rendered = rendered(&["--set", values]).unwrap();
     for line in [
         "args: [flexvolume, install, /flexvolume, --root=/data/war-vol]",
-        "hostPath: { path: /opt/exec, type: DirectoryOrCreate }",
+        "hostPath:\n          path: /opt/exec\n          type: DirectoryOrCreate\n",
     ] {
         assert!(rendered.contains(line), "{line} is not in {rendered}");
     }

@@ -100,7 +100,7 @@ A flag that is missing is taken from the environment variable beside it. `war-vo
 ## Values of the chart
 
 Set with `helm install … --set NAME=VALUE`, or in a file with `--values`. Values are checked before anything is
-installed.
+installed. `null` drops a default: what is then in force is the program's own default, or that of Kubernetes.
 
 | value | type | default | meaning |
 |---|---|---|---|

@@ -14,8 +14,10 @@ pub(crate) struct Value {
 }
 
 /// What has the name and the meaning that it has in Kubernetes' own objects.
-const KUBERNETES: [&str; 9] = [
+const KUBERNETES: [&str; 12] = [
     "affinity",
+    "dnsConfig",
+    "hostAliases",
     "imagePullSecrets",
     "nodeSelector",
     "podAnnotations",
@@ -24,6 +26,7 @@ const KUBERNETES: [&str; 9] = [
     "pullPolicy",
     "resources",
     "tolerations",
+    "topologySpreadConstraints",
 ];
 
 /// All of them, in the order of values.yaml.
@@ -121,10 +124,12 @@ fn default(value: &str, below: &[&str]) -> String {
     }
 }
 
+/// That each may be dropped by `null` is said once, for all.
 fn kind(schema: &Json) -> String {
     if let Some(allowed) = schema["enum"].as_array() {
         let words: Vec<String> = allowed
             .iter()
+            .filter(|w| !w.is_null() && w.as_str() != Some(""))
             .map(|w| w.as_str().map_or_else(|| w.to_string(), str::to_owned))
             .collect();
         return words.join(", ");
@@ -133,7 +138,8 @@ fn kind(schema: &Json) -> String {
     let name = match (kind.as_str(), kind.as_array()) {
         (Some(name), _) => name.to_owned(),
         (None, Some(names)) => {
-            let names: Vec<&str> = names.iter().filter_map(Json::as_str).collect();
+            let names = names.iter().filter_map(Json::as_str);
+            let names: Vec<&str> = names.filter(|name| *name != "null").collect();
             names.join(" or ")
         }
         (None, None) => panic!("a value of no type: {schema}"),
