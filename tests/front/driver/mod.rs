@@ -6,6 +6,7 @@ mod calls;
 mod controlling;
 mod disks;
 mod kept_claims;
+mod kubelet_dir;
 mod laws;
 mod numbers;
 mod ops;
