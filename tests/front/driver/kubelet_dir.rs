@@ -116,3 +116,28 @@ fn a_driver_that_is_told_where_the_symlink_leads_says_which_directory_kubelet_me
     assert!(words.contains(&named) && words.contains(&told), "{words}");
     node.sandbox.assert_no_volume_left();
 }
+
+/// `pods` on another disk, by a symlink and by a mount.
+#[test]
+fn below_kubelets_directory_a_symlink_is_refused_and_a_mount_in_its_place_is_not() {
+    let node = Node::new();
+    let elsewhere = node.sandbox.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let pods = node.real.join("pods");
+    symlink(&elsewhere, &pods).unwrap();
+    let driver = node.driver(&node.link);
+    let call = node.call(&driver);
+    let (code, words) = driver.publish(&call).unwrap_err();
+    assert_eq!(code, Code::InvalidArgument, "{words}");
+    assert!(words.contains("leads through a symlink"), "{words}");
+    node.sandbox.assert_no_volume_left();
+
+    fs::remove_file(&pods).unwrap();
+    fs::create_dir(&pods).unwrap();
+    let none = None::<&str>;
+    mount(Some(&elsewhere), &pods, none, MsFlags::MS_BIND, none).unwrap();
+    let call = node.call(&driver);
+    driver.publish(&call).unwrap();
+    assert!(read(&call.target()) == node.content, "other bytes");
+    driver.unpublish(&call).unwrap();
+}

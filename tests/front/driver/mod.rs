@@ -13,6 +13,7 @@ mod ops;
 pub(crate) mod provision;
 mod publishing;
 mod registration;
+mod remedies;
 mod restarts;
 mod scene;
 mod secrets;
