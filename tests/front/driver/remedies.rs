@@ -2,6 +2,7 @@
 //! once it is mended as the page says. What needs a real kubelet is in tests/e2e/cases.
 
 mod claims;
+mod node;
 
 use tonic::Code;
 use war_vol::csi::proto::volume_capability::access_mode::Mode;
