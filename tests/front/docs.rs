@@ -5,6 +5,7 @@ mod examples;
 mod links;
 mod messages;
 mod reference;
+mod remedies;
 
 use std::collections::BTreeSet;
 use std::fs;
