@@ -13,7 +13,7 @@ ENTRYPOINT ["war-vol"]
 # passes here on the way to the last one, too, where its files are not there and Cargo.toml is: a pattern may match none.
 FROM base AS from-binary
 COPY ca-certificates.cr[t] Cargo.tom[l] /etc/ssl/certs/
-COPY war-vol.cdx.jso[n] Cargo.tom[l] /usr/share/doc/war-vol/
+COPY war-vol.cdx.jso[n] LICENS[E] Cargo.tom[l] /usr/share/doc/war-vol/
 COPY war-vo[l] Cargo.tom[l] /usr/local/bin/
 
 FROM rust:1.95.0-bookworm AS build
@@ -35,5 +35,5 @@ RUN host="$(rustc -vV | sed -n 's/^host: //p')" \
 
 FROM base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /src/war-vol.cdx.json /usr/share/doc/war-vol/
+COPY --from=build /src/war-vol.cdx.json /src/LICENSE /usr/share/doc/war-vol/
 COPY --from=build /war-vol /usr/local/bin/

@@ -90,9 +90,8 @@ e2e-suite: cluster ## Kubernetes' own storage suite against the driver, a part o
 	tests/e2e/run.sh external
 
 .PHONY: demo
-demo: cluster ## a Tomcat that serves a WAR it never knew, in a cluster of its own, and what to try next; as root
-	tests/e2e/install.sh
-	tests/e2e/demo.sh
+demo: ## a Tomcat that serves a WAR it never knew, in a cluster of its own, and what to try next; as root
+	@tests/e2e/demo.sh
 
 .PHONY: demo-down
 demo-down: cluster-down ## remove all that the demo made; the caches stay

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The Kubernetes cluster of the tests and of the demo.
 #
-#   tests/e2e/cluster.sh up           creates it, or finds it running; prints how to use it
+#   tests/e2e/cluster.sh up [IMAGE…]  creates it, or finds it running, with these images of others in it (by default all
+#                                     that offline/images.sh lists); prints how to use it
 #   tests/e2e/cluster.sh load IMAGE…  puts images of the Docker daemon into it
 #   tests/e2e/cluster.sh make IMAGE…  makes images of others and puts them into it; where they can be pulled, nothing
 #   tests/e2e/cluster.sh status       says what there is; fails if it does not answer
@@ -47,41 +48,53 @@ choose_image() {
     local wanted made
     wanted=${WAR_VOL_NODE_IMAGE:-$(grep -aoE 'kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}' "$kind" | sed -n 1p)}
     made=$("$e2e/offline/node-image.sh" --name)
+    node_image=$made why=
     case ${WAR_VOL_CLUSTER:-auto} in
         pull)
-            pull "$wanted" || fail "$wanted cannot be pulled, and WAR_VOL_CLUSTER=pull allows nothing else"
+            step "pulling the node image" pull "$wanted"
             node_image=$wanted
             ;;
-        make) node_image=$made why="WAR_VOL_CLUSTER=make asks for it" ;;
+        make) why="WAR_VOL_CLUSTER=make asks for it" ;;
         auto)
-            if docker image inspect "$made" > /dev/null 2>&1; then
-                node_image=$made why="it was made here before"
-            elif pull "$wanted"; then
-                node_image=$wanted
-            else
-                node_image=$made why="no node image can be pulled here"
+            if ! has_image "$made"; then
+                step "pulling the node image, if that is possible here" pull_or_not "$wanted"
+                if has_image "$wanted"; then node_image=$wanted; else why="it cannot be pulled here"; fi
             fi
             ;;
     esac
-    if [ "$node_image" = "$made" ]; then
-        say "the node image is made on the spot, because $why: $node_image"
-        "$e2e/offline/node-image.sh" > /dev/null
+    if [ "$node_image" != "$made" ]; then
+        steps_left "$steps_from_image"
+    elif ! has_image "$made"; then
+        steps_left $(($("$e2e/offline/node-image.sh" --steps) + steps_from_image))
+        note "The node image is made, because $why: once, and on two cores in about twenty minutes."
+        WAR_VOL_STEPS_AFTER=$((${WAR_VOL_STEPS_AFTER:-0} + steps_from_image)) "$e2e/offline/node-image.sh" > /dev/null
     else
-        say "the node image is pulled: $node_image"
+        steps_left "$steps_from_image"
     fi
 }
 
+# To create the cluster and to fill it.
+steps_from_image=2
+
+has_image() { docker image inspect "$1" > /dev/null 2>&1; }
+
+pull_or_not() { pull "$1" || say "it cannot be pulled"; }
+
 pull() {
     local log=$state/pull.log pulling
-    docker image inspect "$1" > /dev/null 2>&1 && return
+    if has_image "$1"; then return; fi
     say "trying to pull $1"
     docker pull "$1" > "$log" 2>&1 &
     pulling=$!
     until_true 20 pull_has_begun_or_ended || {
         kill "$pulling"
+        say "no answer in 20 s"
         return 1
     }
-    wait "$pulling"
+    wait "$pulling" || {
+        tail -n 3 "$log"
+        return 1
+    }
 }
 
 pull_has_begun_or_ended() { grep -q 'Pulling from' "$log" || [ ! -e "/proc/$pulling" ]; }
@@ -99,28 +112,40 @@ up() {
     [[ ${WAR_VOL_CLUSTER:-auto} == @(auto|pull|make) ]] ||
         fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: say auto, pull or make"
     find_docker
-    if ! healthy; then create; fi
+    if healthy; then steps_left 1; else create; fi
     write_exports
+    if all_is_pulled; then
+        step "waiting until the cluster takes pods" ready
+    else
+        step "making the images of its pods" fill "$@"
+    fi
+    [ -n "${WAR_VOL_STEPS_AFTER-}" ] || say "the cluster is up. To use it: source $exports"
+}
+
+fill() {
     ready
-    make_images
-    say "the cluster is up. To use it: source $exports"
+    make_images "$@"
 }
 
 create() {
-    local node_image why
-    if docker_answers; then
-        say "a Docker daemon answers, and is used: ${DOCKER_HOST:-that of this machine}"
-    else
-        say "no Docker daemon answers"
-        "$e2e/offline/docker.sh" up
+    local node_image why image_steps found=yes
+    docker_answers || found=no
+    image_steps=$((1 + $("$e2e/offline/node-image.sh" --steps)))
+    # As on a machine that has nothing; there are fewer where an image can be pulled.
+    steps_left $((2 + image_steps + steps_from_image))
+    if [ $found = no ]; then
+        step "starting a Docker daemon of Debian's, because none answers" "$e2e/offline/docker.sh" up
         find_docker
     fi
-    "$e2e/offline/binaries.sh" kind
+    WAR_VOL_STEPS_AFTER=$((${WAR_VOL_STEPS_AFTER:-0} + image_steps + steps_from_image)) "$e2e/offline/binaries.sh" kind
     choose_image
+    step "creating the cluster" kind_cluster
+}
+
+kind_cluster() {
     rm -f "$complete"
     cp "$e2e/audit-policy.yaml" "$state/"
     configuration > "$state/kind.yaml"
-    say "creating the cluster"
     # Docker may still have been carrying out what a killed run had asked for.
     kind_creates || {
         say "trying once more"
@@ -201,10 +226,12 @@ load() {
 # Where the node could not be pulled, nothing can be pulled into it either. Without names: what every cluster needs.
 make_images() {
     local names
-    if [ -n "$foreign" ] || ! is_made "$(docker inspect -f '{{.Config.Image}}' "$node")"; then return; fi
+    ! all_is_pulled || return 0
     names=$("$e2e/offline/images.sh" "$@")
     load_all <<< "$names"
 }
+
+all_is_pulled() { [ -n "$foreign" ] || ! is_made "$(docker inspect -f '{{.Config.Image}}' "$node")"; }
 
 load_all() {
     local name
@@ -242,7 +269,7 @@ down() {
 complete=$state/complete
 kind=$("$e2e/offline/binaries.sh" --where kind)/kind
 case ${1-} in
-    up) up ;;
+    up) up "${@:2}" ;;
     load)
         [ $# -gt 1 ] || fail "load needs the names of images"
         find_docker
@@ -256,5 +283,5 @@ case ${1-} in
     status) status ;;
     exports) echo "$exports" ;;
     down) down ;;
-    *) fail "say up, load IMAGE…, make IMAGE…, status or down" ;;
+    *) fail "say up [IMAGE…], load IMAGE…, make IMAGE…, status or down" ;;
 esac

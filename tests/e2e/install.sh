@@ -11,6 +11,7 @@ source "$exports"
 
 "$top/tests/tools.sh" helm >&2
 helm=$("$top/tests/tools.sh" --where helm)
+built=$(docker image inspect -f '{{.Id}}' "$image" 2> /dev/null || true)
 values=(
     "image.repository=${image%:*}" "image.tag=${image#*:}" image.pullPolicy=Never
     # So that they elect a leader, and soon another one.
@@ -19,6 +20,8 @@ values=(
         printf -- '--leader-election-%s,' lease-duration=6s renew-deadline=4s retry-period=1s
     )--retry-interval-max=5s}"
     flexVolume.enabled=true node.startupTaint.enabled=true
+    # Another image under the same name is another driver.
+    "node.podAnnotations.image=${built:-unknown}" "controller.podAnnotations.image=${built:-unknown}"
     node.keepFree=1% # how full this machine is, is nobody's fault; kind's kubelet evicts nobody for it either
     "$@"
 )
@@ -32,7 +35,8 @@ is_ready() { # WORKLOAD
 }
 
 say "installing the chart"
-"$helm" upgrade war-vol "$top/deploy/charts/war-vol" --install --namespace war-vol --create-namespace \
+# What the demo has installed without Helm becomes Helm's.
+"$helm" upgrade war-vol "$top/deploy/charts/war-vol" --install --namespace war-vol --create-namespace --take-ownership \
     "${values[@]/#/--set=}" > /dev/null
 is_ready daemonset/war-vol-node
 controller=$(kubectl --namespace war-vol get deployments --output name)

@@ -5,6 +5,7 @@
 #   WAR_VOL_CACHE       where everything that is built or fetched is kept; default ~/.cache/war-vol
 #   WAR_VOL_CLUSTER     auto (default), pull or make: the node image is pulled, or made on the spot; see cluster.sh
 #   WAR_VOL_NODE_IMAGE  the node image that is pulled, instead of the one that kind was released with
+#   WAR_VOL_KIND_RELEASES  where kind's releases are to be had, instead of GitHub
 #   WAR_VOL_KUBECONFIG  use this cluster, of which nothing is created or removed, instead of a kind cluster
 #   WAR_VOL_LOAD        how an image gets into that cluster: a command in which {} stands for the image's name
 #   WAR_VOL_NAME        a cluster of its own beside the usual one, such as for a second checkout; default war-vol
@@ -19,6 +20,7 @@
     state=$kept/cluster${WAR_VOL_NAME:+-$WAR_VOL_NAME}
     node=$cluster-control-plane      # the container that is its node
     image=war-vol:${WAR_VOL_NAME:-dev} # the driver's, made of this tree
+    quick_image=war-vol:demo${WAR_VOL_NAME:+-$WAR_VOL_NAME} # the same, of a quicker build
     # The exports with which kubectl, kind and docker mean the cluster; written by `cluster.sh up`.
     exports=$state/env${WAR_VOL_KUBECONFIG:+-of-another}
 }
@@ -43,3 +45,6 @@ until_true() {
 
 # A name for what a script makes out of these files: new when one of them changes.
 fingerprint() { cat "$@" | sha256sum | cut -c1-8; }
+
+# shellcheck source-path=SCRIPTDIR source=steps.sh
+source "$e2e/steps.sh"

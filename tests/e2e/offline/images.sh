@@ -120,8 +120,9 @@ make_archive() {
     local file work
     file=$(archive "$1")
     [ ! -e "$file" ] || return 0
-    "$top/tests/tools.sh" --system busybox:busybox-static jq:jq mvn:maven unzip:unzip \
-        jlink:openjdk-17-jdk-headless >&2
+    local needs=(busybox:busybox-static jq:jq)
+    [ "$(short "$1")" != tomcat ] || needs+=(mvn:maven unzip:unzip jlink:openjdk-17-jdk-headless)
+    "$top/tests/tools.sh" --system "${needs[@]}" >&2
     say "making the image $1"
     work=$kept/images/new
     rm -rf "$work" "$work.fetched" "${file%-*}"-*.tar

@@ -3,6 +3,7 @@
 #
 #   tests/e2e/offline/node-image.sh         makes it, if the Docker daemon does not have it, and prints its name
 #   tests/e2e/offline/node-image.sh --name  prints its name
+#   tests/e2e/offline/node-image.sh --steps prints in how many steps it would make it
 #
 # It follows images/base/Dockerfile of kind's module, from which its files come. It carries its pod network, a bridge,
 # so a cluster of it has one node.
@@ -15,7 +16,9 @@ kubernetes=v$("$offline/binaries.sh" --version kubernetes)
 # What is in it; a module that is not gives it no new name.
 modules=(kind containerd etcd coredns kubernetes)
 sums=("${modules[@]/#/$offline/modules/}")
-image=kindest/node:$kubernetes-$(fingerprint "$offline"/{node-image,archive,libraries}.sh "${sums[@]/%//go.sum}")
+image=kindest/node:$kubernetes-$(
+    fingerprint "$offline"/{node-image,archive,libraries}.sh "${sums[@]/%//go.sum}" "$offline/modules/coredns/main.go"
+)
 
 # systemd and what kubelet and kube-proxy run; kind's Dockerfile has the list, but for file systems that nobody mounts.
 packages=(
@@ -162,27 +165,37 @@ forget_older() {
         xargs -r docker rmi > /dev/null 2>&1 || true
 }
 
-make_image() {
+needs() {
     "$top/tests/tools.sh" --system debootstrap:debootstrap busybox:busybox-static jq:jq gcc:gcc pkg-config:pkg-config \
         /usr/include/seccomp.h:libseccomp-dev
-    "$offline/binaries.sh" "${modules[@]}"
-    "$top/tests/tools.sh" runc
-    containerd=$("$offline/binaries.sh" --where containerd)
-    bin=$("$offline/binaries.sh" --where kubernetes)
-    # A fixed place, so that what a killed run left is found.
-    work=$kept/node-image root=$work/root
+}
+
+# Beside the programs of binaries.sh.
+own_steps=6
+
+how_many_steps() { echo $(($("$offline/binaries.sh" --missing "${modules[@]}" | wc -l) + own_steps)); }
+
+# In a fixed place, so that what a killed run left is found.
+work=$kept/node-image root=$work/root
+
+fresh_debian() {
     rm -rf --one-file-system "$work"
     mkdir -p "$work"
-    say "node image: Debian's packages"
     debian
-    say "node image: kind's files and the programs"
+}
+
+furnish() {
     kind_base
     programs
     runtime
-    say "node image: the images of the control plane"
+}
+
+load_control_plane() {
     control_plane
     preload
-    say "node image: into Docker"
+}
+
+give_to_docker() {
     "$offline/archive.sh" "$image" "$root" '{
         "Entrypoint": ["/usr/local/bin/entrypoint", "/sbin/init"],
         "StopSignal": "SIGRTMIN+3",
@@ -192,5 +205,24 @@ make_image() {
     forget_older
 }
 
-if [ "${1-}" != --name ] && ! docker image inspect "$image" > /dev/null 2>&1; then make_image >&2; fi
-echo "$image"
+make_image() {
+    steps_left "$(how_many_steps)"
+    step "installing Debian's packages for the build" needs
+    WAR_VOL_STEPS_AFTER=$((${WAR_VOL_STEPS_AFTER:-0} + own_steps - 1)) "$offline/binaries.sh" "${modules[@]}"
+    step "building runc" "$top/tests/tools.sh" runc
+    containerd=$("$offline/binaries.sh" --where containerd)
+    bin=$("$offline/binaries.sh" --where kubernetes)
+    step "node image: Debian's packages" fresh_debian
+    step "node image: kind's files and the programs" furnish
+    step "node image: the images of the control plane" load_control_plane
+    step "node image: into Docker" give_to_docker
+}
+
+case ${1-} in
+    --name) echo "$image" ;;
+    --steps) how_many_steps ;;
+    *)
+        docker image inspect "$image" > /dev/null 2>&1 || make_image >&2
+        echo "$image"
+        ;;
+esac
