@@ -38,6 +38,20 @@ fn each_remedy_says_who_has_tried_it() {
     assert!(wrong.is_empty(), "{PAGE}:\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn what_has_tried_the_advice_for_an_installation_exists() {
+    let page = read("docs/install.md");
+    let known = names();
+    let mut named = 0;
+    for paragraph in page.split("\n\n").filter(|p| p.starts_with("Tried: ")) {
+        for name in tried(paragraph) {
+            assert!(known.contains(name), "no test or case is called {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
 /// Rows of tables, and what is said below one message or several.
 fn remedies(page: &str) -> Vec<String> {
     let mut found = Vec::new();
