@@ -26,6 +26,9 @@ fn helps(scene: &Scene, code: Code, says: &str, wrong: &Call, right: &Call) {
     scene.driver.unpublish(right).unwrap();
 }
 
+/// Of an inline volume, as they are written.
+type Attributes<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn a_wrong_attribute_is_taken_once_it_is_mended() {
     let scene = Scene::new();
@@ -47,7 +50,7 @@ fn a_wrong_attribute_is_taken_once_it_is_mended() {
     let fragment = at("/a.war#part");
     let schemeless = url.trim_start_matches("http://");
     let ftp = url.replace("http://", "ftp://");
-    let cases: [(&str, &[(&str, &str)], &[(&str, &str)]); 18] = [
+    let cases: [(&str, Attributes<'_>, Attributes<'_>); 18] = [
         ("downloadURL is missing", &[], &[("downloadURL", url)]),
         (
             "did you mean checksum?",
