@@ -3,16 +3,16 @@
 
 case_a_number_is_taken_once_it_is_written_in_quotes() {
     artifact
-    said=$(pod_of number "$(address)/app.bin" 'maxSize: 500000' | in_space apply -f - 2>&1) &&
+    said=$(pod_of number "$(address)/thing.bin" 'maxSize: 500000' | in_space apply -f - 2>&1) &&
         fail "a number was taken for a text"
     grep -q 'cannot unmarshal number into Go struct field .*volumeAttributes of type string' <<< "$said" || fail "$said"
-    sleeper number "$(address)/app.bin" 'maxSize: "500000"'
+    sleeper number "$(address)/thing.bin" 'maxSize: "500000"'
     is_ready number
 }
 
 case_a_secret_that_is_missing_is_waited_for() {
     artifact
-    waiting_pod secretive "" "" "artifact=$(inline app.bin "" "nodePublishSecretRef: { name: origin }")" |
+    waiting_pod secretive "" "" "artifact=$(inline thing.bin "" "nodePublishSecretRef: { name: origin }")" |
         in_space apply -f - > /dev/null
     until_true 60 event_says 'fetching NodePublishSecretRef .*origin.* failed' secretive ||
         explain "no event says that the Secret is missing"
@@ -35,7 +35,7 @@ case_a_driver_that_no_object_names_is_used_once_it_has_one() {
     artifact
     trap '"$e2e/install.sh"' EXIT
     kubectl delete csidriver war-vol.geektime.org > /dev/null
-    sleeper unnamed "$(address)/app.bin"
+    sleeper unnamed "$(address)/thing.bin"
     until_true 60 event_says 'volume mode "Ephemeral" not supported by driver war-vol.geektime.org (no CSIDriver object)' \
         unnamed || explain "no event says that there is no CSIDriver"
     # Helm takes what it has made for unchanged.
@@ -54,7 +54,7 @@ apiVersion: storage.k8s.io/v1
 kind: StorageClass
 metadata: { name: $space-lonely, labels: { war-vol-e2e: $space } }
 provisioner: war-vol.geektime.org
-parameters: { downloadURL: '$(address)/app.bin' }
+parameters: { downloadURL: '$(address)/thing.bin' }
 YAML
     in_space apply -f - > /dev/null << YAML
 apiVersion: v1
@@ -73,9 +73,7 @@ YAML
         explain "the claim is not bound"
 }
 
-# Serves it, once for all cases.
 artifact() {
-    [ ! -e "$scratch/app.bin" ] || return 0
-    head -c 20000 /dev/urandom > "$scratch/app.bin"
-    origin "app.bin=$scratch/app.bin"
+    head -c 20000 /dev/urandom > "$scratch/thing.bin"
+    origin "thing.bin=$scratch/thing.bin"
 }

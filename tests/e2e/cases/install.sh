@@ -24,7 +24,7 @@ no_pod_is_allowed() {
 case_a_rollback_brings_the_release_before_and_disturbs_nobody() {
     local helm level
     artifact
-    sleeper lasting "$(address)/app.bin"
+    sleeper lasting "$(address)/thing.bin"
     is_ready lasting
     helm=$("$top/tests/tools.sh" --where helm)
     trap '"$e2e/install.sh"' EXIT
@@ -33,7 +33,7 @@ case_a_rollback_brings_the_release_before_and_disturbs_nobody() {
     driver rollout status daemonset/war-vol-node --timeout 120s > /dev/null
     level=$(driver get daemonset war-vol-node -o jsonpath='{.spec.template.spec.containers[0].args}')
     ! grep -q log-level=trace <<< "$level" || fail "the release before is not back: $level"
-    has lasting app.bin "$scratch/app.bin"
+    has lasting thing.bin "$scratch/thing.bin"
     [ "$(in_space get pod lasting -o jsonpath='{.status.containerStatuses[0].restartCount}')" = 0 ] ||
         fail "the pod was started again"
     trap - EXIT
@@ -43,8 +43,8 @@ case_a_rollback_brings_the_release_before_and_disturbs_nobody() {
 case_before_an_uninstallation_the_page_finds_every_pod_and_claim() {
     local listed number=0
     artifact
-    sleeper inline "$(address)/app.bin"
-    claim_by_hand claimed "$(address)/app.bin"
+    sleeper inline "$(address)/thing.bin"
+    claim_by_hand claimed "$(address)/thing.bin"
     on_claim claimed holder | in_space apply -f - > /dev/null
     is_ready inline
     is_ready holder
@@ -57,12 +57,12 @@ case_before_an_uninstallation_the_page_finds_every_pod_and_claim() {
         grep -qx "$word" <<< "$listed" || fail "$word is not among them: $listed"
     done
     listed=$(driver exec daemonset/war-vol-node -- war-vol volumes)
-    grep -q "$(address)/app.bin" <<< "$listed" || fail "the driver lists: $listed"
+    grep -q "$(address)/thing.bin" <<< "$listed" || fail "the driver lists: $listed"
 }
 
-# Serves it, once for all cases.
+# Serves it, once for all cases. Other files have the same directory for theirs.
 artifact() {
-    [ ! -e "$scratch/app.bin" ] || return 0
-    head -c 20000 /dev/urandom > "$scratch/app.bin"
-    origin "app.bin=$scratch/app.bin"
+    ! in_space get deployment origin > /dev/null 2>&1 || return 0
+    head -c 20000 /dev/urandom > "$scratch/thing.bin"
+    origin "thing.bin=$scratch/thing.bin"
 }
