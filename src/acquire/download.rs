@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 
 use super::gauge::{Gauge, Phase};
 use super::hash::{Budget, Hasher, Share};
+use super::lookup::Ask;
 use super::pace::Speedometer;
 use super::{Error, Patience, Request};
-use crate::artifact::{Algorithm, Facts, Validator};
+use crate::artifact::{Algorithm, Facts};
 use crate::metrics::Downloads;
 use crate::source::{self, Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
@@ -26,15 +27,15 @@ const ROOM_STEP: u64 = 8 << 20;
 pub(super) struct Download<'a, S> {
     pub(super) source: &'a S,
     pub(super) request: &'a Request,
-    /// The object that is known already; it is downloaded only if it changed.
-    pub(super) known: Option<&'a Validator>,
+    /// What the origin is asked for.
+    pub(super) ask: &'a Ask,
     pub(super) patience: &'a Patience,
     pub(super) gauge: &'a Gauge,
     pub(super) budget: &'a Budget,
     /// This boot of the machine.
     pub(super) boot: &'a str,
-    /// Makes sure that so many more bytes have room.
-    pub(super) room: &'a (dyn Fn(u64) -> Result<(), store::Error> + Sync),
+    /// Makes sure that there is room for so many bytes in all, of which the disk still has to take the second number.
+    pub(super) promise: &'a (dyn Fn(u64, u64) -> Result<(), store::Error> + Sync),
     /// Counts the bytes that come.
     pub(super) metrics: &'a Downloads,
 }
@@ -42,7 +43,7 @@ pub(super) struct Download<'a, S> {
 /// How a download ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The object is the one that is known.
+    /// The object is the one that is known, or the origin lets this URL have it.
     Unchanged,
     /// All of it is there, and it is what was promised.
     Landed(Landed),
@@ -66,7 +67,7 @@ impl<S: Source> Download<'_, S> {
         if !self.may_resume(partial) {
             partial.forget()?;
         }
-        let mut pauses = self.pauses();
+        let mut pauses = self.patience.pauses();
         // Further than ever: starting again from zero is no progress, however many bytes that moves.
         let mut furthest = partial.length();
         loop {
@@ -85,7 +86,7 @@ impl<S: Source> Download<'_, S> {
             };
             if partial.length() >= furthest.saturating_add(WORTHWHILE) {
                 furthest = partial.length();
-                pauses = self.pauses();
+                pauses = self.patience.pauses();
             }
             self.pause(&mut pauses, error).await?;
             if !self.may_resume(partial) {
@@ -116,15 +117,6 @@ impl<S: Source> Download<'_, S> {
         }
     }
 
-    fn pauses(&self) -> ExponentialBackoff {
-        ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(self.patience.pause)
-            .with_max_delay(self.patience.longest_pause)
-            .with_max_times(self.patience.tries.saturating_sub(1))
-            .build()
-    }
-
     fn stop(&self) -> Error {
         Error::Stopped {
             url: self.request.url.to_string(),
@@ -144,10 +136,14 @@ impl<S: Source> Download<'_, S> {
     async fn attempt(&self, partial: &mut Partial, course: &mut Course) -> Result<Outcome, Error> {
         self.catch_up(partial, course).await?;
         self.gauge.enter(Phase::Asking);
-        let start = match (partial.length(), self.known) {
-            (0, Some(known)) if !course.cleaned => Start::IfChanged(known.clone()),
-            (0, _) => Start::Beginning,
-            (offset, _) => Start::At {
+        let start = match (self.ask, partial.length()) {
+            (Ask::Admission { known: None }, _) => Start::Beginning,
+            (Ask::Admission { known: Some(known) }, _) => Start::IfChanged(known.clone()),
+            (Ask::Object { known: Some(known) }, 0) if !course.cleaned => {
+                Start::IfChanged(known.clone())
+            }
+            (Ask::Object { .. }, 0) => Start::Beginning,
+            (Ask::Object { .. }, offset) => Start::At {
                 offset,
                 tag: strong_tag(partial),
             },
@@ -156,9 +152,11 @@ impl<S: Source> Download<'_, S> {
             answer = self.source.open(&self.request.url, &start) => answer?,
             () = self.gauge.stopped() => return Err(self.stop()),
         };
-        let object = match answer {
-            Answer::Unchanged => return Ok(Outcome::Unchanged),
-            Answer::Object(object) => object,
+        let object = match (answer, self.ask) {
+            (Answer::Unchanged, _) | (Answer::Object(_), Ask::Admission { .. }) => {
+                return Ok(Outcome::Unchanged);
+            }
+            (Answer::Object(object), Ask::Object { .. }) => object,
         };
         self.fits(&object.facts)?;
         if object.offset == 0 {
@@ -174,6 +172,9 @@ impl<S: Source> Download<'_, S> {
             });
         } else {
             course.joined = true;
+            // The disk has reserved it already; the cache's limit may have been given to others since.
+            let length = partial.length();
+            (self.promise)(object.facts.length.unwrap_or(length), 0)?;
         }
         self.receive(partial, course, object).await?;
         self.finish(partial, course)
@@ -246,7 +247,8 @@ impl<S: Source> Download<'_, S> {
         course.joined = false;
         partial.forget()?;
         self.gauge.begin(0, facts.length);
-        (self.room)(facts.length.unwrap_or(ROOM_STEP))?;
+        let expected = facts.length.unwrap_or(ROOM_STEP);
+        (self.promise)(expected, expected)?;
         Ok(partial.restart(facts, self.boot)?)
     }
 
@@ -270,7 +272,8 @@ impl<S: Source> Download<'_, S> {
                 return Err(Error::endless(url, limit));
             }
             if total.is_none() && length - looked >= ROOM_STEP {
-                (self.room)(ROOM_STEP)?;
+                (self.promise)(length.saturating_add(ROOM_STEP), ROOM_STEP)?;
+                self.gauge.enter(Phase::Downloading);
                 looked = length;
             }
             partial.append(&chunk)?;

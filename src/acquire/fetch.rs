@@ -14,6 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::download::{Download, Outcome};
 use super::gauge::Phase;
+use super::lookup::Ask;
 use super::{Budget, Error, Gauge, Patience, Request};
 use crate::artifact::Digest;
 use crate::metrics::Downloads;
@@ -55,13 +56,13 @@ pub async fn fetch(
     let download = Download {
         source: &source,
         request,
-        known: None,
+        ask: &Ask::Object { known: None },
         patience,
         gauge,
         budget: &Budget::default(),
         boot: "",
         // A file of the user's own may fill the disk if the user wants it to; the write says so.
-        room: &|_| Ok(()),
+        promise: &|_, _| Ok(()),
         metrics: &Downloads::default(),
     };
     let landed = match download.run(&mut partial).await? {

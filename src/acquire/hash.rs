@@ -1,7 +1,7 @@
 //! Hashing beside the download, on a thread of its own, so that bytes are never read again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Error;
 use crate::artifact::Digest;
+use crate::lock::{Guard, Short};
 
 /// How many chunks may wait to be hashed, per download. More does not make it faster (ENGINE §4).
 const DEPTH: usize = 8;
@@ -82,7 +83,7 @@ impl Drop for Here {
 /// What is hashed so far, and how many chunks have been handed over and are not in it.
 #[derive(Default)]
 struct State {
-    hashes: Mutex<Hashes>,
+    hashes: Short<Hashes>,
     behind: AtomicUsize,
 }
 
@@ -139,8 +140,8 @@ impl Hasher {
 }
 
 impl State {
-    fn hashes(&self) -> MutexGuard<'_, Hashes> {
-        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hashes(&self) -> Guard<'_, Hashes> {
+        self.hashes.lock()
     }
 
     fn run(&self, mut chunks: mpsc::Receiver<Chunk>) {

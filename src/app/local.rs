@@ -13,7 +13,7 @@ use crate::mount::Linux;
 use crate::source::Credentials;
 use crate::source::http::Factory;
 use crate::store::Store;
-use crate::volume::{Listed, Mount, Record, Target, Volumes};
+use crate::volume::{Listed, Mount, Pool, Record, Target, Volumes};
 
 /// The volumes of this machine, for one command.
 pub(super) struct Local {
@@ -27,7 +27,12 @@ impl Local {
         http: Factory,
         settings: (&Storing, &Downloading),
     ) -> Result<Self, Error> {
-        let volumes = volumes(&Arc::new(store), http, settings, Downloads::default())?;
+        let volumes = volumes(
+            &Arc::new(store),
+            http,
+            settings,
+            (Downloads::default(), Pool::default()),
+        )?;
         Ok(Self { volumes })
     }
 

@@ -14,7 +14,7 @@ use super::{Error, http, store_settings, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::store::{self, Store};
-use crate::volume::{self, Listed, Mount, Owner, Record, Snapshot};
+use crate::volume::{self, Listed, Mount, Owner, Pool, Record, Snapshot};
 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,7 +51,8 @@ pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<F
 async fn wait(storing: &Storing) -> Result<Found, Error> {
     let its = storing.clone();
     // If a driver answers first, the lock may still be got once that has ended; then it is given back at once.
-    let lock = tokio::task::spawn_blocking(move || wait_for_store(&its, |_| ()));
+    let pool = Pool::default();
+    let lock = pool.run(move || wait_for_store(&its, |_| ()));
     let driver = async {
         loop {
             tokio::time::sleep(LOOK).await;
@@ -61,7 +62,7 @@ async fn wait(storing: &Storing) -> Result<Found, Error> {
         }
     };
     tokio::select! {
-        store = lock => Ok(Found::Store(store.map_err(|e| Error::Bug(e.to_string()))??)),
+        store = lock => Ok(Found::Store(store.map_err(Error::Bug)??)),
         driver = driver => Ok(Found::Driver(Box::new(driver))),
     }
 }

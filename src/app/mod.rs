@@ -1,6 +1,7 @@
 //! The one place where concrete things meet: settings become modules, modules become an application.
 
 mod cache;
+mod commands;
 mod disk;
 pub mod flexvolume;
 mod local;
@@ -35,7 +36,9 @@ use crate::source::{self, Credentials};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
 use crate::volume::attributes::{self, Want};
 use crate::volume::claims;
-use crate::volume::{self, Volumes};
+use crate::volume::{self, Pool, Volumes};
+
+pub use crate::volume::THREADS;
 
 /// Anything that can go wrong in a command.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +174,7 @@ fn volumes(
     store: &Arc<Store>,
     http: Factory,
     (storing, downloading): (&Storing, &Downloading),
-    metrics: Downloads,
+    (metrics, pool): (Downloads, Pool),
 ) -> Result<Volumes<Linux>, Error> {
     let mounter = mounter(store)?;
     let parts = Parts {
@@ -187,6 +190,7 @@ fn volumes(
         Acquire::new(parts),
         policy,
         mounter,
+        pool,
     )?)
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What an origin says about an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// Length of the whole object in bytes, where it is known beforehand.
     pub length: Option<u64>,
@@ -17,6 +18,7 @@ pub struct Facts {
 
 /// What an origin gave to name one state of an object (RFC 9110 §8.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Validator {
     /// The entity tag as it was sent, weak or strong.
     pub etag: Option<String>,

@@ -30,6 +30,11 @@ impl ArtifactUrl {
         self.0.as_str()
     }
 
+    /// The canonical form without the query, where there is one.
+    pub fn without_query(&self) -> Option<&str> {
+        Some(self.canonical().split_once('?')?.0)
+    }
+
     /// The name that the last segment of the path gives, percent-decoded.
     pub fn file_name(&self) -> Result<FileName, Error> {
         let last = self

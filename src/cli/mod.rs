@@ -139,7 +139,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
         | Command::Cache(_)
         | Command::Volumes(_) => Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(16)
+            .max_blocking_threads(app::THREADS)
             .enable_all()
             .build(),
     }

@@ -1,11 +1,9 @@
 //! Downloads that are not complete.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise};
@@ -13,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::{Entry, Store, list, remove};
+use super::open::Claim;
+use super::{Entry, Parsed, Store, Version, list, remove};
 use crate::artifact::{ArtifactUrl, Digest, Facts};
 use crate::fault::Fault;
 
@@ -36,51 +35,11 @@ pub struct Partial {
     _claim: Option<Claim>,
 }
 
-/// The names of the downloads that somebody has open.
-#[derive(Debug, Default)]
-pub(super) struct Open {
-    names: Mutex<HashSet<String>>,
-    closed: Condvar,
-}
-
-/// Nobody else has this download open. A flight that is stopping may still be writing when the next one for the same
-/// object begins: that one waits here.
-#[derive(Debug)]
-struct Claim {
-    open: Arc<Open>,
-    name: String,
-}
-
-impl Claim {
-    fn wait(open: &Arc<Open>, name: &str) -> Self {
-        let mut names = open.names.lock().unwrap_or_else(PoisonError::into_inner);
-        while !names.insert(name.to_owned()) {
-            names = open
-                .closed
-                .wait(names)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        Self {
-            open: Arc::clone(open),
-            name: name.to_owned(),
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.open
-            .names
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.name);
-        self.open.closed.notify_all();
-    }
-}
-
 /// What a later process must know to go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Note {
+    #[serde(default)]
+    version: Version,
     facts: Facts,
     boot: String,
 }
@@ -102,11 +61,13 @@ impl Landed {
     /// What the URL gave, for the index.
     pub fn entry(&self, url: &ArtifactUrl) -> Entry {
         Entry {
+            version: Version::CURRENT,
             url: url.to_string(),
             sha256: self.sha256.clone(),
             sha512: self.sha512.clone(),
             size: self.size,
             validator: self.facts.validator.clone(),
+            admitted: Vec::new(),
         }
     }
 }
@@ -115,7 +76,8 @@ impl Store {
     /// The partial download of this name, with what a former process left of it. Waits while another one in this
     /// process has it open.
     pub fn partial(&self, name: &Name) -> Result<Partial, Error> {
-        let claim = Claim::wait(&self.open, name.as_str());
+        let claim = self.open.claim(name.as_str());
+        self.drop_surplus_partials()?;
         let dir = self.bucket("partial").join(name.as_str());
         match DirBuilder::new().mode(0o700).create(&dir) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
@@ -144,7 +106,7 @@ impl Store {
         let length = file.metadata().at("read", &path)?.size();
         let note = fs::read(&meta)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            .and_then(|bytes| Parsed::of(&bytes).known());
         Ok(Partial {
             file,
             path,
@@ -154,22 +116,6 @@ impl Store {
             note,
             _claim: Some(claim),
         })
-    }
-
-    /// Removes the downloads that nobody has open: their bytes are only a head start, and room is wanted now.
-    pub(super) fn drop_idle_partials(&self) -> Result<(), Error> {
-        for dir in list(&self.bucket("partial"))? {
-            let names = self
-                .open
-                .names
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let name = dir.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            if !names.contains(name) {
-                self.discard(&dir)?;
-            }
-        }
-        Ok(())
     }
 
     /// Removes the directories of downloads that have no bytes to go on with: of one that a kill found between its
@@ -227,6 +173,7 @@ impl Partial {
     pub fn restart(&mut self, facts: &Facts, boot: &str) -> Result<(), Error> {
         self.forget()?;
         let note = Note {
+            version: Version::CURRENT,
             facts: facts.clone(),
             boot: boot.to_owned(),
         };
@@ -314,5 +261,29 @@ impl Partial {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::trash::tests::store;
+
+    #[test]
+    fn a_download_that_the_first_version_left_is_gone_on_with_and_a_newer_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let first = include_str!("../../tests/front/records/meta.json");
+        let newer = first.replacen('{', "{\"version\":2,", 1);
+        for (note, is_known) in [(first, true), (newer.as_str(), false)] {
+            let name = store.key().name("test", &[note.as_bytes()]);
+            let path = store.bucket("partial").join(name.as_str());
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("data"), "some").unwrap();
+            fs::write(path.join("meta"), note).unwrap();
+            let partial = store.partial(&name).unwrap();
+            assert_eq!(partial.length(), 4);
+            assert_eq!(partial.facts().is_some(), is_known, "{note}");
+        }
     }
 }

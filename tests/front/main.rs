@@ -1,5 +1,6 @@
 //! The tests that come through the front door, and those that hold the laws of the tree.
 #![cfg(test)]
+#![expect(clippy::disallowed_types, reason = "a test may wait for its own locks")]
 
 mod api_server;
 mod attacks;
@@ -14,6 +15,7 @@ mod engine;
 mod flexvolume;
 mod input;
 mod life;
+mod locks;
 mod metrics;
 mod monitoring;
 mod network;
@@ -25,6 +27,8 @@ mod real_war;
 mod sandbox;
 mod sanity;
 mod secrets;
+mod signed;
+mod stuck;
 mod supply;
 mod tokens;
 mod tools;

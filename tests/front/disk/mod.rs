@@ -83,6 +83,29 @@ impl Drop for Ext4 {
     }
 }
 
+/// A file system that takes no write and gives no answer, until this is dropped.
+pub(crate) struct Frozen<'a>(&'a Ext4);
+
+impl<'a> Frozen<'a> {
+    pub(crate) fn new(disk: &'a Ext4) -> Self {
+        let this = Self(disk);
+        assert!(this.run("--freeze"));
+        this
+    }
+
+    fn run(&self, how: &str) -> bool {
+        let mut command = Command::new("fsfreeze");
+        let ran = command.arg(how).arg(&self.0.at).status();
+        ran.expect("fsfreeze is there").success()
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.run("--unfreeze");
+    }
+}
+
 /// Fills a file system until nothing more goes in.
 pub(crate) fn fill(dir: &Path) -> PathBuf {
     use std::io::Write;

@@ -4,6 +4,8 @@ mod administration;
 mod calls;
 mod controlling;
 mod disks;
+mod formats;
+mod hanging;
 mod kept_claims;
 mod laws;
 mod numbers;
