@@ -10,7 +10,7 @@ use super::Driver;
 use super::calls::{Answer, Call};
 use super::ops::{ANY, get};
 use super::scene::Scene;
-use crate::disk::{Ext4, Frozen, on_tmpfs};
+use crate::disk::{Ext4, Frozen, ServedDisk, on_tmpfs};
 use crate::node::{bytes, mounts_at};
 use crate::origin::Object;
 use crate::sandbox::Sandbox;
@@ -187,6 +187,15 @@ fn a_frozen_file_system_holds_up_no_answer_and_after_the_thaw_all_is_complete() 
     let scene = scene(sandbox);
     let said = Calls::of(&scene).outlast(&scene, || Frozen::new(&disk));
     assert!(said.contains("is being unmounted"), "{said}");
+}
+
+/// Not even what is read comes back.
+#[test]
+fn a_disk_whose_server_is_stopped_holds_up_no_answer_and_later_all_is_complete() {
+    let sandbox = Sandbox::new();
+    let disk = ServedDisk::under_store(&sandbox, 64);
+    let scene = scene(sandbox);
+    Calls::of(&scene).outlast(&scene, || disk.stop());
 }
 
 /// Writable volumes have to make room first, and cannot: what could be removed is on the disk that hangs.
