@@ -1,5 +1,8 @@
 //! What can go wrong between a request and its artifact.
 
+use std::io;
+use std::path::PathBuf;
+
 use crate::artifact::{ArtifactUrl, Bytes, Digest};
 use crate::fault::Fault;
 use crate::policy::Limit;
@@ -87,6 +90,24 @@ pub enum Error {
         /// What was asked for.
         url: String,
     },
+    /// What is at the place that a file was to have cannot be replaced, and takes no bytes.
+    #[error("cannot write to {path}: {why}; nothing was touched, choose another file with -o")]
+    Target {
+        /// The place, as it was named.
+        path: String,
+        /// What is there.
+        why: String,
+    },
+    /// The operating system refused what a file of the user's own needs.
+    #[error("cannot {act} {}: {source}", path.display())]
+    File {
+        /// What was attempted.
+        act: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A thread of ours ended as it never should.
     #[error("{url}: an internal error ended the download ({what}); please report it")]
     Bug {
@@ -125,6 +146,8 @@ impl Error {
             Self::Unframed { .. } | Self::Coded { .. } => Fault::Invalid,
             Self::NotCached { .. } => Fault::NotFound,
             Self::Changed { .. } | Self::Stopped { .. } => Fault::Unavailable,
+            Self::Target { .. } => Fault::Occupied,
+            Self::File { source, .. } => Fault::of_io(source),
             Self::Bug { .. } => Fault::Bug,
         }
     }
@@ -141,6 +164,8 @@ impl Error {
             | Self::Coded { .. }
             | Self::NotCached { .. }
             | Self::Stopped { .. }
+            | Self::Target { .. }
+            | Self::File { .. }
             | Self::Bug { .. } => Retry::Never,
         }
     }

@@ -6,7 +6,9 @@
 //! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
 //! trust context, delivered it (law 7). Bytes that do not have the promised digest are never in the store.
 
+mod beside;
 mod decide;
+mod destination;
 mod download;
 mod error;
 mod fetch;
@@ -24,6 +26,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use self::decide::PullPolicy;
+pub use self::destination::{Destination, Place, Stream};
 pub use self::error::Error;
 pub use self::fetch::{Fetched, fetch};
 pub use self::flight::Flight;

@@ -2,6 +2,7 @@
 
 mod cache;
 mod disk;
+mod fetch;
 pub mod flexvolume;
 mod local;
 mod machine;
@@ -10,11 +11,10 @@ mod startup;
 mod versions;
 mod watch;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::cache::Cache;
+pub use self::fetch::{Fetch, fetch, is_stdout};
 pub use self::machine::Machine;
 pub use self::serve::{Driver, serve};
 pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};
@@ -22,18 +22,18 @@ pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
 pub use crate::volume::attributes::ATTRIBUTES;
 pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verdict};
 
-use crate::acquire::{self, Acquire, Parts, Patience, Request};
+use crate::acquire::{self, Acquire, Parts, Patience};
 use crate::admin;
-use crate::config::{Downloading, Secrets, Storing};
+use crate::config::{Downloading, Storing};
 use crate::csi;
 use crate::fault::Fault;
 use crate::metrics::Downloads;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
+use crate::source;
 use crate::source::http::{Factory, Settings as HttpSettings};
-use crate::source::{self, Credentials};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
-use crate::volume::attributes::{self, Want};
+use crate::volume::attributes;
 use crate::volume::claims;
 use crate::volume::{self, Volumes};
 
@@ -100,28 +100,6 @@ impl Error {
             Self::FlexVolume(e) => e.fault(),
         }
     }
-}
-
-/// Downloads to a file, without a store. `gauge` is told how far it is.
-pub async fn fetch(
-    (settings, secrets): (&Downloading, &Secrets),
-    attributes: &BTreeMap<String, String>,
-    output: Option<&Path>,
-    show: impl FnOnce(&Arc<Gauge>),
-) -> Result<Fetched, Error> {
-    let want = Want::parse(attributes)?;
-    let request = Request {
-        url: want.url.clone(),
-        pin: want.pin,
-        pull: want.pull,
-        credentials: Credentials::from_keys(local::secrets(secrets)?)?,
-    };
-    let path = output.map_or_else(|| PathBuf::from(want.place.name().as_str()), Path::to_owned);
-    let gauge = Arc::new(Gauge::new(&want.url));
-    show(&gauge);
-    let permit = Policy::new(settings.max_size).check(&want.url, want.max_size);
-    let http = http(settings)?;
-    Ok(acquire::fetch(&http, &patience(settings), &permit, &request, &path, &gauge).await?)
 }
 
 fn wait_for_store(settings: &Storing, says: impl FnOnce(&str)) -> Result<Store, Error> {

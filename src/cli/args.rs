@@ -117,7 +117,8 @@ pub(super) struct Fetch {
     #[command(flatten)]
     pub(super) artifact: Artifact,
 
-    /// Where to write it [default: the last segment of the URL's path, in this directory]
+    /// Where to write it: a file, a directory that gets a file of the URL's name, or - for standard output. A pipe or a
+    /// device is written to once all of it was verified [default: the last segment of the URL's path, in this directory]
     #[arg(short = 'o', long = "output-file", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 

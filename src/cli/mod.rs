@@ -5,6 +5,7 @@
 mod args;
 mod cache;
 mod exit;
+mod fetch;
 mod flexvolume;
 mod progress;
 mod serve;
@@ -12,11 +13,10 @@ mod volumes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
+use self::args::{Cli, Command, Mount, Output, Unmount};
 use crate::app::{self, Error, Machine};
 use crate::artifact::Bytes;
 use crate::fault;
@@ -24,6 +24,31 @@ use crate::telemetry;
 
 /// How long an interrupted command may take to remove what it has half done.
 const TAKE_BACK: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How and where a command says what it has to say.
+#[derive(Clone, Copy)]
+struct Voice {
+    output: Output,
+    /// On stderr, because stdout is the artifact's.
+    on_stderr: bool,
+}
+
+impl Voice {
+    fn of(cli: &Cli) -> Self {
+        Self {
+            output: cli.output,
+            on_stderr: match &cli.command {
+                Command::Fetch(args) => fetch::takes_stdout(args),
+                Command::Serve(_)
+                | Command::Mount(_)
+                | Command::Unmount(_)
+                | Command::Cache(_)
+                | Command::Flexvolume(_)
+                | Command::Volumes(_) => false,
+            },
+        }
+    }
+}
 
 /// What a command has to say.
 struct Report {
@@ -69,6 +94,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return code;
         }
     };
+    let voice = Voice::of(&cli);
     let level = cli.log_level.as_deref().unwrap_or(match &cli.command {
         Command::Serve(_) => "info",
         Command::Fetch(_)
@@ -80,15 +106,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Flexvolume(_) => "off",
     });
     if let Err(why) = telemetry::start(cli.log_format, level) {
-        return say(cli.output, Err(Error::Setting(why)));
+        return say(voice, Err(Error::Setting(why)));
     }
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(e) => {
-            return say(
-                cli.output,
-                Err(Error::Setting(format!("cannot start: {e}"))),
-            );
+            return say(voice, Err(Error::Setting(format!("cannot start: {e}"))));
         }
     };
     let typed = cli.command;
@@ -96,7 +119,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Its own end of signals: what runs is brought to an end in order.
         let report = runtime.block_on(serve::run(args));
         runtime.shutdown_background();
-        return say(cli.output, report);
+        return say(voice, report);
     }
     let ended = runtime.block_on(async {
         // A task of its own: what blocks (another's lock, a long verification) must not keep a signal from us.
@@ -114,7 +137,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // What still runs is a download that the next command takes up where it stands.
     runtime.shutdown_background();
     match ended {
-        Some(report) => say(cli.output, report),
+        Some(report) => say(voice, report),
         None => {
             eprintln!(
                 "interrupted; nothing is half done, and a broken download into the store goes on the next time"
@@ -163,7 +186,7 @@ async fn interrupted() {
 async fn command(command: &Command) -> Result<Report, Error> {
     match command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Fetch(args) => fetch(args).await,
+        Command::Fetch(args) => fetch::run(args).await,
         Command::Mount(args) => mount(args).await,
         Command::Unmount(args) => unmount(args).await,
         Command::Cache(args) => cache::run(args).await,
@@ -172,11 +195,11 @@ async fn command(command: &Command) -> Result<Report, Error> {
     }
 }
 
-fn say(output: Output, report: Result<Report, Error>) -> ExitCode {
+fn say(voice: Voice, report: Result<Report, Error>) -> ExitCode {
     use std::io::Write;
     let (text, code) = match report {
         Ok(report) => {
-            let text = match output {
+            let text = match voice.output {
                 Output::Text => report.text,
                 Output::Json => report.data.to_string(),
             };
@@ -186,7 +209,7 @@ fn say(output: Output, report: Result<Report, Error>) -> ExitCode {
             let line = fault::line(&error);
             eprintln!("war-vol: {line}");
             let data = json!({ "error": { "fault": error.fault().name(), "message": line } });
-            let text = if output == Output::Json {
+            let text = if voice.output == Output::Json {
                 data.to_string()
             } else {
                 String::new()
@@ -194,30 +217,13 @@ fn say(output: Output, report: Result<Report, Error>) -> ExitCode {
             (text, exit::exit(error.fault()))
         }
     };
-    if !text.is_empty() {
+    if voice.on_stderr && !text.is_empty() {
+        eprintln!("{text}");
+    } else if !text.is_empty() {
         // A reader that has seen enough (`| head`) is no error.
         let _ = writeln!(std::io::stdout(), "{text}");
     }
     code
-}
-
-async fn fetch(args: &Fetch) -> Result<Report, Error> {
-    let watched = std::sync::OnceLock::new();
-    let attributes = args.artifact.attributes();
-    let work = app::fetch(
-        (&args.downloading, &args.secrets),
-        &attributes,
-        args.file.as_deref(),
-        |gauge| {
-            let _ = watched.set(Arc::clone(gauge));
-        },
-    );
-    let fetched = progress::shown(work, || Some(watched.get()?.snapshot())).await?;
-    let path = fetched.path.display().to_string();
-    Ok(Report::done(
-        format!("{}  {path}  ({})", fetched.sha256, Bytes(fetched.size)),
-        json!({ "path": path, "digest": fetched.sha256, "size": fetched.size }),
-    ))
 }
 
 async fn mount(args: &Mount) -> Result<Report, Error> {

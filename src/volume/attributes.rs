@@ -43,7 +43,8 @@ impl Error {
         Fault::Invalid
     }
 
-    fn value(name: &'static str, why: impl ToString) -> Self {
+    /// For a value of the attribute `name`.
+    pub fn value(name: &'static str, why: impl ToString) -> Self {
         Self::Value {
             name,
             why: why.to_string(),
@@ -176,6 +177,14 @@ fn parsed<T: std::str::FromStr<Err: ToString>>(
     text.map(str::parse)
         .transpose()
         .map_err(|e| Error::value(name, e))
+}
+
+/// Reads one value, for whoever has no other.
+pub fn value<T: std::str::FromStr<Err: ToString>>(
+    name: &'static str,
+    text: &str,
+) -> Result<T, Error> {
+    text.parse().map_err(|e| Error::value(name, e))
 }
 
 fn one_of<T: Copy>(
