@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
 
 use crate::artifact::parse_size;
 
@@ -66,6 +67,11 @@ pub struct Secrets {
     /// variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
     #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
     pub credentials: Option<PathBuf>,
+
+    /// Send this header too, to the URL's own origin and to no other; may be given several times. Others on this machine
+    /// see what is typed here, so a token is better in a credentials file
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = secret)]
+    pub headers: Vec<SecretString>,
 }
 
 /// Where the store is, and with it the driver that has it.
@@ -210,6 +216,14 @@ pub struct Serving {
         requires = "registration_dir"
     )]
     pub startup_taint: Option<String>,
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a parser of clap's; what is wrong with a header is found where all are known"
+)]
+fn secret(text: &str) -> Result<SecretString, String> {
+    Ok(SecretString::from(text))
 }
 
 fn size(text: &str) -> Result<u64, String> {

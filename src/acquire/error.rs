@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::artifact::{ArtifactUrl, Bytes, Digest};
-use crate::fault::Fault;
+use crate::fault::{Fault, Setting};
 use crate::policy::Limit;
 use crate::source::{self, Retry};
 use crate::store;
@@ -52,7 +52,8 @@ pub enum Error {
     },
     /// An answer whose end cannot be told from a broken connection.
     #[error(
-        "{url}: the origin gives neither a length nor chunks, so a broken connection would pass for the end; set checksum, or mend the origin"
+        "{url}: the origin gives neither a length nor chunks, so a broken connection would pass for the end; set {}, or mend the origin",
+        Setting::Checksum
     )]
     Unframed {
         /// What was asked for.
@@ -60,7 +61,8 @@ pub enum Error {
     },
     /// An answer whose bytes are not the artifact's own.
     #[error(
-        "{url}: the origin sends it with Content-Encoding {coding} although it was asked not to; set checksum to that of the bytes as they are sent, or mend the origin"
+        "{url}: the origin sends it with Content-Encoding {coding} although it was asked not to; set {} to that of the bytes as they are sent, or mend the origin",
+        Setting::Checksum
     )]
     Coded {
         /// What was asked for.
@@ -76,7 +78,8 @@ pub enum Error {
     },
     /// Nothing cached, and the origin may not be asked.
     #[error(
-        "{url}: pullPolicy is Never and this node has no copy that came from this URL; use IfNotPresent"
+        "{url}: {} is Never and this node has no copy that came from this URL; use IfNotPresent",
+        Setting::PullPolicy
     )]
     NotCached {
         /// What was asked for.

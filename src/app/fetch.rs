@@ -7,6 +7,7 @@ use super::{Error, http, local, patience};
 use crate::acquire::{self, Destination, Fetched, Gauge, PullPolicy, Request, Stream};
 use crate::artifact::{ArtifactUrl, Digest};
 use crate::config::{Downloading, Secrets};
+use crate::fault::Setting;
 use crate::policy::Policy;
 use crate::source::Credentials;
 use crate::volume::attributes;
@@ -23,12 +24,11 @@ impl Fetch {
     /// name, or `-` for standard output; without it the file lies in this directory. Nothing is asked and nothing is
     /// touched.
     pub fn new(url: &str, checksum: Option<&str>, output: Option<&Path>) -> Result<Self, Error> {
-        let url: ArtifactUrl = attributes::value("downloadURL", url)?;
-        let pin = checksum.map(|text| attributes::value("checksum", text));
+        let url: ArtifactUrl = attributes::value(Setting::Url, url)?;
+        let pin = checksum.map(|text| attributes::value(Setting::Checksum, text));
         let pin = pin.transpose()?;
         let name = || {
-            let name = url.file_name();
-            let name = name.map_err(|e| attributes::Error::value("downloadURL", e))?;
+            let name = attributes::file_name(&url)?;
             Ok::<_, Error>(PathBuf::from(name.as_str()))
         };
         let destination = match output {

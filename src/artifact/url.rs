@@ -39,16 +39,16 @@ impl ArtifactUrl {
             .unwrap_or_default();
         let name = percent_decode_str(last).decode_utf8().map_err(|_| {
             Error::new(format!(
-                "the last segment of the path of {self} is not UTF-8; give fileName"
+                "the last segment of the path of {self} is not UTF-8"
             ))
         })?;
         if name.is_empty() {
             return Err(Error::new(format!(
-                "the path of {self} ends without a file name; give fileName"
+                "the path of {self} ends without a file name"
             )));
         }
         name.parse()
-            .map_err(|e: Error| Error::new(format!("the file name in {self}: {e}; give fileName")))
+            .map_err(|e: Error| Error::new(format!("the file name in {self}: {e}")))
     }
 }
 
@@ -87,8 +87,8 @@ impl FromStr for ArtifactUrl {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::new(format!(
-                "{} has a user or password in it, which would be seen by everybody who sees the pod; \
-                 give credentials in a secret",
+                "{} has a user or password in it, which everybody who sees it could use; give \
+                 credentials apart from it",
                 Redacted(&url)
             )));
         }
@@ -233,7 +233,7 @@ mod tests {
             "https://example.com/a%2Fb",
         ] {
             assert!(
-                name(bad).unwrap_err().to_string().contains("give fileName"),
+                name(bad).unwrap_err().to_string().contains("file name"),
                 "{bad}"
             );
         }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use self::args::{Cli, Command, Mount, Output, Unmount};
 use crate::app::{self, Error, Machine};
 use crate::artifact::Bytes;
-use crate::fault;
+use crate::fault::{self, Reader};
 use crate::telemetry;
 
 /// How long an interrupted command may take to remove what it has half done.
@@ -29,6 +29,7 @@ const TAKE_BACK: std::time::Duration = std::time::Duration::from_secs(1);
 #[derive(Clone, Copy)]
 struct Voice {
     output: Output,
+    reader: Reader,
     /// On stderr, because stdout is the artifact's.
     on_stderr: bool,
 }
@@ -37,6 +38,15 @@ impl Voice {
     fn of(cli: &Cli) -> Self {
         Self {
             output: cli.output,
+            reader: match &cli.command {
+                Command::Fetch(_) => Reader::Fetch,
+                Command::Serve(_)
+                | Command::Mount(_)
+                | Command::Unmount(_)
+                | Command::Cache(_)
+                | Command::Flexvolume(_)
+                | Command::Volumes(_) => Reader::Mount,
+            },
             on_stderr: match &cli.command {
                 Command::Fetch(args) => fetch::takes_stdout(args),
                 Command::Serve(_)
@@ -206,7 +216,7 @@ fn say(voice: Voice, report: Result<Report, Error>) -> ExitCode {
             (text, report.code)
         }
         Err(error) => {
-            let line = fault::line(&error);
+            let line = voice.reader.line(&error);
             eprintln!("war-vol: {line}");
             let data = json!({ "error": { "fault": error.fault().name(), "message": line } });
             let text = if voice.output == Output::Json {
@@ -231,6 +241,12 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
         "mount",
         "makes a mount and keeps its cache out of everybody's reach",
     )?;
+    if args.read_only && args.layout.as_deref() == Some("copy") {
+        return Err(Error::Setting(
+            "--layout copy is a copy of one's own to write to, and --read-only forbids that; leave out one of the two"
+                .to_owned(),
+        ));
+    }
     let machine = Machine::open(
         &args.storing,
         (&args.downloading, &args.secrets),

@@ -19,7 +19,6 @@ use reqwest::header::{
     ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
 };
 use reqwest::{RequestBuilder, Response};
-use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{Answer, Credentials, Error, Source, Start};
@@ -168,7 +167,7 @@ impl Http {
         let request = conditions(self.client.get(at.clone()), start)
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let request = if same_origin(at, url.as_url()) {
-            self.authorize(request)
+            self.credentials.sign(request)
         } else {
             request
         };
@@ -191,16 +190,6 @@ impl Http {
                 Err(forbidden(peer.ip().to_string()))
             }
             Some(_) | None => Ok(response),
-        }
-    }
-
-    fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.credentials {
-            Credentials::None => request,
-            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Credentials::Basic { username, password } => {
-                request.basic_auth(username.expose_secret(), Some(password.expose_secret()))
-            }
         }
     }
 }

@@ -1,12 +1,32 @@
 //! `war-vol fetch`: an artifact to a file, without a store.
 
 mod destination;
+mod headers;
+mod words;
 
 use std::process::{Output, Stdio};
 
 use crate::node::{bytes, digest};
 use crate::origin::{Object, Origin};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Ran, Sandbox};
+
+/// A message to whoever typed a command names flags, and nothing that only a volume's YAML has.
+pub(crate) fn speaks_no_yaml(ran: &Ran) {
+    let yaml = [
+        "attribute",
+        "secret",
+        "fileName",
+        "pullPolicy",
+        "maxSize",
+        "set checksum",
+        "StorageClass",
+        "the pod",
+        "the driver",
+    ];
+    for word in yaml {
+        assert!(!ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+}
 
 const LENGTH: usize = 300_000;
 
