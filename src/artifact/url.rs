@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ::url::Url;
+use ::url::{ParseError, Url};
 use percent_encoding::percent_decode_str;
 
 use super::place::FileName;
@@ -72,13 +72,25 @@ impl FromStr for ArtifactUrl {
         }
         // The text itself is shown only where it cannot hold a secret: a URL that does not parse is shown up
         // to its first separator.
-        let url = Url::parse(text).map_err(|e| {
-            let head = text.split(['/', '?', '@', '#']).next().unwrap_or_default();
+        let head = text.split(['/', '?', '@', '#']).next().unwrap_or_default();
+        let schemeless = || {
             Error::new(format!(
-                "{} is not a URL ({e}); allowed is an http or https URL",
+                "{} is not a URL, because it has no scheme; add https:// in front of it",
                 shown(head)
             ))
+        };
+        let url = Url::parse(text).map_err(|e| match e {
+            ParseError::RelativeUrlWithoutBase => schemeless(),
+            other => Error::new(format!(
+                "{} is not a URL ({other}); allowed is an http or https URL",
+                shown(head)
+            )),
         })?;
+        // `host:8080/path` reads as a scheme and a path.
+        let port = head.split_once(':').map_or("", |(_, port)| port);
+        if url.cannot_be_a_base() && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(schemeless());
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::new(format!(
                 "the scheme {} is not built in; allowed are http and https",
@@ -199,6 +211,13 @@ mod tests {
             ("ftp://example.com/a", "\"ftp\" is not built in"),
             ("s3://bucket/key", "allowed are http and https"),
             ("//example.com/a", "is not a URL"),
+            ("example.com/x.war", "add https:// in front of it"),
+            (
+                "example.com:8080/x.war",
+                "\"example.com:8080\" is not a URL, because it has no scheme",
+            ),
+            ("localhost:80", "add https://"),
+            ("a.war", "add https://"),
             ("https://", "is not a URL"),
             ("https://example.com/a b", "white space"),
             ("https://example.com/a\0b", "control characters"),
