@@ -16,7 +16,12 @@ use crate::artifact::parse_size;
 #[command(next_help_heading = "Downloading")]
 pub struct Downloading {
     /// Trust the PEM certificates in FILE beside the system's
-    #[arg(long, env = "WAR_VOL_CA_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        visible_alias = "cacert",
+        env = "WAR_VOL_CA_FILE",
+        value_name = "FILE"
+    )]
     pub ca_file: Option<PathBuf>,
 
     /// Refuse anything larger
@@ -42,6 +47,10 @@ pub struct Downloading {
     /// Least speed, a second
     #[arg(long, env = "WAR_VOL_STALL_SPEED", value_name = "SIZE", default_value = "1Ki", value_parser = size)]
     pub stall_speed: u64,
+
+    /// Most bytes a second, over all downloads of this process [default: as fast as they come]
+    #[arg(long, env = "WAR_VOL_LIMIT_RATE", value_name = "SIZE", value_parser = size)]
+    pub limit_rate: Option<u64>,
 }
 
 impl Downloading {
@@ -55,6 +64,7 @@ impl Downloading {
             longest_pause: Duration::from_secs(1),
             stall_time: Duration::from_secs(1),
             stall_speed: 1,
+            limit_rate: None,
         }
     }
 }
@@ -72,6 +82,14 @@ pub struct Secrets {
     /// see what is typed here, so a token is better in a credentials file
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = secret)]
     pub headers: Vec<SecretString>,
+
+    /// Show the PEM certificate in FILE to the URL's own origin, if it asks for one
+    #[arg(long, env = "WAR_VOL_CERT", value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+
+    /// Private key of --cert, in PEM and without a passphrase [default: it is in the certificate's file]
+    #[arg(long, env = "WAR_VOL_KEY", value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
 }
 
 /// Where the store is, and with it the driver that has it.

@@ -21,6 +21,8 @@ pub(super) enum Beside {
     Unnamed(File),
     /// Where the file system has no such files (NFS, some overlays): left behind by a kill.
     Named(NamedTempFile),
+    /// Under a name that a later download finds.
+    Kept(File, PathBuf),
 }
 
 impl Beside {
@@ -52,7 +54,7 @@ impl Beside {
 
     fn file(&self) -> &File {
         match self {
-            Self::Unnamed(file) => file,
+            Self::Unnamed(file) | Self::Kept(file, _) => file,
             Self::Named(file) => file.as_file(),
         }
     }
@@ -62,6 +64,7 @@ impl Beside {
         match self {
             Self::Unnamed(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
             Self::Named(file) => file.path().to_owned(),
+            Self::Kept(_, path) => path.clone(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Beside {
         let replace = |e| io_error("replace", path, e);
         let from = self.path();
         match self {
+            Self::Kept(_, from) => fs::rename(from, path).map_err(replace),
             Self::Named(file) => file.persist(path).map(drop).map_err(|e| replace(e.error)),
             Self::Unnamed(_open) => {
                 let link =

@@ -41,6 +41,8 @@ pub struct Place {
     pub(super) path: PathBuf,
     /// What a file that was there keeps.
     pub(super) kept: Option<Kept>,
+    /// Whether an earlier download is continued, and this one left for a later one if it fails.
+    pub(super) resume: bool,
 }
 
 /// What stays of a file when its bytes are replaced.
@@ -105,6 +107,7 @@ impl Destination {
             dir: directory(&path).to_owned(),
             path,
             kept: None,
+            resume: false,
         }))
     }
 
@@ -129,6 +132,7 @@ impl Destination {
                 dir,
                 path,
                 kept,
+                resume: false,
             }));
         }
         if kind.is_fifo() || kind.is_char_device() || kind.is_block_device() {
@@ -152,6 +156,22 @@ impl Destination {
                 Ok(Self::Stream(Stream::Open(path)))
             }
             Some(_) | None => Self::of(named, path, meta),
+        }
+    }
+
+    /// Continues what an earlier download to the same place left, and leaves what came if this one fails.
+    ///
+    /// Errors: [`Error::Target`] for what is written to, because that cannot be continued.
+    pub fn resumed(self) -> Result<Self, Error> {
+        match self {
+            Self::File(place) => Ok(Self::File(Place {
+                resume: true,
+                ..place
+            })),
+            Self::Stream(stream) => Err(refused(
+                stream.name(),
+                "only a file can be continued, and this is none",
+            )),
         }
     }
 

@@ -2,16 +2,20 @@
 //! verified.
 
 use std::env;
+use std::fmt::Display;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256, Sha512};
 
 use super::beside::Beside;
 use super::destination::{Destination, Place, Stream};
 use super::download::{Download, Outcome};
 use super::gauge::Phase;
+use super::leftover::{Leftover, origin_of};
 use super::{Budget, Error, Gauge, Patience, Request};
-use crate::artifact::Digest;
+use crate::artifact::{Algorithm, Digest};
 use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::http::Factory;
@@ -26,6 +30,8 @@ pub struct Fetched {
     pub sha256: Digest,
     /// How many bytes.
     pub size: u64,
+    /// Whether they were there already.
+    pub was_there: bool,
 }
 
 /// How an artifact is fetched.
@@ -35,6 +41,7 @@ struct Fetch<'a> {
     permit: &'a Permit,
     request: &'a Request,
     gauge: &'a Gauge,
+    budget: &'a Budget,
 }
 
 /// Downloads to a destination. Nothing that is not verified is ever seen there: what was at a file's place is replaced
@@ -47,7 +54,7 @@ pub async fn fetch(
     permit: &Permit,
     request: &Request,
     destination: &Destination,
-    gauge: &Gauge,
+    (gauge, budget): (&Gauge, &Budget),
 ) -> Result<Fetched, Error> {
     gauge.hold("fetch", permit.limit());
     let fetch = Fetch {
@@ -56,54 +63,116 @@ pub async fn fetch(
         permit,
         request,
         gauge,
+        budget,
     };
-    let (path, landed) = match destination {
+    let (path, outcome) = match destination {
+        Destination::File(place) if place.resume => (&*place.named, fetch.on_with(place).await?),
         Destination::File(place) => (&*place.named, fetch.to_file(place).await?),
         Destination::Stream(stream) => (stream.name(), fetch.to_stream(stream).await?),
     };
     gauge.enter(Phase::Landed);
     Ok(Fetched {
         path: path.to_owned(),
-        sha256: landed.sha256,
-        size: landed.size,
+        sha256: outcome.sha256,
+        size: outcome.size,
+        was_there: outcome.was_there,
     })
 }
 
+/// What is at the destination in the end.
+struct There {
+    sha256: Digest,
+    size: u64,
+    was_there: bool,
+}
+
+impl From<Landed> for There {
+    fn from(landed: Landed) -> Self {
+        Self {
+            sha256: landed.sha256,
+            size: landed.size,
+            was_there: false,
+        }
+    }
+}
+
 impl Fetch<'_> {
-    async fn to_file(&self, place: &Place) -> Result<Landed, Error> {
+    async fn to_file(&self, place: &Place) -> Result<There, Error> {
         let beside = Beside::new(&place.dir)?;
         if let Some(kept) = &place.kept {
             beside.may_belong_to(kept, place)?;
         }
         let mut partial = Partial::into_file(beside.reopen()?, &place.path);
-        let landed = self.download(&mut partial).await?;
-        partial.settle()?;
-        beside.become_visible(place)?;
-        File::open(&place.dir)
-            .and_then(|d| d.sync_all())
-            .map_err(|e| io_error("make durable", &place.dir, e))?;
-        Ok(landed)
+        let landed = self.download(&mut partial, "").await?;
+        show(&partial, beside, place)?;
+        Ok(landed.into())
+    }
+
+    /// The same, but goes on with what an earlier one left, and leaves what came if it fails. What is there already and
+    /// has the promised digest is not asked for.
+    async fn on_with(&self, place: &Place) -> Result<There, Error> {
+        if let Some(there) = self.is_there(place).await? {
+            Leftover::remove_of(place)?;
+            return Ok(there);
+        }
+        let mut leftover = Leftover::open(place)?;
+        let (file, path) = leftover.file();
+        let file = file.try_clone().map_err(|e| io_error("open", path, e))?;
+        let beside = Beside::Kept(file, path.to_owned());
+        if let Some(kept) = &place.kept {
+            beside.may_belong_to(kept, place)?;
+        }
+        let origin = origin_of(&self.request.url)?;
+        match self.download(leftover.partial(), &origin).await {
+            Ok(landed) => {
+                show(leftover.partial(), beside, place)?;
+                leftover.remove()?;
+                Ok(landed.into())
+            }
+            Err(error) => {
+                if !error.keeps_partial() || leftover.partial().length() == 0 {
+                    leftover.remove()?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What is at the place, if that has the promised digest.
+    async fn is_there(&self, place: &Place) -> Result<Option<There>, Error> {
+        let (Some(pin), Some(_)) = (&self.request.pin, &place.kept) else {
+            return Ok(None);
+        };
+        let (pin, path) = (pin.clone(), place.path.clone());
+        let hashed = tokio::task::spawn_blocking(move || has(&path, &pin)).await;
+        let hashed = hashed.map_err(|e| self.bug(&e))?;
+        hashed.map_err(|e| io_error("read", &place.named, e))
+    }
+
+    fn bug(&self, what: &dyn Display) -> Error {
+        Error::Bug {
+            url: self.request.url.to_string(),
+            what: what.to_string(),
+        }
     }
 
     /// A byte that was written cannot be taken back, so what is no file gets its first one after the last was verified:
     /// until then they lie in a file without a name, in the directory for temporary files.
-    async fn to_stream(&self, stream: &Stream) -> Result<Landed, Error> {
+    async fn to_stream(&self, stream: &Stream) -> Result<There, Error> {
         let dir = env::temp_dir();
         let failed = |e| io_error("create a file in", &dir, e);
         let file = tempfile::tempfile_in(&dir).map_err(failed)?;
         let mut partial = Partial::into_file(file.try_clone().map_err(failed)?, &dir);
-        let landed = self.download(&mut partial).await?;
+        let landed = self.download(&mut partial, "").await?;
         let to = stream.clone();
         // Whoever reads a pipe may take his time: a signal is heard meanwhile.
         let written = tokio::task::spawn_blocking(move || to.write(file)).await;
-        written.map_err(|e| Error::Bug {
-            url: self.request.url.to_string(),
-            what: e.to_string(),
-        })??;
-        Ok(landed)
+        written.map_err(|e| self.bug(&e))??;
+        Ok(landed.into())
     }
 
-    async fn download(&self, partial: &mut Partial) -> Result<Landed, Error> {
+    /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
+    async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Landed, Error> {
         let (reach, credentials) = (self.permit.reach(), &self.request.credentials);
         let source = self.http.client(reach.clone(), credentials.clone())?;
         let download = Download {
@@ -112,8 +181,8 @@ impl Fetch<'_> {
             known: None,
             patience: self.patience,
             gauge: self.gauge,
-            budget: &Budget::default(),
-            boot: "",
+            budget: self.budget,
+            boot: origin,
             // A file of the user's own may fill the disk if the user wants it to; the write says so.
             room: &|_| Ok(()),
             metrics: &Downloads::default(),
@@ -125,6 +194,45 @@ impl Fetch<'_> {
             }),
         }
     }
+}
+
+/// Makes what is complete durable, and gives it its place.
+fn show(partial: &Partial, beside: Beside, place: &Place) -> Result<(), Error> {
+    partial.settle()?;
+    beside.become_visible(place)?;
+    File::open(&place.dir)
+        .and_then(|d| d.sync_all())
+        .map_err(|e| io_error("make durable", &place.dir, e))
+}
+
+/// Reads a whole file; nothing if it has another digest.
+fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
+    let mut file = File::open(path)?;
+    let mut sha256 = Sha256::new();
+    let mut sha512 = (pin.algorithm() == Algorithm::Sha512).then(Sha512::new);
+    let mut buffer = vec![0; 256 << 10];
+    let mut size = 0;
+    loop {
+        let count = file.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..count).filter(|b| !b.is_empty()) else {
+            break;
+        };
+        size += count as u64;
+        sha256.update(bytes);
+        if let Some(sha512) = &mut sha512 {
+            sha512.update(bytes);
+        }
+    }
+    let sha256 = Digest::sha256(sha256.finalize().into());
+    let promised = sha512.map_or_else(
+        || sha256.clone(),
+        |sha512| Digest::sha512(sha512.finalize().into()),
+    );
+    Ok((promised == *pin).then_some(There {
+        sha256,
+        size,
+        was_there: true,
+    }))
 }
 
 pub(super) fn io_error(act: &'static str, path: &Path, source: io::Error) -> Error {

@@ -15,7 +15,9 @@ mod fetch;
 mod flight;
 mod gauge;
 mod hash;
+mod leftover;
 mod pace;
+mod rate;
 mod setback;
 
 use std::collections::{BTreeMap, HashMap};
@@ -166,6 +168,13 @@ impl Acquire {
             setbacks: Arc::default(),
             parts,
         }
+    }
+
+    /// Not faster than so many bytes a second, all downloads together.
+    #[must_use]
+    pub fn limited(mut self, bytes: u64) -> Self {
+        self.budget = self.budget.limited(bytes);
+        self
     }
 
     /// Gives what is cached and may be used, or a place in the flight that gets it; `who` is whose interest keeps

@@ -14,7 +14,7 @@ mod watch;
 use std::sync::Arc;
 
 pub use self::cache::Cache;
-pub use self::fetch::{Fetch, fetch, is_stdout};
+pub use self::fetch::{Fetcher, Order, is_stdout};
 pub use self::machine::Machine;
 pub use self::serve::{Driver, serve};
 pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};
@@ -24,14 +24,15 @@ pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verd
 
 use crate::acquire::{self, Acquire, Parts, Patience};
 use crate::admin;
-use crate::config::{Downloading, Storing};
+use crate::artifact::Bytes;
+use crate::config::{Downloading, Secrets, Storing};
 use crate::csi;
 use crate::fault::Fault;
 use crate::metrics::Downloads;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
 use crate::source;
-use crate::source::http::{Factory, Settings as HttpSettings};
+use crate::source::http::{ClientCert, Factory, Settings as HttpSettings};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
 use crate::volume::attributes;
 use crate::volume::claims;
@@ -162,16 +163,39 @@ fn volumes(
     let policy = Policy::new(downloading.max_size);
     Ok(Volumes::open(
         Arc::clone(store),
-        Acquire::new(parts),
+        match downloading.limit_rate {
+            Some(bytes) => Acquire::new(parts).limited(bytes),
+            None => Acquire::new(parts),
+        },
         policy,
         mounter,
     )?)
 }
 
 fn http(settings: &Downloading) -> Result<Factory, Error> {
+    if let Some(limit) = settings.limit_rate.filter(|l| *l <= settings.stall_speed) {
+        return Err(Error::Setting(format!(
+            "--limit-rate {} is not faster than --stall-speed {}, at which a download is given up; raise the one or \
+             lower the other",
+            Bytes(limit),
+            Bytes(settings.stall_speed)
+        )));
+    }
     Ok(Factory::new(&HttpSettings {
         ca_file: settings.ca_file.clone(),
         patience: settings.stall_time,
+    })?)
+}
+
+/// The same for one command, which may have a certificate of its own.
+fn http_of_command(settings: &Downloading, secrets: &Secrets) -> Result<Factory, Error> {
+    let http = http(settings)?;
+    let Some(cert) = &secrets.cert else {
+        return Ok(http);
+    };
+    Ok(http.with_client_cert(&ClientCert {
+        cert: cert.clone(),
+        key: secrets.key.clone(),
     })?)
 }
 

@@ -7,78 +7,26 @@ mod cache;
 mod exit;
 mod fetch;
 mod flexvolume;
+mod list;
 mod progress;
 mod serve;
+mod usage;
+mod voice;
 mod volumes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use self::args::{Cli, Command, Mount, Output, Unmount};
+use self::args::{Cli, Command, Mount, Unmount};
+use self::voice::{Report, Voice};
 use crate::app::{self, Error, Machine};
 use crate::artifact::Bytes;
-use crate::fault::{self, Reader};
 use crate::telemetry;
 
 /// How long an interrupted command may take to remove what it has half done.
 const TAKE_BACK: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// How and where a command says what it has to say.
-#[derive(Clone, Copy)]
-struct Voice {
-    output: Output,
-    reader: Reader,
-    /// On stderr, because stdout is the artifact's.
-    on_stderr: bool,
-}
-
-impl Voice {
-    fn of(cli: &Cli) -> Self {
-        Self {
-            output: cli.output,
-            reader: match &cli.command {
-                Command::Fetch(_) => Reader::Fetch,
-                Command::Serve(_)
-                | Command::Mount(_)
-                | Command::Unmount(_)
-                | Command::Cache(_)
-                | Command::Flexvolume(_)
-                | Command::Volumes(_) => Reader::Mount,
-            },
-            on_stderr: match &cli.command {
-                Command::Fetch(args) => fetch::takes_stdout(args),
-                Command::Serve(_)
-                | Command::Mount(_)
-                | Command::Unmount(_)
-                | Command::Cache(_)
-                | Command::Flexvolume(_)
-                | Command::Volumes(_) => false,
-            },
-        }
-    }
-}
-
-/// What a command has to say.
-struct Report {
-    /// For people, on stdout.
-    text: String,
-    /// For programs, on stdout.
-    data: Value,
-    /// How it ended.
-    code: ExitCode,
-}
-
-impl Report {
-    fn done(text: impl Into<String>, data: Value) -> Self {
-        Self {
-            text: text.into(),
-            data,
-            code: ExitCode::SUCCESS,
-        }
-    }
-}
 
 /// What can be typed: for whoever documents it, or checks a document.
 pub fn grammar() -> clap::Command {
@@ -91,49 +39,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(home) = app::flexvolume::Home::own() {
         return flexvolume::run_by_kubelet(&home, arguments.get(1..).unwrap_or_default());
     }
-    let cli = match Cli::typed(arguments) {
+    let cli = match Cli::typed(arguments.clone()) {
         Ok(cli) => cli,
-        // Help and version end here too, on stdout and with 0.
-        Err(e) => {
-            let code = if e.use_stderr() {
-                exit::exit(fault::Fault::Invalid)
-            } else {
-                ExitCode::SUCCESS
-            };
-            let _ = e.print();
-            return code;
-        }
+        Err(e) => return usage::end(&e, &arguments),
     };
     let voice = Voice::of(&cli);
-    let level = cli.log_level.as_deref().unwrap_or(match &cli.command {
-        Command::Serve(_) => "info",
-        Command::Fetch(_)
-        | Command::Mount(_)
-        | Command::Unmount(_)
-        | Command::Cache(_)
-        | Command::Volumes(_) => "warn",
-        // kubelet reads stderr as a part of the answer.
-        Command::Flexvolume(_) => "off",
-    });
-    if let Err(why) = telemetry::start(cli.log_format, level) {
-        return say(voice, Err(Error::Setting(why)));
+    if let Err(why) = telemetry::start(cli.log_format, &cli.level()) {
+        return voice.say(Err(Error::Setting(why)));
     }
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
-        Err(e) => {
-            return say(voice, Err(Error::Setting(format!("cannot start: {e}"))));
-        }
+        Err(e) => return voice.say(Err(Error::Setting(format!("cannot start: {e}")))),
     };
     let typed = cli.command;
     if let Command::Serve(args) = &typed {
         // Its own end of signals: what runs is brought to an end in order.
         let report = runtime.block_on(serve::run(args));
         runtime.shutdown_background();
-        return say(voice, report);
+        return voice.say(report);
     }
     let ended = runtime.block_on(async {
         // A task of its own: what blocks (another's lock, a long verification) must not keep a signal from us.
-        let mut work = tokio::spawn(async move { command(&typed).await });
+        let mut work = tokio::spawn(async move { command(&typed, voice).await });
         tokio::select! {
             report = &mut work => Some(report.unwrap_or_else(|e| Err(Error::Bug(e.to_string())))),
             () = interrupted() => {
@@ -147,10 +74,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // What still runs is a download that the next command takes up where it stands.
     runtime.shutdown_background();
     match ended {
-        Some(report) => say(voice, report),
+        Some(report) => voice.say(report),
         None => {
-            eprintln!(
-                "interrupted; nothing is half done, and a broken download into the store goes on the next time"
+            voice.remark(
+                "interrupted; nothing is half done, and a broken download into the store goes on the next time",
             );
             ExitCode::from(exit::INTERRUPTED)
         }
@@ -193,50 +120,19 @@ async fn interrupted() {
     }
 }
 
-async fn command(command: &Command) -> Result<Report, Error> {
+async fn command(command: &Command, voice: Voice) -> Result<Report, Error> {
     match command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Fetch(args) => fetch::run(args).await,
-        Command::Mount(args) => mount(args).await,
-        Command::Unmount(args) => unmount(args).await,
-        Command::Cache(args) => cache::run(args).await,
+        Command::Fetch(args) => fetch::run(args, voice).await,
+        Command::Mount(args) => mount(args, voice).await,
+        Command::Unmount(args) => unmount(args, voice).await,
+        Command::Cache(args) => cache::run(args, voice).await,
         Command::Flexvolume(args) => flexvolume::run(args).await,
-        Command::Volumes(args) => volumes::run(args).await,
+        Command::Volumes(args) => volumes::run(args, voice).await,
     }
 }
 
-fn say(voice: Voice, report: Result<Report, Error>) -> ExitCode {
-    use std::io::Write;
-    let (text, code) = match report {
-        Ok(report) => {
-            let text = match voice.output {
-                Output::Text => report.text,
-                Output::Json => report.data.to_string(),
-            };
-            (text, report.code)
-        }
-        Err(error) => {
-            let line = voice.reader.line(&error);
-            eprintln!("war-vol: {line}");
-            let data = json!({ "error": { "fault": error.fault().name(), "message": line } });
-            let text = if voice.output == Output::Json {
-                data.to_string()
-            } else {
-                String::new()
-            };
-            (text, exit::exit(error.fault()))
-        }
-    };
-    if voice.on_stderr && !text.is_empty() {
-        eprintln!("{text}");
-    } else if !text.is_empty() {
-        // A reader that has seen enough (`| head`) is no error.
-        let _ = writeln!(std::io::stdout(), "{text}");
-    }
-    code
-}
-
-async fn mount(args: &Mount) -> Result<Report, Error> {
+async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
     needs_root(
         "mount",
         "makes a mount and keeps its cache out of everybody's reach",
@@ -250,17 +146,17 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
     let machine = Machine::open(
         &args.storing,
         (&args.downloading, &args.secrets),
-        says_it_waits,
+        voice.says_it_waits(),
     )
     .await?;
     if !machine.heeds_settings() && !args.typed.is_empty() {
-        eprintln!(
+        voice.remark(&format!(
             "the driver's own settings count, and not {}",
             args.typed.join(", ")
-        );
+        ));
     }
     let work = machine.mount(args.attributes(), &args.dir, args.read_only);
-    let record = progress::shown(work, || machine.progress(&args.dir)).await?;
+    let record = progress::shown(voice, work, || machine.progress(&args.dir)).await?;
     let dir = absolute(&args.dir);
     let file = dir.join(&record.path).join(&record.name);
     Ok(Report::done(
@@ -277,14 +173,16 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
     ))
 }
 
-async fn unmount(args: &Unmount) -> Result<Report, Error> {
+async fn unmount(args: &Unmount, voice: Voice) -> Result<Report, Error> {
     needs_root("unmount", "takes away a mount")?;
-    let machine = Machine::open_idle(&args.storing, says_it_waits).await?;
+    let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
     let was_there = machine.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
-        let words = format!("nothing of war-vol is mounted on {}", dir.display());
-        eprintln!("{}", fault::line(&words));
+        voice.remark(&format!(
+            "nothing of war-vol is mounted on {}",
+            dir.display()
+        ));
     }
     Ok(Report::done(
         "",
@@ -296,10 +194,6 @@ fn absolute(dir: &std::path::Path) -> std::path::PathBuf {
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     // Without a trailing slash, as targets are written.
     absolute.components().collect()
-}
-
-fn says_it_waits(locked: &str) {
-    eprintln!("{}; waiting until it is done", fault::line(&locked));
 }
 
 fn needs_root(what: &'static str, why: &'static str) -> Result<(), Error> {

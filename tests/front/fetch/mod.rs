@@ -1,7 +1,11 @@
 //! `war-vol fetch`: an artifact to a file, without a store.
 
+mod again;
+mod certificate;
 mod destination;
+mod flags;
 mod headers;
+mod several;
 mod words;
 
 use std::process::{Output, Stdio};

@@ -98,7 +98,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
             with("--layout", "flat"),
             "allowed is auto or overlay or copy",
         ),
-        (with("--log-level", "=,="), "log level"),
+        (with("--log-level", "=,="), "no log level; allowed is"),
     ];
     let flags = flags
         .iter()
