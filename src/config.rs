@@ -73,8 +73,8 @@ impl Downloading {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Downloading")]
 pub struct Secrets {
-    /// Read credentials from FILE: lines of token=…, or username=… and password=…; without it from the environment
-    /// variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
+    /// Read credentials from FILE: lines of token=…, or username=… and password=…, and header.NAME=… for other headers;
+    /// without it from the environment variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
     #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
     pub credentials: Option<PathBuf>,
 

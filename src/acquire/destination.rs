@@ -9,10 +9,11 @@ use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Seek};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use rustix::fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags};
 
 use super::Error;
@@ -228,10 +229,24 @@ impl Stream {
         match self {
             Self::Stdout => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
             Self::Stderr => Ok(io::stderr().as_fd().try_clone_to_owned()?.into()),
-            Self::Special(path) => OpenOptions::new().write(true).open(path),
+            Self::Special(path) => special(path),
             // Opened anew it would begin at its first byte, whatever its owner has written before.
             Self::Open(path) => OpenOptions::new().append(true).open(path),
         }
+    }
+}
+
+/// Opens what was no file when it was looked at, and gives a file that has taken its place meanwhile not a byte.
+fn special(path: &Path) -> io::Result<fs::File> {
+    let mut flags = OFlag::O_NOCTTY;
+    if !is_of_proc(path) {
+        flags |= OFlag::O_NOFOLLOW;
+    }
+    let mut options = OpenOptions::new();
+    let file = options.write(true).custom_flags(flags.bits()).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Err(io::Error::other("it has become a regular file meanwhile")),
+        false => Ok(file),
     }
 }
 

@@ -37,11 +37,9 @@ impl ArtifactUrl {
             .path_segments()
             .and_then(|mut s| s.next_back())
             .unwrap_or_default();
-        let name = percent_decode_str(last).decode_utf8().map_err(|_| {
-            Error::new(format!(
-                "the last segment of the path of {self} is not UTF-8"
-            ))
-        })?;
+        let name = percent_decode_str(last)
+            .decode_utf8()
+            .map_err(|_| Error::new(format!("the file name in {self} is not UTF-8")))?;
         if name.is_empty() {
             return Err(Error::new(format!(
                 "the path of {self} ends without a file name"
@@ -79,12 +77,14 @@ impl FromStr for ArtifactUrl {
                 shown(head)
             ))
         };
-        let url = Url::parse(text).map_err(|e| match e {
-            ParseError::RelativeUrlWithoutBase => schemeless(),
-            other => Error::new(format!(
-                "{} is not a URL ({other}); allowed is an http or https URL",
+        let url = Url::parse(text).map_err(|e| {
+            if e == ParseError::RelativeUrlWithoutBase {
+                return schemeless();
+            }
+            Error::new(format!(
+                "{} is not a URL ({e}); allowed is an http or https URL",
                 shown(head)
-            )),
+            ))
         })?;
         // `host:8080/path` reads as a scheme and a path.
         let port = head.split_once(':').map_or("", |(_, port)| port);

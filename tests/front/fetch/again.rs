@@ -69,7 +69,7 @@ fn a_killed_fetch_goes_on_where_it_stopped() {
         assert!(there > 0);
         scene.origin.behave("/a.war", vec![]);
         scene.sandbox.run(["fetch", &scene.url, "-c"]).must(0);
-        let range = scene.origin.log().last().unwrap().range.clone();
+        let range = scene.origin.log().last().unwrap().range;
         assert_eq!(range.map(|r| r.first), Some(there));
         assert!(scene.read("a.war") == scene.bytes);
         assert_eq!(scene.files(), ["a.war"]);
@@ -150,12 +150,15 @@ fn a_file_that_has_the_checksum_is_not_downloaded_again() {
     assert_eq!(scene.files(), ["a.war"]);
 }
 
+/// Puts something in the place of what an earlier fetch left.
+type Make = fn(&std::path::Path);
+
 /// What somebody else may write to is believed by nobody.
 #[test]
 fn a_leftover_that_is_not_ones_own_is_refused() {
     let scene = Scene::new();
     let part = scene.sandbox.path(PART);
-    let make: [(&str, fn(&std::path::Path)); 4] = [
+    let make: [(&str, Make); 4] = [
         ("another's", |part| {
             fs::create_dir(part).unwrap();
             fs::set_permissions(part, fs::Permissions::from_mode(0o700)).unwrap();

@@ -1,9 +1,13 @@
 //! What a command says, it says in the words of the command line.
 
 use super::{Scene, speaks_no_yaml};
+use crate::driver::Driver;
 use crate::node::{Node, Wanting, failed};
 use crate::origin::{Behaviour, Object};
 use crate::sandbox::Sandbox;
+
+/// What is asked for and set, what the origin does, the exit code, and what `mount`, `fetch` and a volume are told.
+type Case<'a> = (&'a str, Option<Behaviour>, &'a [&'a str], i32, [&'a str; 3]);
 
 /// The kind: every message that names a setting, from a URL's name to what an origin answers.
 #[test]
@@ -13,7 +17,7 @@ fn a_message_to_a_command_names_the_flag_and_one_to_a_volume_the_attribute() {
     scene.origin.put("/x/", Object::new(scene.bytes.clone()));
     let url = scene.url.clone();
     let coded = Behaviour::EncodingLabel { coding: "br" };
-    let cases: [(&str, Option<Behaviour>, &[&str], i32, [&str; 3]); 7] = [
+    let cases: [Case; 7] = [
         (
             &nameless,
             None,
@@ -173,4 +177,34 @@ fn wrong_credentials_are_named_by_where_they_are_from() {
         .says("the credentials file login: the token is empty or");
     speaks_no_yaml(&ran);
     assert!(!ran.stderr.contains("ary"), "{}", ran.stderr);
+}
+
+/// A driver that does it for a command speaks to the command, and of its own limit as its own.
+#[test]
+fn a_driver_that_is_asked_by_a_command_speaks_of_flags() {
+    let scene = Scene::new();
+    let driver = Driver::begin(
+        &scene.sandbox,
+        &["--max-size", "1Mi", "--log-level", "trace"],
+    );
+    driver.is_ready();
+    let nameless = scene.origin.url("/x/");
+    let refused = scene.origin.url("/refused.war");
+    let large = scene.origin.url("/large.war");
+    scene
+        .origin
+        .put("/large.war", Object::new(vec![0; 2 << 20]));
+    let status = Behaviour::Refused { status: 401 };
+    scene.origin.behave("/refused.war", vec![status.always()]);
+    let mount = |more: &[&str]| scene.sandbox.run([&["mount"], more, &["dir"]].concat());
+    speaks_no_yaml(&mount(&[&nameless]).must(2).says("give --file-name"));
+    speaks_no_yaml(&mount(&[&refused]).must(4).says("with --credentials FILE"));
+    mount(&[&large])
+        .must(7)
+        .says("the driver's --max-size of 1.0 MiB");
+    // A header goes the same way.
+    mount(&["-H", "X-Api-Key: c4nary", &scene.url]).must(0);
+    assert!(scene.origin.has_seen("c4nary"));
+    assert!(!driver.log().contains("c4nary"), "{}", driver.log());
+    scene.sandbox.run(["unmount", "dir"]).must(0);
 }
