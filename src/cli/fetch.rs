@@ -57,7 +57,13 @@ fn suits_several(orders: &[Order], output: Option<&Path>) -> Result<(), Error> {
     }
     let mut names = BTreeSet::new();
     for order in orders {
-        let name = order.name()?.to_string();
+        let name = order.name().map_err(|_| {
+            Error::Setting(format!(
+                "{} gives its file no name, and several URLs need one each; give it in a file for --from-file",
+                order.url()
+            ))
+        })?;
+        let name = name.to_string();
         if let Some(twice) = names.replace(name) {
             return Err(Error::Setting(format!(
                 "two of the URLs have the file name \"{twice}\"; give one of them another name in a file for \

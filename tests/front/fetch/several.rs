@@ -63,6 +63,9 @@ fn several_urls_need_a_directory_and_a_name_each() {
         let ran = scene.sandbox.run(arguments).must(2).says(says);
         speaks_no_yaml(&ran);
     }
+    let nameless = scene.origin.url("/x/");
+    let ran = scene.sandbox.run(["fetch", &scene.url, &nameless]).must(2);
+    speaks_no_yaml(&ran.says("/x/ gives its file no name").says("--from-file"));
     assert_eq!(scene.origin.log().len(), 0, "the origin was asked");
     assert_eq!(scene.read("file"), b"old");
 }
