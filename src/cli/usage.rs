@@ -33,29 +33,40 @@ pub(super) fn end(error: &Error, arguments: &[OsString]) -> ExitCode {
 /// Of the commands that there are, a line each; the whole of it is asked for.
 fn short_help(arguments: &[OsString]) -> String {
     let mut command = Cli::grammar();
-    command.build();
+    let mut inner = String::new();
     for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
-        if let Some(inner) = command.find_subcommand(word) {
-            command = inner.clone();
+        if let Some(found) = command.find_subcommand(word) {
+            command = found.clone();
+            inner = format!("{inner} {word}");
         }
     }
-    let name = command.get_bin_name().unwrap_or("war-vol").to_owned();
-    let rest = match name.strip_prefix("war-vol ") {
-        Some(inner) => format!("war-vol help {inner}"),
-        None => "war-vol help COMMAND".to_owned(),
+    let rest = match &*inner {
+        "" => " COMMAND",
+        inner => inner,
     };
+    let hint = format!("All flags and exit codes: war-vol help{rest}");
+    let usage = format!("war-vol{inner} [OPTIONS] <COMMAND>");
     command
-        .help_template("{about}\n\n{usage-heading} {usage}\n\n{subcommands}\n")
+        .disable_help_subcommand(true)
+        .mut_subcommands(|one| {
+            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+            let first = about.split(". ").next().unwrap_or_default().to_owned();
+            one.about(first)
+        })
+        .override_usage(usage)
+        .help_template(format!(
+            "{{about}}\n{{usage-heading}} {{usage}}\n\n{{subcommands}}\n\n{hint}\n"
+        ))
         .after_help("")
         .render_help()
         .to_string()
-        .trim_end()
-        .to_owned()
-        + &format!("\n\nAll flags and exit codes: {rest}\n")
 }
 
 /// What is wrong, in one line; what is behind it (usage, a hint at the help) is for people.
 fn message(error: &Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "no command is given; war-vol help lists them".to_owned();
+    }
     let text = error.render().to_string();
     let text = text.trim_start_matches("error: ");
     let what = text.split("\nUsage:").next().unwrap_or(text);
