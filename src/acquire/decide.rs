@@ -88,7 +88,7 @@ mod tests {
             url: "https://example.com/a.war".parse().unwrap(),
             pin: pin.map(digest),
             pull,
-            credentials: Credentials::None,
+            credentials: Credentials::default(),
         }
     }
 

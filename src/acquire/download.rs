@@ -277,10 +277,12 @@ impl<S: Source> Download<'_, S> {
                 looked = length;
             }
             partial.append(&chunk)?;
+            let bytes = chunk.len();
             if let Some(hasher) = &course.hasher {
                 hasher.update(chunk, share).await;
             }
             self.gauge.reached(partial.length());
+            self.pace(bytes).await?;
         }
         match total {
             Some(total) if total != partial.length() => {

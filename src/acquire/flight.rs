@@ -328,6 +328,8 @@ impl Plan {
             | Error::Changed { .. }
             | Error::NotCached { .. }
             | Error::Stopped { .. }
+            | Error::Target { .. }
+            | Error::File { .. }
             | Error::Bug { .. }) => other,
         };
         if let Error::Source(refusal @ source::Error::Status { .. }) = &error

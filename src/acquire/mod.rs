@@ -6,15 +6,19 @@
 //! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
 //! trust context, delivered it (law 7). Bytes that do not have the promised digest are never in the store.
 
+mod beside;
 mod decide;
+mod destination;
 mod download;
 mod error;
 mod fetch;
 mod flight;
 mod gauge;
 mod hash;
+mod leftover;
 mod lookup;
 mod pace;
+mod rate;
 mod setback;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,6 +29,7 @@ use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use self::decide::PullPolicy;
+pub use self::destination::{Destination, Place, Stream};
 pub use self::error::Error;
 pub use self::fetch::{Fetched, fetch};
 pub use self::flight::Flight;
@@ -159,6 +164,13 @@ impl Acquire {
             setbacks: Arc::default(),
             parts,
         }
+    }
+
+    /// Not faster than so many bytes a second, all downloads together.
+    #[must_use]
+    pub fn limited(mut self, bytes: u64) -> Self {
+        self.budget = self.budget.limited(bytes);
+        self
     }
 
     /// Gives what is cached and may be used, or a place in the flight that gets it; `who` is whose interest keeps

@@ -20,8 +20,8 @@ use super::proto::{
 };
 use super::space::Space;
 use super::{Error, convert};
-use crate::fault;
-use crate::volume::{Cache, Cached, Kubelet, Mount, Mounter, Verdict, Volumes};
+use crate::fault::{self, Reader};
+use crate::volume::{Cache, Cached, Kubelet, Mount, Mounter, Owner, Verdict, Volumes};
 
 /// How often one who waits is told how far it is: as often as it is drawn.
 const NEWS: Duration = Duration::from_millis(100);
@@ -116,6 +116,10 @@ async fn mount<M: Mounter>(
     news: Sender<Result<MountNews, Error>>,
 ) {
     let target = mount.target.clone();
+    let reader = match mount.owner {
+        Owner::CommandLine => Reader::MountByDriver,
+        Owner::Kubelet { .. } => Reader::Volume,
+    };
     let mounted = {
         tracing::info!(dir = ?target.path(), "a command waits for a mount");
         let work = volumes.mount(mount);
@@ -148,7 +152,11 @@ async fn mount<M: Mounter>(
         }
         Some(Err(error)) => {
             tracing::warn!(?dir, "mount: {}", fault::line(&error));
-            let _ = news.send(Err(error.into())).await;
+            let told = Error::Told {
+                fault: error.fault(),
+                words: reader.line(&error),
+            };
+            let _ = news.send(Err(told)).await;
             volumes.clean_up_later();
         }
     }

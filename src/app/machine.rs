@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::local::{self, Local};
-use super::{Error, http, store_settings, wait_for_store};
+use super::{Error, http_of_command, store_settings, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::store::{self, Store};
@@ -89,7 +89,7 @@ impl Machine {
         (downloading, secrets): (&Downloading, &Secrets),
         says: impl FnOnce(&str),
     ) -> Result<Self, Error> {
-        let http = http(downloading)?;
+        let http = http_of_command(downloading, secrets)?;
         let secrets = local::secrets(secrets)?;
         let hands = match find(storing, says).await? {
             Found::Store(store) => {

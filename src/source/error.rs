@@ -1,9 +1,10 @@
 //! What can go wrong with an origin, and whether asking again may help.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::artifact::{ArtifactUrl, Bytes};
-use crate::fault::Fault;
+use crate::fault::{Credentials, Fault};
 
 /// An origin that could not be asked, or whose answer cannot be used. URLs are redacted before they come here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +13,9 @@ pub enum Error {
     #[error("{0}")]
     Setup(String),
     /// A secret that is not one.
-    #[error("{0}; allowed are token, or username and password")]
+    #[error(
+        "the secret: {0}; allowed are token, or username and password, and header.NAME for other headers"
+    )]
     Secret(String),
     /// A rule of ours forbids the address.
     #[error(
@@ -122,10 +125,6 @@ pub enum Retry {
 }
 
 impl Error {
-    pub(super) fn secret(text: impl Into<String>) -> Self {
-        Self::Secret(text.into())
-    }
-
     /// A body that was too slow; built by whoever reads it.
     pub(crate) fn stalled(url: &ArtifactUrl, least: u64, time: Duration) -> Self {
         Self::Stalled {
@@ -199,12 +198,22 @@ fn of_status(status: u16) -> Fault {
     }
 }
 
-fn advice(status: u16) -> &'static str {
+fn advice(status: u16) -> impl fmt::Display {
+    fmt::from_fn(move |f| match status {
+        401 => write!(
+            f,
+            " (unauthorized); give credentials {Credentials}, or correct them"
+        ),
+        403 => write!(
+            f,
+            " (forbidden); give credentials that may read it {Credentials}, or correct what they may"
+        ),
+        other => f.write_str(remedy(other)),
+    })
+}
+
+fn remedy(status: u16) -> &'static str {
     match status {
-        401 => " (unauthorized); give credentials in a secret, or correct them",
-        403 => {
-            " (forbidden); give credentials that may read it in a secret, or correct what they may"
-        }
         404 => " (not found); check the path of the URL",
         407 => " (proxy authentication required); correct the proxy's credentials",
         410 => " (gone); the artifact was taken away, choose another version",

@@ -13,7 +13,7 @@ pub mod http;
 
 use std::future::Future;
 
-pub use self::credentials::Credentials;
+pub use self::credentials::{Credentials, Wrong};
 pub use self::error::{Error, Retry};
 use crate::artifact::{ArtifactUrl, Facts, Validator};
 use bytes::Bytes;

@@ -255,7 +255,8 @@ fn sync_dir(dir: &Path) -> Result<(), Error> {
         .at("make durable", dir)
 }
 
-fn boot_id() -> Result<String, Error> {
+/// Identifies this boot of the machine (`/proc/sys/kernel/random/boot_id`).
+pub fn boot_id() -> Result<String, Error> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     Ok(fs::read_to_string(path).at("read", path)?.trim().to_owned())
 }

@@ -83,38 +83,13 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made.at("create", &dir)?,
         }
-        Self::opened(&dir, claim).map_err(|error| {
+        Partial::opened(&dir, Some(claim)).map_err(|error| {
             let error = self.explain(error, "a download");
             if error.fault() == Fault::NoSpace {
                 // Even an empty directory takes an inode of those that are missing.
                 let _ = remove(&dir);
             }
             error
-        })
-    }
-
-    fn opened(dir: &Path, claim: Claim) -> Result<Partial, Error> {
-        let (path, meta) = (dir.join("data"), dir.join("meta"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .at("open", &path)?;
-        let length = file.metadata().at("read", &path)?.size();
-        let note = fs::read(&meta)
-            .ok()
-            .and_then(|bytes| Parsed::of(&bytes).known());
-        Ok(Partial {
-            file,
-            path,
-            length,
-            started: length,
-            meta: Some(meta),
-            note,
-            _claim: Some(claim),
         })
     }
 
@@ -151,6 +126,37 @@ impl Partial {
             note: None,
             _claim: None,
         }
+    }
+
+    /// A download into a directory that is its own, with what a former process left of it. That nobody else has it open
+    /// is the caller's to see to.
+    pub fn in_directory(dir: &Path) -> Result<Self, Error> {
+        Self::opened(dir, None)
+    }
+
+    fn opened(dir: &Path, claim: Option<Claim>) -> Result<Self, Error> {
+        let (path, meta) = (dir.join("data"), dir.join("meta"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .at("open", &path)?;
+        let length = file.metadata().at("read", &path)?.size();
+        let note = fs::read(&meta)
+            .ok()
+            .and_then(|bytes| Parsed::of(&bytes).known());
+        Ok(Self {
+            file,
+            path,
+            length,
+            started: length,
+            meta: Some(meta),
+            note,
+            _claim: claim,
+        })
     }
 
     /// How many bytes are there.
@@ -255,11 +261,13 @@ impl Partial {
         self.file.sync_all().at("make durable", &self.path)
     }
 
-    pub(super) fn file(&self) -> &File {
+    /// The bytes.
+    pub fn file(&self) -> &File {
         &self.file
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where they are.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
         url: url.parse().unwrap(),
         pin,
         pull,
-        credentials: Credentials::None,
+        credentials: Credentials::default(),
     }
 }
 

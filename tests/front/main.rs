@@ -12,6 +12,7 @@ mod disk;
 mod docs;
 mod driver;
 mod engine;
+mod fetch;
 mod flexvolume;
 mod input;
 mod life;

@@ -8,6 +8,7 @@
 
 mod answer;
 mod cause;
+mod client_cert;
 mod resolver;
 mod tls;
 
@@ -15,11 +16,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::client_cert::ClientCert;
+
 use reqwest::header::{
     ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
 };
 use reqwest::{RequestBuilder, Response};
-use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{Answer, Credentials, Error, Source, Start};
@@ -58,6 +60,8 @@ pub fn names() -> Arc<dyn reqwest::dns::Resolve> {
 #[derive(Clone)]
 pub struct Factory {
     tls: rustls::ClientConfig,
+    /// The same, with a certificate of ours for the origin.
+    tls_with_cert: Option<rustls::ClientConfig>,
     identity: Vec<u8>,
     patience: Duration,
 }
@@ -74,9 +78,19 @@ impl Factory {
         }
         Ok(Self {
             tls,
+            tls_with_cert: None,
             identity,
             patience: settings.patience,
         })
+    }
+
+    /// Shows this certificate to an origin that asks for one, and to nobody else. A pair that cannot be used is an error
+    /// here already.
+    pub fn with_client_cert(mut self, files: &ClientCert) -> Result<Self, Error> {
+        let (config, identity) = client_cert::present(&self.tls, files)?;
+        self.tls_with_cert = Some(config);
+        self.identity.extend(identity);
+        Ok(self)
     }
 
     /// What of these settings decides whose bytes are believed: part of the trust context (law 7).
@@ -86,31 +100,41 @@ impl Factory {
 
     /// A client whose connections live in the runtime that first uses it.
     pub fn client(&self, reach: Reach, credentials: Credentials) -> Result<Http, Error> {
-        let client = reqwest::Client::builder()
+        let known = self.tls_with_cert.as_ref();
+        let known = known.map(|tls| self.client_with(tls, &reach)).transpose()?;
+        Ok(Http {
+            client: self.client_with(&self.tls, &reach)?,
+            known,
+            reach,
+            credentials,
+            patience: self.patience,
+        })
+    }
+
+    fn client_with(
+        &self,
+        tls: &rustls::ClientConfig,
+        reach: &Reach,
+    ) -> Result<reqwest::Client, Error> {
+        reqwest::Client::builder()
             .user_agent(concat!("war-vol/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .http1_only()
             .retry(reqwest::retry::never())
-            .tls_backend_preconfigured(self.tls.clone())
+            .tls_backend_preconfigured(tls.clone())
             .connect_timeout(self.patience)
             .dns_resolver(Arc::new(resolver::Filtered::new(reach.clone())))
             .build()
-            .map_err(|e| {
-                Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e)))
-            })?;
-        Ok(Http {
-            client,
-            reach,
-            credentials,
-            patience: self.patience,
-        })
+            .map_err(|e| Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e))))
     }
 }
 
 /// A client for the objects of one request.
 pub struct Http {
     client: reqwest::Client,
+    /// By whom the origin knows us, where there is a certificate for that.
+    known: Option<reqwest::Client>,
     reach: Reach,
     credentials: Credentials,
     patience: Duration,
@@ -165,10 +189,13 @@ impl Http {
         if !self.reach.allows_url(at) {
             return Err(forbidden(host_of(at)));
         }
-        let request = conditions(self.client.get(at.clone()), start)
+        let is_origin = same_origin(at, url.as_url());
+        let client = self.known.as_ref().filter(|_| is_origin);
+        let request = client.unwrap_or(&self.client).get(at.clone());
+        let request = conditions(request, start)
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let request = if same_origin(at, url.as_url()) {
-            self.authorize(request)
+        let request = if is_origin {
+            self.credentials.sign(request)
         } else {
             request
         };
@@ -191,16 +218,6 @@ impl Http {
                 Err(forbidden(peer.ip().to_string()))
             }
             Some(_) | None => Ok(response),
-        }
-    }
-
-    fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.credentials {
-            Credentials::None => request,
-            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Credentials::Basic { username, password } => {
-                request.basic_auth(username.expose_secret(), Some(password.expose_secret()))
-            }
         }
     }
 }

@@ -193,7 +193,7 @@ fn never_without_a_copy_is_not_found_and_says_so() {
     sandbox
         .run(["mount", &url, "dir", "--pull-policy", "Never"])
         .must(3)
-        .says("pullPolicy is Never");
+        .says("--pull-policy is Never");
     assert_eq!(origin.gets("/a.war"), 0);
     sandbox.mount(&url, "dir", &[]);
     sandbox.mount(&url, "other", &["--pull-policy", "Never"]);
