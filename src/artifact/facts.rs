@@ -18,7 +18,8 @@ pub struct Facts {
 /// What an origin gave to name one state of an object (RFC 9110 §8.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validator {
-    /// The entity tag as it was sent, weak or strong.
+    /// The entity tag as it was sent, weak or strong; each of its bytes is the character of that number (ISO-8859-1),
+    /// because a tag is bytes and not text (RFC 9110 §8.8.3).
     pub etag: Option<String>,
     /// The modification time as it was sent, kept only where the answer's own date is at least a minute later:
     /// a younger one may name two states of the object (RFC 9110 §8.8.2.2).

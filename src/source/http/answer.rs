@@ -6,10 +6,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Response;
 use reqwest::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
-    HeaderName, LAST_MODIFIED, RETRY_AFTER, TRANSFER_ENCODING,
+    LAST_MODIFIED, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use url::Url;
 
+use super::field::text;
 use super::{cause, host_of};
 use crate::artifact::{ArtifactUrl, Facts, Validator};
 use crate::source::{Answer, Error, Object, Start};
@@ -117,14 +118,6 @@ fn facts(headers: &HeaderMap, length: Option<u64>) -> Facts {
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers
-        .get(name)?
-        .to_str()
-        .ok()
-        .map(|t| t.trim().to_owned())
-}
-
 /// The length that the whole has, unless the framing makes the header void (RFC 9112 §6.3).
 fn plain_length(headers: &HeaderMap) -> Option<u64> {
     (!headers.contains_key(TRANSFER_ENCODING))
@@ -182,7 +175,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
 
