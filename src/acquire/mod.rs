@@ -13,6 +13,7 @@ mod fetch;
 mod flight;
 mod gauge;
 mod hash;
+mod joint;
 mod pace;
 mod setback;
 

@@ -14,6 +14,16 @@ pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     lines.all(|other| other == first).then_some(first)
 }
 
+/// The members of a list, over all lines of it.
+pub(super) fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let lines: Vec<_> = headers.get_all(name).iter().map(characters).collect();
+    let members = lines.iter().flat_map(|line| line.split(','));
+    members
+        .map(|member| trimmed(member).to_owned())
+        .filter(|member| !member.is_empty())
+        .collect()
+}
+
 fn characters(value: &HeaderValue) -> String {
     let text: String = value.as_bytes().iter().map(|b| char::from(*b)).collect();
     trimmed(&text).to_owned()
@@ -66,6 +76,7 @@ mod tests {
         assert_eq!(text(&of(&[]), &ETAG), None);
         assert_eq!(text(&of(&[b"a", b"a "]), &ETAG).as_deref(), Some("a"));
         assert_eq!(text(&of(&[b"a", b"b"]), &ETAG), None);
+        assert_eq!(list(&of(&[b"a, b,", b"", b"c"]), &ETAG), ["a", "b", "c"]);
     }
 
     #[test]

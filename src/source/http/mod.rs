@@ -218,9 +218,9 @@ impl Http {
 fn conditions(request: RequestBuilder, start: &Start) -> RequestBuilder {
     match start {
         Start::Beginning => request,
-        Start::At { offset, tag } => {
+        Start::At { offset, of } => {
             let range = format!("bytes={offset}-");
-            match tag.as_deref().map(field::value) {
+            match of.as_ref().map(|state| field::value(&state.tag)) {
                 None => request.header(RANGE, range),
                 Some(Some(tag)) => request.header(RANGE, range).header(IF_RANGE, tag),
                 // No origin's tag, so none of its states: then all of it.
