@@ -19,6 +19,7 @@ mod life;
 mod metrics;
 mod monitoring;
 mod network;
+mod nginx;
 mod node;
 mod origin;
 mod pod;
