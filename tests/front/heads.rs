@@ -1,13 +1,13 @@
 //! Heads of answers: what curl goes on behind is gone on behind, and what no parser takes is final and said in words.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::{Engine, request, sha256};
 use crate::origin::{Behaviour, Object, Origin};
+use crate::raw::Raw;
 use crate::sandbox::Sandbox;
 
 const PATH: &str = "/v2/sample.war";
@@ -31,63 +31,6 @@ fn fetches(url: &str) {
         std::fs::read(sandbox.path("out")).unwrap() == BYTES,
         "{url}"
     );
-}
-
-/// A server that answers everybody with the same bytes, and counts them.
-struct Raw {
-    address: SocketAddr,
-    asked: Arc<AtomicUsize>,
-    over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Raw {
-    fn start(answer: &[u8]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (asked, over) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-        let (count, stop, answer) = (Arc::clone(&asked), Arc::clone(&over), answer.to_vec());
-        let thread = std::thread::spawn(move || {
-            while let Ok((mut peer, _)) = listener.accept() {
-                if stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                let mut seen = Vec::new();
-                while !seen.windows(4).any(|w| w == b"\r\n\r\n") {
-                    let mut some = [0; 4096];
-                    match peer.read(&mut some) {
-                        Ok(n @ 1..) => seen.extend_from_slice(&some[..n]),
-                        Ok(0) | Err(_) => break,
-                    }
-                }
-                if seen.starts_with(b"GET ") {
-                    count.fetch_add(1, Ordering::SeqCst);
-                }
-                // Who has read enough hangs up.
-                let _ = peer.write_all(&answer);
-            }
-        });
-        Self {
-            address,
-            asked,
-            over,
-            thread: Some(thread),
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}{PATH}", self.address)
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
 }
 
 #[test]
@@ -205,14 +148,14 @@ fn a_header_in_other_bytes_than_text_is_no_failure() {
             .into_bytes();
             answer.extend([value, b"\r\n\r\n", BYTES].concat());
             let raw = Raw::start(&answer);
-            fetches(&raw.url());
+            fetches(&raw.url(PATH));
             assert_eq!(raw.asked.load(Ordering::SeqCst), 1, "{name}");
         }
     }
     // The reason in a status line too.
     let mut answer = b"HTTP/1.1 200 gr\xfc\xdf dich\r\nContent-Length: 16\r\n\r\n".to_vec();
     answer.extend(BYTES);
-    fetches(&Raw::start(&answer).url());
+    fetches(&Raw::start(&answer).url(PATH));
 }
 
 #[test]
@@ -244,7 +187,7 @@ fn an_odd_line_in_the_head_is_gone_on_behind() {
         let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n".to_vec();
         answer.extend([line, b"\r\n\r\n", BYTES].concat());
         let raw = Raw::start(&answer);
-        fetches(&raw.url());
+        fetches(&raw.url(PATH));
         assert_eq!(raw.asked.load(Ordering::SeqCst), 1);
     }
     // Read as what they are, where they matter.
@@ -254,7 +197,7 @@ fn an_odd_line_in_the_head_is_gone_on_behind() {
     ] {
         let head = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n10\r\n");
         let answer = [head.as_bytes(), BYTES, b"\r\n0\r\n\r\n"].concat();
-        fetches(&Raw::start(&answer).url());
+        fetches(&Raw::start(&answer).url(PATH));
     }
 }
 
@@ -311,7 +254,7 @@ fn what_no_parser_takes_is_final_and_said_in_words() {
     ] {
         let raw = Raw::start(answer.as_bytes());
         let ran = sandbox
-            .run(["fetch", &raw.url(), "-o", "out"])
+            .run(["fetch", &raw.url(PATH), "-o", "out"])
             .must(11)
             .says(says);
         assert_eq!(raw.asked.load(Ordering::SeqCst), 1, "{}", ran.stderr);
@@ -329,7 +272,7 @@ fn what_no_parser_takes_is_final_and_said_in_words() {
     ] {
         let raw = Raw::start(answer.as_bytes());
         sandbox
-            .run(["fetch", &raw.url(), "--tries", "3"])
+            .run(["fetch", &raw.url(PATH), "--tries", "3"])
             .must(11)
             .says("broke off");
         assert_eq!(raw.asked.load(Ordering::SeqCst), 3, "{answer}");
@@ -349,7 +292,7 @@ fn an_odd_line_of_framing_is_not_made_up_for() {
         let mut answer = format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n").into_bytes();
         answer.extend(BYTES);
         let raw = Raw::start(&answer);
-        let url = raw.url();
+        let url = raw.url(PATH);
         sandbox
             .run(["fetch", &url, "-o", "out"])
             .must(2)
@@ -358,4 +301,52 @@ fn an_odd_line_of_framing_is_not_made_up_for() {
             .run(["fetch", &url, "-o", "out", "--checksum", &pin])
             .must(0);
     }
+}
+
+/// An answer with more bytes than it says: they are not read as the head of the next one, which would be final.
+#[test]
+fn what_an_answer_has_too_much_is_not_the_next_ones_head() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
+    let (over, address) = (Arc::<AtomicBool>::default(), listener.local_addr().unwrap());
+    let stop = Arc::clone(&over);
+    let server = std::thread::spawn(move || {
+        std::thread::scope(|all| {
+            while let Ok((mut peer, _)) = listener.accept() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                all.spawn(move || {
+                    let redirect =
+                        b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n";
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", BYTES.len());
+                    let whole = [head.as_bytes(), BYTES].concat();
+                    for number in 0.. {
+                        let mut seen = Vec::new();
+                        while !seen.ends_with(b"\r\n\r\n") {
+                            let mut some = [0; 4096];
+                            match peer.read(&mut some) {
+                                Ok(n @ 1..) => seen.extend_from_slice(&some[..n]),
+                                Ok(0) | Err(_) => return,
+                            }
+                        }
+                        // The rest of the redirect's body comes late, when the next request is on its way.
+                        let answer = match (seen.starts_with(b"GET /x "), number) {
+                            (false, _) => redirect.to_vec(),
+                            (true, 0) => whole.clone(),
+                            (true, _) => [b"<p>moved</p>", &whole[..]].concat(),
+                        };
+                        if peer.write_all(&answer).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    });
+    fetches(&url);
+    over.store(true, Ordering::SeqCst);
+    let _ = TcpStream::connect(address);
+    server.join().unwrap();
 }

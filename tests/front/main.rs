@@ -24,6 +24,7 @@ mod node;
 mod origin;
 mod pod;
 mod proxy;
+mod raw;
 mod real_war;
 mod resume;
 mod sandbox;

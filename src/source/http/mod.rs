@@ -95,6 +95,8 @@ impl Factory {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .http1_only()
+            // A connection is asked once: bytes that an answer has too much would be taken for the head of the next one.
+            .pool_max_idle_per_host(0)
             .http1_max_headers(MOST_FIELDS)
             // A folded line is to be unfolded (RFC 9112 §5.2), and behind most other lines that are no header field curl
             // and browsers go on. The end of a body is never guessed because of it: see [`answer`].
