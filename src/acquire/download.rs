@@ -11,8 +11,8 @@ use super::gauge::{Gauge, Phase};
 use super::hash::{Budget, Hasher, Share};
 use super::lookup::Ask;
 use super::pace::Speedometer;
-use super::{Error, Patience, Request};
-use crate::artifact::{Algorithm, Facts};
+use super::{Error, Patience, Request, joint};
+use crate::artifact::{Algorithm, Digest, Facts};
 use crate::metrics::Downloads;
 use crate::source::{self, Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
@@ -56,8 +56,8 @@ struct Course {
     hasher: Option<Hasher>,
     /// Whether the bytes came in more than one answer.
     joined: bool,
-    /// Whether a wrong digest was followed by a try from zero.
-    cleaned: bool,
+    /// A wrong digest that may have been the way's fault, after which it was tried from zero.
+    refuted: Option<Digest>,
 }
 
 impl<S: Source> Download<'_, S> {
@@ -72,11 +72,12 @@ impl<S: Source> Download<'_, S> {
         let mut furthest = partial.length();
         loop {
             let error = match self.attempt(partial, &mut course).await {
-                // A wrong digest of joined parts may be the joint's fault; of one piece it is the object's.
-                Err(Error::Mismatch { .. }) if course.joined && !course.cleaned => {
+                Err(Error::Mismatch { actual, .. })
+                    if joint::is_doubtful(partial, course.joined) && course.refuted.is_none() =>
+                {
                     partial.forget()?;
                     course = Course {
-                        cleaned: true,
+                        refuted: Some(actual),
                         ..Course::default()
                     };
                     continue;
@@ -124,13 +125,12 @@ impl<S: Source> Download<'_, S> {
     }
 
     /// Whether what is there may be gone on with. A promised digest proves a joint of any parts. Without one it takes
-    /// a strong tag, and this boot of the machine: another one may have lost bytes that were never made durable.
+    /// a state that has a name, and this boot of the machine: another one may have lost bytes that were never made
+    /// durable.
     fn may_resume(&self, partial: &Partial) -> bool {
-        let strong = partial
-            .facts()
-            .is_some_and(|f| f.validator.strong_tag().is_some());
-        partial.facts().is_some()
-            && (self.request.pin.is_some() || strong && partial.is_of_boot(self.boot))
+        partial.facts().is_some_and(|facts| {
+            self.request.pin.is_some() || facts.state().is_some() && partial.is_of_boot(self.boot)
+        })
     }
 
     async fn attempt(&self, partial: &mut Partial, course: &mut Course) -> Result<Outcome, Error> {
@@ -139,13 +139,17 @@ impl<S: Source> Download<'_, S> {
         let start = match (self.ask, partial.length()) {
             (Ask::Admission { known: None }, _) => Start::Beginning,
             (Ask::Admission { known: Some(known) }, _) => Start::IfChanged(known.clone()),
-            (Ask::Object { known: Some(known) }, 0) if !course.cleaned => {
+            (Ask::Object { known: Some(known) }, 0) if course.refuted.is_none() => {
                 Start::IfChanged(known.clone())
             }
             (Ask::Object { .. }, 0) => Start::Beginning,
+            // With a promised digest the names do not matter: two mirrors in turn have one each.
             (Ask::Object { .. }, offset) => Start::At {
                 offset,
-                tag: strong_tag(partial),
+                of: match self.request.pin {
+                    Some(_) => None,
+                    None => partial.facts().and_then(Facts::state),
+                },
             },
         };
         let answer = tokio::select! {
@@ -161,10 +165,10 @@ impl<S: Source> Download<'_, S> {
         self.fits(&object.facts)?;
         if object.offset == 0 {
             self.begin_anew(partial, course, &object.facts)?;
-        } else if !continues(partial, &object) {
+        } else if !joint::continues(partial, &object) {
             partial.forget()?;
             *course = Course {
-                cleaned: course.cleaned,
+                refuted: course.refuted.take(),
                 ..Course::default()
             };
             return Err(Error::Changed {
@@ -172,6 +176,9 @@ impl<S: Source> Download<'_, S> {
             });
         } else {
             course.joined = true;
+            if !joint::has_same_names(partial, &object) {
+                partial.unname()?;
+            }
             // The disk has reserved it already; the cache's limit may have been given to others since.
             let length = partial.length();
             (self.promise)(object.facts.length.unwrap_or(length), 0)?;
@@ -355,47 +362,31 @@ impl<S: Source> Download<'_, S> {
             size: partial.length(),
             facts,
         };
+        let doubtful = joint::is_doubtful(partial, course.joined);
         let Some(expected) = &self.request.pin else {
             return Ok(Outcome::Landed(landed));
         };
         let actual = match expected.algorithm() {
-            Algorithm::Sha256 => &landed.sha256,
-            Algorithm::Sha512 => landed
-                .sha512
-                .as_ref()
-                .ok_or_else(|| bug("no SHA-512 was computed"))?,
+            Algorithm::Sha256 => Some(&landed.sha256),
+            Algorithm::Sha512 => landed.sha512.as_ref(),
         };
-        if actual == expected {
+        let actual = actual
+            .cloned()
+            .ok_or_else(|| bug("no SHA-512 was computed"))?;
+        if actual == *expected {
             return Ok(Outcome::Landed(landed));
         }
         Err(Error::Mismatch {
             url,
             expected: expected.clone(),
-            actual: actual.clone(),
             size: landed.size,
             remembered: false,
-            landed: Some(Box::new(landed)),
+            landed: joint::blamed(landed, &actual, doubtful, course.refuted.as_ref()),
+            actual,
         })
     }
 }
 
-fn strong_tag(partial: &Partial) -> Option<String> {
-    partial
-        .facts()
-        .and_then(|f| f.validator.strong_tag())
-        .map(str::to_owned)
-}
-
-/// Whether an answer goes on with what is there: at the right place, of an object of the same length and tag.
-fn continues(partial: &Partial, object: &Object) -> bool {
-    let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
-    object.offset == partial.length()
-        && partial.facts().is_some_and(|was| {
-            let (was_tag, is_tag) = (&was.validator.etag, &object.facts.validator.etag);
-            (was.length.is_none() || was.length == object.facts.length) && same(was_tag, is_tag)
-        })
-}
-
 fn shortened(text: &str) -> String {
-    text.chars().take(40).flat_map(char::escape_debug).collect()
+    text.chars().take(60).flat_map(char::escape_debug).collect()
 }

@@ -61,13 +61,13 @@ pub enum Error {
     },
     /// An answer whose bytes are not the artifact's own.
     #[error(
-        "{url}: the origin sends it with Content-Encoding {coding} although it was asked not to; set {} to that of the bytes as they are sent, or mend the origin",
+        "{url}: the origin sends it with {coding} although it was asked not to; set {} to that of the bytes as they are sent, or mend the origin",
         Setting::Checksum
     )]
     Coded {
         /// What was asked for.
         url: String,
-        /// The coding.
+        /// The coding, behind the header that names it.
         coding: String,
     },
     /// The object is another one than a moment ago.

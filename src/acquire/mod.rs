@@ -15,6 +15,7 @@ mod fetch;
 mod flight;
 mod gauge;
 mod hash;
+mod joint;
 mod leftover;
 mod lookup;
 mod pace;

@@ -13,7 +13,7 @@ use super::error::{Error, IoContext};
 use super::key::Name;
 use super::open::Claim;
 use super::{Entry, Parsed, Store, Version, list, remove};
-use crate::artifact::{ArtifactUrl, Digest, Facts};
+use crate::artifact::{ArtifactUrl, Digest, Facts, Validator};
 use crate::fault::Fault;
 
 /// After how many bytes the kernel is asked to start writing them back, so that the last fsync finds nothing to do.
@@ -178,21 +178,35 @@ impl Partial {
     /// that a full disk shows before the download and not at its end.
     pub fn restart(&mut self, facts: &Facts, boot: &str) -> Result<(), Error> {
         self.forget()?;
-        let note = Note {
+        self.write(Note {
             version: Version::CURRENT,
             facts: facts.clone(),
             boot: boot.to_owned(),
+        })?;
+        match facts.length {
+            Some(length) if length > 0 => self.reserve(length),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Parts of different names were joined: from now on none of them names the whole.
+    pub fn unname(&mut self) -> Result<(), Error> {
+        let Some(mut note) = self.note.take() else {
+            return Ok(());
         };
+        note.facts.validator = Validator::default();
+        (note.facts.modified, note.facts.settled) = (None, false);
+        self.write(note)
+    }
+
+    fn write(&mut self, note: Note) -> Result<(), Error> {
         if let Some(meta) = &self.meta {
             // A plain write: after a power loss an unreadable note means no more than "from the beginning".
             let bytes = serde_json::to_vec(&note).unwrap_or_default();
             fs::write(meta, bytes).at("write", meta)?;
         }
         self.note = Some(note);
-        match facts.length {
-            Some(length) if length > 0 => self.reserve(length),
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
     }
 
     /// With KEEP_SIZE, so that the file's length never runs ahead of its bytes: otherwise a crash leaves zeros that

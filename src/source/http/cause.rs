@@ -5,7 +5,7 @@ use std::io;
 
 use url::Url;
 
-use super::{host_of, resolver};
+use super::{MOST_FIELDS, host_of, resolver};
 use crate::artifact::ArtifactUrl;
 use crate::source::Error;
 
@@ -32,6 +32,13 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &reqwest::Error) -> E
             why: in_words(tls),
         };
     }
+    if let Some(what) = unreadable(error) {
+        return Error::Nonsense {
+            url,
+            host,
+            why: format!("sent {what}; ask it with curl -v, and mend the origin"),
+        };
+    }
     let why = text(error);
     if error.is_connect() {
         Error::Connect { url, host, why }
@@ -44,6 +51,37 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &reqwest::Error) -> E
     } else {
         Error::Broken { url, host, why }
     }
+}
+
+/// What the parser of HTTP/1 does not take, however often it is asked for; nothing where the connection only broke.
+fn unreadable(error: &reqwest::Error) -> Option<String> {
+    let http = find::<hyper::Error>(error)?;
+    if http.is_parse_too_large() {
+        return Some(format!(
+            "too many header fields, or too long ones (more than {MOST_FIELDS}, or 400 KiB)"
+        ));
+    }
+    let what = if http.is_parse_status() {
+        "a status line that is not valid"
+    } else if http.is_parse() {
+        // The library tells these apart by its text alone. Where that is another one some day, the last will do.
+        match http.to_string().as_str() {
+            "invalid HTTP version parsed" => {
+                "no answer of HTTP/1 (is another protocol spoken on this port?)"
+            }
+            "invalid content-length parsed" => "a Content-Length that is not one number",
+            "unexpected transfer-encoding parsed" => "a Transfer-Encoding in HTTP/1.0",
+            _ => "a header field that is not valid",
+        }
+    } else {
+        let kind = find::<io::Error>(http)?.kind();
+        let invalid = matches!(
+            kind,
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        );
+        return invalid.then(|| "chunks that are not valid".to_owned());
+    };
+    Some(what.to_owned())
 }
 
 /// With what to do: the certificate is one thing, a server that does not speak TLS another.

@@ -9,6 +9,7 @@
 mod answer;
 mod cause;
 mod client_cert;
+mod field;
 mod resolver;
 mod tls;
 
@@ -29,6 +30,9 @@ use crate::artifact::{ArtifactUrl, Reach, Redacted};
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
+
+/// How many header fields an answer may have: as many as curl takes. Their bytes are bounded by the parser, at 408 KiB.
+const MOST_FIELDS: usize = 5000;
 
 /// The variables that name proxies, as curl and others have them.
 const PROXIES: [&str; 8] = [
@@ -121,6 +125,14 @@ impl Factory {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .http1_only()
+            // A connection is asked once: bytes that an answer has too much would be taken for the head of the next one.
+            .pool_max_idle_per_host(0)
+            .http1_max_headers(MOST_FIELDS)
+            // A folded line is to be unfolded (RFC 9112 §5.2), and behind most other lines that are no header field curl
+            // and browsers go on. The end of a body is never guessed because of it: see [`answer`].
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
             .retry(reqwest::retry::never())
             .tls_backend_preconfigured(tls.clone())
             .connect_timeout(self.patience)
@@ -225,18 +237,23 @@ impl Http {
 fn conditions(request: RequestBuilder, start: &Start) -> RequestBuilder {
     match start {
         Start::Beginning => request,
-        Start::At { offset, tag } => {
-            let request = request.header(RANGE, format!("bytes={offset}-"));
-            match tag {
-                Some(tag) => request.header(IF_RANGE, tag),
-                None => request,
+        Start::At { offset, of } => {
+            let range = format!("bytes={offset}-");
+            match of.as_ref().map(|state| field::value(&state.tag)) {
+                None => request.header(RANGE, range),
+                Some(Some(tag)) => request.header(RANGE, range).header(IF_RANGE, tag),
+                // No origin's tag, so none of its states: then all of it.
+                Some(None) => request,
             }
         }
-        Start::IfChanged(validator) => match (&validator.etag, &validator.last_modified) {
-            (Some(tag), _) => request.header(IF_NONE_MATCH, tag),
-            (None, Some(time)) => request.header(IF_MODIFIED_SINCE, time),
-            (None, None) => request,
-        },
+        Start::IfChanged(validator) => {
+            let read = |text: &Option<String>| text.as_deref().and_then(field::value);
+            match (read(&validator.etag), read(&validator.last_modified)) {
+                (Some(tag), _) => request.header(IF_NONE_MATCH, tag),
+                (None, Some(time)) => request.header(IF_MODIFIED_SINCE, time),
+                (None, None) => request,
+            }
+        }
     }
 }
 
@@ -249,12 +266,8 @@ fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
         .headers()
         .get(LOCATION)
         .ok_or_else(|| refuse("names no place (no Location header)".into()))?;
-    let text = location
-        .to_str()
-        .map_err(|_| refuse("has a Location that is not text".into()))?;
-    let next = at
-        .join(text)
-        .map_err(|_| refuse("has a Location that is not a URL".into()))?;
+    let next = field::join(at, location)
+        .ok_or_else(|| refuse("has a Location that is not a URL".into()))?;
     match (at.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => Ok(without_userinfo(next)),
         ("https", "http") => Err(refuse(format!(

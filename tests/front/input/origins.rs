@@ -99,7 +99,7 @@ fn an_origin_that_is_down_is_unavailable() {
     let origin = origin();
     for (behaviour, says) in [
         (Behaviour::ClosedOnAccept, "broke off"),
-        (Behaviour::Garbage, "broke off"),
+        (Behaviour::Garbage, "sent no answer of HTTP/1"),
         (
             Behaviour::Busy {
                 status: 503,
