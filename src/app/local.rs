@@ -64,6 +64,8 @@ pub(super) fn secrets(settings: &Secrets) -> Result<BTreeMap<String, SecretStrin
     let Some(path) = &settings.credentials else {
         let named = |key: &&str| {
             let value = std::env::var(format!("WAR_VOL_{}", key.to_uppercase())).ok()?;
+            // As for every setting, an empty variable is none.
+            let value = Some(value).filter(|v| !v.is_empty())?;
             Some(((*key).to_owned(), SecretString::from(value)))
         };
         return Ok(Credentials::KEYS.iter().filter_map(named).collect());

@@ -25,6 +25,7 @@ mod real_war;
 mod sandbox;
 mod sanity;
 mod secrets;
+mod settings;
 mod supply;
 mod tokens;
 mod tools;
