@@ -27,6 +27,7 @@ mod sanity;
 mod secrets;
 mod settings;
 mod supply;
+mod tls;
 mod tokens;
 mod tools;
 mod universe;
