@@ -22,6 +22,7 @@ mod origin;
 mod pod;
 mod proxy;
 mod real_war;
+mod resolver;
 mod sandbox;
 mod sanity;
 mod secrets;
