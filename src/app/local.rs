@@ -102,6 +102,8 @@ fn variable(key: &str) -> String {
 fn of_environment() -> BTreeMap<String, SecretString> {
     let named = |key: &&str| {
         let value = std::env::var(variable(key)).ok()?;
+        // As for every setting, an empty variable is none.
+        let value = Some(value).filter(|v| !v.is_empty())?;
         Some(((*key).to_owned(), SecretString::from(value)))
     };
     Credentials::KEYS.iter().filter_map(named).collect()

@@ -13,6 +13,7 @@ use super::local::{self, Local};
 use super::{Error, http_of_command, store_settings, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
+use crate::source::http::Factory;
 use crate::store::{self, Store};
 use crate::volume::{self, Listed, Mount, Owner, Pool, Record, Snapshot};
 
@@ -91,6 +92,21 @@ impl Machine {
     ) -> Result<Self, Error> {
         let http = http_of_command(downloading, secrets)?;
         let secrets = local::secrets(secrets)?;
+        Self::with(http, secrets, (storing, downloading), says).await
+    }
+
+    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
+    pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
+        let (http, none) = (Factory::idle()?, Downloading::none());
+        Self::with(http, BTreeMap::new(), (storing, &none), says).await
+    }
+
+    async fn with(
+        http: Factory,
+        secrets: BTreeMap<String, SecretString>,
+        (storing, downloading): (&Storing, &Downloading),
+        says: impl FnOnce(&str),
+    ) -> Result<Self, Error> {
         let hands = match find(storing, says).await? {
             Found::Store(store) => {
                 let local = Local::new(store, http, (storing, downloading))?;
@@ -99,12 +115,6 @@ impl Machine {
             Found::Driver(driver) => Hands::Driver(driver),
         };
         Ok(Self { hands, secrets })
-    }
-
-    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
-    pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
-        let none = (&Downloading::none(), &Secrets::default());
-        Self::open(storing, none, says).await
     }
 
     /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.

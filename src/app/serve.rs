@@ -302,6 +302,7 @@ impl Driver {
             http_addr = self.http_addr.map(tracing::field::display),
             ?storing,
             ?downloading,
+            proxies = self.http.proxies(),
             "starting"
         );
     }

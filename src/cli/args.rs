@@ -295,7 +295,7 @@ impl Cli {
 
     /// Parses what was typed.
     pub(super) fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let matches = Self::grammar().try_get_matches_from(arguments)?;
+        let matches = without_empty(Self::grammar()).try_get_matches_from(arguments)?;
         let mut cli =
             Self::from_arg_matches(&matches).map_err(|e| e.format(&mut Self::grammar()))?;
         if let (Command::Mount(mount), Some((_, matches))) =
@@ -305,6 +305,21 @@ impl Cli {
         }
         Ok(cli)
     }
+}
+
+/// An environment variable that is empty is not set, whatever setting it is for: a manifest that has a variable without
+/// a value means none, and no setting has an empty one.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|v| v.is_empty())
+    };
+    command
+        .mut_args(|arg| match is_empty(&arg) {
+            true => arg.env(clap::builder::Resettable::Reset),
+            false => arg,
+        })
+        .mut_subcommands(without_empty)
 }
 
 /// The settings of the store and of downloads that were typed, and that a driver does not take from a command; where the

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::refusal::{self, Refusal};
 use crate::artifact::{ArtifactUrl, Bytes};
 use crate::fault::{Credentials, Fault};
 
@@ -79,6 +80,56 @@ pub enum Error {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The proxy answered in the origin's place.
+    #[error("{url}: the proxy {proxy} answered {status} to {asked}{}", refusal::advice(*.status, .offers))]
+    ProxyStatus {
+        /// What was asked.
+        url: String,
+        /// Who answered: host, port, and the variable that names it.
+        proxy: String,
+        /// What the proxy was asked for.
+        asked: String,
+        /// The status code.
+        status: u16,
+        /// The ways to log in that the proxy offers (RFC 9110 §11.7.1).
+        offers: Vec<String>,
+    },
+    /// The proxy does not connect to the origin.
+    #[error("{url}: the proxy {proxy} does not connect to {host}: {why}")]
+    ProxyRefused {
+        /// What was asked.
+        url: String,
+        /// Who refused.
+        proxy: String,
+        /// Whom it was to connect to.
+        host: String,
+        /// What it says.
+        why: Refusal,
+    },
+    /// No connection to the proxy.
+    #[error(
+        "{url}: cannot connect to the proxy {proxy}: {why}; check that the proxy is up and that this node may reach it"
+    )]
+    ProxyConnect {
+        /// What was asked.
+        url: String,
+        /// Who was to be connected.
+        proxy: String,
+        /// What the system says.
+        why: String,
+    },
+    /// What the proxy says is no answer.
+    #[error(
+        "{url}: the proxy {proxy} {why}; check that a proxy of that kind is at that address, and read its log"
+    )]
+    ProxyBroken {
+        /// What was asked.
+        url: String,
+        /// Who it was.
+        proxy: String,
+        /// What it did.
+        why: String,
+    },
     /// The connection broke, or what came over it is not HTTP.
     #[error("{url}: the answer of {host} broke off: {why}")]
     Broken {
@@ -144,13 +195,39 @@ impl Error {
         }
     }
 
+    /// For what came through a proxy, which may be the one that went wrong.
+    pub(super) fn through(mut self, proxy: &impl fmt::Display) -> Self {
+        match &mut self {
+            Self::Status { host, .. }
+            | Self::Broken { host, .. }
+            | Self::Stalled { host, .. }
+            | Self::Nonsense { host, .. } => *host = format!("{host}, through the proxy {proxy},"),
+            Self::Setup(_)
+            | Self::Secret(_)
+            | Self::Forbidden { .. }
+            | Self::Redirect { .. }
+            | Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::ProxyStatus { .. }
+            | Self::ProxyRefused { .. }
+            | Self::ProxyConnect { .. }
+            | Self::ProxyBroken { .. } => {}
+        }
+        self
+    }
+
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Setup(_) | Self::Secret(_) => Fault::Invalid,
             Self::Forbidden { .. } | Self::Redirect { .. } => Fault::Denied,
             Self::Status { status, .. } => of_status(*status),
-            Self::Resolve { .. }
+            Self::ProxyStatus { status, .. } => refusal::fault(*status),
+            Self::ProxyRefused { why, .. } => why.fault(),
+            Self::ProxyConnect { .. }
+            | Self::ProxyBroken { .. }
+            | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Broken { .. }
@@ -172,7 +249,16 @@ impl Error {
                 after.map_or(Retry::Soon, Retry::After)
             }
             Self::Status { .. } => Retry::Never,
-            Self::Resolve { .. }
+            Self::ProxyStatus { .. } | Self::ProxyRefused { .. } => {
+                if self.fault() == Fault::Unavailable {
+                    Retry::Soon
+                } else {
+                    Retry::Never
+                }
+            }
+            Self::ProxyConnect { .. }
+            | Self::ProxyBroken { .. }
+            | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. } => Retry::Soon,
@@ -184,7 +270,7 @@ fn host(url: &ArtifactUrl) -> String {
     super::http::host_of(url.as_url())
 }
 
-fn passing(status: u16) -> bool {
+pub(super) fn passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429) || status >= 500
 }
 
@@ -215,7 +301,9 @@ fn advice(status: u16) -> impl fmt::Display {
 fn remedy(status: u16) -> &'static str {
     match status {
         404 => " (not found); check the path of the URL",
-        407 => " (proxy authentication required); correct the proxy's credentials",
+        407 => {
+            " (proxy authentication required) although no proxy is set; a proxy on the way wants to be named (HTTPS_PROXY)"
+        }
         410 => " (gone); the artifact was taken away, choose another version",
         429 => " (too many requests); it is asked again later",
         s if s >= 500 => "; the origin is in trouble, it is asked again later",

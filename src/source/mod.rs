@@ -10,11 +10,13 @@
 mod credentials;
 mod error;
 pub mod http;
+mod refusal;
 
 use std::future::Future;
 
 pub use self::credentials::{Credentials, Wrong};
 pub use self::error::{Error, Retry};
+pub use self::refusal::Refusal;
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;

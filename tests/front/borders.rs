@@ -52,9 +52,10 @@ const BORDERS: &[(&str, &str)] = &[
 const WORDS: [&str; 5] = ["artifact", "fault", "lock", "metrics", "telemetry"];
 
 /// What of other crates only some modules may name.
-const RESERVED: [(&str, &[&str]); 4] = [
+const RESERVED: [(&str, &[&str]); 5] = [
     ("tonic", &["csi", "admin"]),
     ("reqwest", &["source", "cluster"]),
+    ("hyper_util::client", &["source"]),
     ("nix::mount", &["mount"]),
     ("rustix::mount", &["mount"]),
 ];

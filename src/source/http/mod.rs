@@ -3,13 +3,17 @@
 //! Owns the one place in the crate where an HTTP client is made, so that every request, hop and address passes the
 //! same [`Reach`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
 //! headers to other origins; bodies come over HTTP/1.1 only, because a single HTTP/2 stream is a third slower.
+//! Connections are made in [`connect`], and not by reqwest, which says neither whether an origin or a proxy has failed
+//! nor with what status: requests and answers are its, what is between them is hyper's.
 //! Left out on purpose: retries and resuming, which belong to whoever counts the bytes.
 #![expect(clippy::disallowed_methods, reason = "the one factory of HTTP clients")]
 
 mod answer;
 mod cause;
 mod client_cert;
+mod connect;
 mod field;
+mod proxy;
 mod resolver;
 mod tls;
 
@@ -19,13 +23,21 @@ use std::time::Duration;
 
 pub use self::client_cert::ClientCert;
 
+use futures_util::{StreamExt, TryStreamExt};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::TokioExecutor;
 use reqwest::header::{
-    ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION,
+    PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
-use reqwest::{RequestBuilder, Response};
+use reqwest::{Body, RequestBuilder, Response};
 use url::Url;
 
-use super::{Answer, Credentials, Error, Source, Start};
+use self::connect::Connector;
+use self::proxy::{Kind, Proxies, Proxy};
+use self::tls::Trust;
+use super::{Answer, Credentials, Error, Object, Source, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
 
 /// How many redirects are followed.
@@ -34,17 +46,8 @@ const MOST_REDIRECTS: usize = 10;
 /// How many header fields an answer may have: as many as curl takes. Their bytes are bounded by the parser, at 408 KiB.
 const MOST_FIELDS: usize = 5000;
 
-/// The variables that name proxies, as curl and others have them.
-const PROXIES: [&str; 8] = [
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-];
+/// How the program calls itself.
+const AGENT: &str = concat!("war-vol/", env!("CARGO_PKG_VERSION"));
 
 /// What every client of this process shares.
 #[derive(Clone, Debug)]
@@ -63,27 +66,27 @@ pub fn names() -> Arc<dyn reqwest::dns::Resolve> {
 /// Makes clients.
 #[derive(Clone)]
 pub struct Factory {
-    tls: rustls::ClientConfig,
-    /// The same, with a certificate of ours for the origin.
-    tls_with_cert: Option<rustls::ClientConfig>,
+    trust: Arc<Trust>,
+    /// With a certificate of ours for the origin, where there is one.
+    to_known: Option<Arc<rustls::ClientConfig>>,
+    requests: reqwest::Client,
+    proxies: Arc<Proxies>,
     identity: Vec<u8>,
     patience: Duration,
 }
 
 impl Factory {
-    /// Loads the trusted certificates.
+    /// Loads the trusted certificates, and reads the environment's proxies.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let (tls, mut identity) = tls::configure(settings.ca_file.as_deref())?;
-        // A proxy sees and may change what comes over plain http.
-        for name in PROXIES {
-            let value = std::env::var_os(name).unwrap_or_default();
-            identity.extend(value.as_encoded_bytes());
-            identity.push(0);
-        }
+        let get = |name: &str| std::env::var_os(name);
+        let trust = Trust::load(settings.ca_file.as_deref(), get)?;
+        let proxies = Proxies::read(get)?;
         Ok(Self {
-            tls,
-            tls_with_cert: None,
-            identity,
+            identity: [trust.identity(), proxies.identity()].concat(),
+            requests: requests(&trust)?,
+            trust: Arc::new(trust),
+            to_known: None,
+            proxies: Arc::new(proxies),
             patience: settings.patience,
         })
     }
@@ -91,10 +94,23 @@ impl Factory {
     /// Shows this certificate to an origin that asks for one, and to nobody else. A pair that cannot be used is an error
     /// here already.
     pub fn with_client_cert(mut self, files: &ClientCert) -> Result<Self, Error> {
-        let (config, identity) = client_cert::present(&self.tls, files)?;
-        self.tls_with_cert = Some(config);
+        let (config, identity) = client_cert::present(&self.trust.to_origins, files)?;
+        self.to_known = Some(Arc::new(config));
         self.identity.extend(identity);
         Ok(self)
+    }
+
+    /// For whoever asks no origin: no setting is read, so that none can be wrong, and nobody is believed.
+    pub fn idle() -> Result<Self, Error> {
+        let trust = Trust::none()?;
+        Ok(Self {
+            requests: requests(&trust)?,
+            trust: Arc::new(trust),
+            to_known: None,
+            proxies: Arc::default(),
+            identity: Vec::new(),
+            patience: Duration::from_secs(1),
+        })
     }
 
     /// What of these settings decides whose bytes are believed: part of the trust context (law 7).
@@ -102,13 +118,19 @@ impl Factory {
         &self.identity
     }
 
+    /// The proxies in force, for a log: without anything secret.
+    pub fn proxies(&self) -> String {
+        self.proxies.to_string()
+    }
+
     /// A client whose connections live in the runtime that first uses it.
     pub fn client(&self, reach: Reach, credentials: Credentials) -> Result<Http, Error> {
-        let known = self.tls_with_cert.as_ref();
-        let known = known.map(|tls| self.client_with(tls, &reach)).transpose()?;
+        let client_with = |tls| self.client_with(tls, &reach);
         Ok(Http {
-            client: self.client_with(&self.tls, &reach)?,
-            known,
+            client: client_with(&self.trust.to_origins),
+            known: self.to_known.as_ref().map(client_with),
+            requests: self.requests.clone(),
+            proxies: Arc::clone(&self.proxies),
             reach,
             credentials,
             patience: self.patience,
@@ -117,14 +139,16 @@ impl Factory {
 
     fn client_with(
         &self,
-        tls: &rustls::ClientConfig,
+        to_origins: &Arc<rustls::ClientConfig>,
         reach: &Reach,
-    ) -> Result<reqwest::Client, Error> {
-        reqwest::Client::builder()
-            .user_agent(concat!("war-vol/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .http1_only()
+    ) -> Client<Connector, Body> {
+        let connector = Connector::new(
+            reach.clone(),
+            Arc::clone(&self.proxies),
+            (Arc::clone(&self.trust), Arc::clone(to_origins)),
+            self.patience,
+        );
+        Client::builder(TokioExecutor::new())
             // A connection is asked once: bytes that an answer has too much would be taken for the head of the next one.
             .pool_max_idle_per_host(0)
             .http1_max_headers(MOST_FIELDS)
@@ -133,20 +157,28 @@ impl Factory {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
-            .retry(reqwest::retry::never())
-            .tls_backend_preconfigured(tls.clone())
-            .connect_timeout(self.patience)
-            .dns_resolver(Arc::new(resolver::Filtered::new(reach.clone())))
-            .build()
-            .map_err(|e| Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e))))
+            .build(connector)
     }
+}
+
+/// What builds requests. It sends none: a client of that kind does not say whether an origin or a proxy has answered.
+fn requests(trust: &Trust) -> Result<reqwest::Client, Error> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_backend_preconfigured((*trust.to_origins).clone());
+    client
+        .build()
+        .map_err(|e| Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e))))
 }
 
 /// A client for the objects of one request.
 pub struct Http {
-    client: reqwest::Client,
+    client: Client<Connector, Body>,
     /// By whom the origin knows us, where there is a certificate for that.
-    known: Option<reqwest::Client>,
+    known: Option<Client<Connector, Body>>,
+    /// Builds requests, and sends none.
+    requests: reqwest::Client,
+    proxies: Arc<Proxies>,
     reach: Reach,
     credentials: Credentials,
     patience: Duration,
@@ -156,11 +188,11 @@ impl Source for Http {
     async fn open(&self, url: &ArtifactUrl, start: &Start) -> Result<Answer, Error> {
         let (at, response) = self.follow(url, start).await?;
         // A range that the origin cannot give (416), or gives wrongly, is no reason to fail: the whole will do.
-        match answer::interpret(url, &at, start, response)? {
+        match self.interpret(url, &at, start, response)? {
             answer::Reading::Answer(answer) => Ok(answer),
             answer::Reading::AskForTheWhole => {
                 let (at, response) = self.follow(url, &Start::Beginning).await?;
-                match answer::interpret(url, &at, &Start::Beginning, response)? {
+                match self.interpret(url, &at, &Start::Beginning, response)? {
                     answer::Reading::Answer(answer) => Ok(answer),
                     answer::Reading::AskForTheWhole => {
                         Err(answer::nonsense(url, &at, "cannot give the whole object"))
@@ -201,36 +233,103 @@ impl Http {
         if !self.reach.allows_url(at) {
             return Err(forbidden(host_of(at)));
         }
-        let is_origin = same_origin(at, url.as_url());
-        let client = self.known.as_ref().filter(|_| is_origin);
-        let request = client.unwrap_or(&self.client).get(at.clone());
-        let request = conditions(request, start)
+        let request = conditions(self.requests.get(at.clone()), start)
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, HeaderValue::from_static("*/*"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let request = if is_origin {
-            self.credentials.sign(request)
-        } else {
-            request
+        let is_origin = same_origin(at, url.as_url());
+        let request = match is_origin {
+            true => self.credentials.sign(request),
+            false => request,
         };
-        let response = match tokio::time::timeout(self.patience, request.send()).await {
-            Ok(answered) => answered.map_err(|e| cause::classify(url, at, &e))?,
-            Err(_) => {
-                return Err(Error::Broken {
-                    url: url.to_string(),
-                    host: host_of(at),
-                    why: format!(
-                        "no answer for {}",
-                        humantime::format_duration(self.patience)
-                    ),
-                });
-            }
+        let reader = self.reader(at);
+        let request = match reader.and_then(|proxy| proxy.basic()) {
+            Some(login) => request.header(PROXY_AUTHORIZATION, login),
+            None => request,
         };
-        // The belt to the resolver's braces: whatever way the connection was made.
-        match response.remote_addr() {
-            Some(peer) if !self.reach.allows_addr(peer.ip()) => {
-                Err(forbidden(peer.ip().to_string()))
-            }
+        let client = self.known.as_ref().filter(|_| is_origin);
+        let client = client.unwrap_or(&self.client);
+        let response = self.send((url, at), client, request).await?;
+        match reader {
+            Some(proxy) if response.status() == 407 => Err(Error::ProxyStatus {
+                url: url.to_string(),
+                proxy: proxy.to_string(),
+                asked: "GET".to_owned(),
+                status: 407,
+                offers: proxy::offers(response.headers()),
+            }),
             Some(_) | None => Ok(response),
         }
+    }
+
+    /// Sends a request; returns when the answer's head is there.
+    async fn send(
+        &self,
+        (url, at): (&ArtifactUrl, &Url),
+        client: &Client<Connector, Body>,
+        request: RequestBuilder,
+    ) -> Result<Response, Error> {
+        let named = |error: Error| match self.proxies.of(at) {
+            Some(proxy) => error.through(proxy),
+            None => error,
+        };
+        let request = request.build().and_then(http::Request::<Body>::try_from);
+        let mut request = request.map_err(|e| {
+            answer::nonsense(url, at, &format!("cannot be asked: {}", cause::text(&e)))
+        })?;
+        let mut connection = capture_connection(&mut request);
+        // Making a connection has its own limit, which says what it was that took so long.
+        let silence = async {
+            connection.wait_for_connection_metadata().await;
+            tokio::time::sleep(self.patience).await;
+        };
+        tokio::select! {
+            biased;
+            answered = client.request(request) => match answered {
+                Ok(answer) => Ok(answer.map(Body::wrap).into()),
+                Err(e) => Err(named(cause::classify(url, at, &e))),
+            },
+            () = silence => Err(named(Error::Broken {
+                url: url.to_string(),
+                host: host_of(at),
+                why: format!(
+                    "no answer for {}",
+                    humantime::format_duration(self.patience)
+                ),
+            })),
+        }
+    }
+
+    /// The proxy that reads the request for this URL and answers in the origin's place, as it sees fit.
+    fn reader(&self, at: &Url) -> Option<&Proxy> {
+        let proxy = self.proxies.of(at).filter(|_| at.scheme() == "http")?;
+        match proxy.kind() {
+            Kind::Http | Kind::Https => Some(proxy),
+            Kind::Socks5 | Kind::Socks5h => None,
+        }
+    }
+
+    /// What an answer means; where a proxy may have had a hand in it, it is named.
+    fn interpret(
+        &self,
+        url: &ArtifactUrl,
+        at: &Url,
+        start: &Start,
+        response: Response,
+    ) -> Result<answer::Reading, Error> {
+        let reading =
+            answer::interpret(url, at, start, response).map_err(|e| match self.reader(at) {
+                Some(proxy) => e.through(proxy),
+                None => e,
+            })?;
+        Ok(match (reading, self.proxies.of(at)) {
+            (answer::Reading::Answer(Answer::Object(object)), Some(proxy)) => {
+                let proxy = Arc::clone(proxy);
+                let body = object.body.map_err(move |e| e.through(&proxy)).boxed();
+                answer::Reading::Answer(Answer::Object(Object { body, ..object }))
+            }
+            (reading, _) => reading,
+        })
     }
 }
 

@@ -168,7 +168,7 @@ fn a_certificate_of_an_unknown_ca_names_the_flag_that_adds_it() {
     sandbox
         .run(["mount", &other, "x", "--ca-file", ca.to_str().unwrap()])
         .must(11)
-        .says("not valid for name");
+        .says("and not for other.test");
     // Plain http where TLS was meant: a server says so, in plain words.
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/a.war", plain.local_addr().unwrap());
