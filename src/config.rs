@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
 
 use crate::artifact::parse_size;
 
@@ -15,7 +16,12 @@ use crate::artifact::parse_size;
 #[command(next_help_heading = "Downloading")]
 pub struct Downloading {
     /// Trust the PEM certificates in FILE beside the system's
-    #[arg(long, env = "WAR_VOL_CA_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        visible_alias = "cacert",
+        env = "WAR_VOL_CA_FILE",
+        value_name = "FILE"
+    )]
     pub ca_file: Option<PathBuf>,
 
     /// Refuse anything larger
@@ -41,6 +47,10 @@ pub struct Downloading {
     /// Least speed, a second
     #[arg(long, env = "WAR_VOL_STALL_SPEED", value_name = "SIZE", default_value = "1Ki", value_parser = size)]
     pub stall_speed: u64,
+
+    /// Most bytes a second, over all downloads of this process [default: as fast as they come]
+    #[arg(long, env = "WAR_VOL_LIMIT_RATE", value_name = "SIZE", value_parser = size)]
+    pub limit_rate: Option<u64>,
 }
 
 impl Downloading {
@@ -54,6 +64,7 @@ impl Downloading {
             longest_pause: Duration::from_secs(1),
             stall_time: Duration::from_secs(1),
             stall_speed: 1,
+            limit_rate: None,
         }
     }
 }
@@ -62,10 +73,23 @@ impl Downloading {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Downloading")]
 pub struct Secrets {
-    /// Read credentials from FILE: lines of token=…, or username=… and password=…; without it from the environment
-    /// variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
+    /// Read credentials from FILE: lines of token=…, or username=… and password=…, and header.NAME=… for other headers;
+    /// without it from the environment variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
     #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
     pub credentials: Option<PathBuf>,
+
+    /// Send this header too, to the URL's own origin and to no other; may be given several times. Others on this machine
+    /// see what is typed here, so a token is better in a credentials file
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = secret)]
+    pub headers: Vec<SecretString>,
+
+    /// Show the PEM certificate in FILE to the URL's own origin, if it asks for one
+    #[arg(long, env = "WAR_VOL_CERT", value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+
+    /// Private key of --cert, in PEM and without a passphrase [default: it is in the certificate's file]
+    #[arg(long, env = "WAR_VOL_KEY", value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
 }
 
 /// Where the store is, and with it the driver that has it.
@@ -210,6 +234,14 @@ pub struct Serving {
         requires = "registration_dir"
     )]
     pub startup_taint: Option<String>,
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a parser of clap's; what is wrong with a header is found where all are known"
+)]
+fn secret(text: &str) -> Result<SecretString, String> {
+    Ok(SecretString::from(text))
 }
 
 fn size(text: &str) -> Result<u64, String> {

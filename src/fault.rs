@@ -6,9 +6,13 @@
 //!
 //! Invariant: nothing here knows a protocol, and no variant exists without a reader who acts on it.
 
+mod reader;
+
 use std::{fmt, io};
 
 use nix::errno::Errno;
+
+pub use self::reader::{Credentials, Flag, Reader, Setting};
 
 /// Who has to act after a failure, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,6 +3,10 @@
 //! A socket has its mode before it has a name, and gets its name by one rename: nobody ever finds it half made, and
 //! kubelet, which watches the directory of registrations, sees one event.
 
+mod authority;
+mod fields;
+mod frames;
+
 use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -18,6 +22,8 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{Mode, fchmod};
 use tokio::net::{UnixListener, UnixStream};
+
+pub use self::authority::Caller;
 
 /// The longest path of a socket, in bytes (`sun_path` without the NUL at its end).
 const LONGEST: usize = 107;
@@ -135,11 +141,13 @@ impl Bound {
     }
 
     /// Who connects, if that is root or the user of this process.
-    pub fn callers(self) -> impl Stream<Item = io::Result<UnixStream>> {
+    pub fn callers(self) -> impl Stream<Item = io::Result<Caller>> {
         futures_util::stream::unfold(self.listener, |listener| async {
             loop {
                 match listener.accept().await {
-                    Ok((stream, _)) if may_call(&stream) => return Some((Ok(stream), listener)),
+                    Ok((stream, _)) if may_call(&stream) => {
+                        return Some((Ok(Caller::new(stream)), listener));
+                    }
                     Ok(_) => {}
                     // No descriptors are left, as a rule: those who end give some back.
                     Err(error) => {

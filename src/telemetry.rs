@@ -18,10 +18,48 @@ pub enum Format {
     Json,
 }
 
+/// How much is logged: a level, and others for single modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level(String);
+
+impl Level {
+    /// The names of the levels, the quietest first.
+    pub const NAMES: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+    /// One of [`Level::NAMES`].
+    pub fn named(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+/// A level, or several of `MODULE=LEVEL` with commas between them. A word that is no level would be taken for the name of
+/// a module, and nothing would be logged.
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_level = |name: &str| Self::NAMES.contains(&&*name.to_ascii_lowercase());
+        let is_module = |name: &str| {
+            let mut all = name.bytes();
+            !name.is_empty() && all.all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b))
+        };
+        let is_right = |word: &str| match word.split_once('=') {
+            Some((module, level)) => is_module(module) && is_level(level),
+            None => is_level(word),
+        };
+        if !text.split(',').all(is_right) {
+            return Err(format!(
+                "no log level; allowed is {}, or MODULE=LEVEL with commas between several",
+                Self::NAMES.join(", ")
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Starts logging. A second start in one process is ignored.
-pub fn start(format: Format, level: &str) -> Result<(), String> {
-    let filter =
-        EnvFilter::from_str(level).map_err(|e| format!("the log level \"{level}\": {e}"))?;
+pub fn start(format: Format, level: &Level) -> Result<(), String> {
+    let filter = EnvFilter::from_str(&level.0).map_err(|e| format!("the log level: {e}"))?;
     let filter = filter.and(filter_fn(|event| !is_foreign(event.target())));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match format {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Faults that are planted on purpose must turn the universe of bad origins red, or its green says nothing.
 #
-# A copy of the tree gets the three classic faults of downloaders, each switched on by PLANTED; one build, four runs:
+# A copy of the tree gets the classic faults of downloaders, each switched on by PLANTED; one build, six runs:
 # without a fault it must be green, with each of them red.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,7 +37,7 @@ suite nothing || {
 }
 echo "planted: green without a fault"
 missed=0
-for fault in append-on-200 no-if-range length-believed; do
+for fault in append-on-200 no-if-range length-believed header-believed tag-believed; do
 	if suite "$fault"; then
 		echo "planted: $fault was NOT noticed" >&2
 		missed=1

@@ -43,6 +43,7 @@ system=(
     mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs  # file systems that are shut down under the store
     ip:iproute2 unshare:util-linux setpriv:util-linux losetup:mount
     "/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1:libfaketime"  # the clock jumps
+    bindfs:bindfs              # a disk whose server is stopped
     perl:perl-base             # takes a lease, for which there is no safe call
     curl:curl nginx:nginx-light aria2c:aria2  # what a download is measured against
     busybox:busybox-static            # the root file system of a container, so it must be static

@@ -19,7 +19,7 @@ use war_vol::mount::{Features, Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Owner, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use crate::measured::{self, cpu, pin};
 use crate::place::command;
@@ -183,7 +183,13 @@ impl Driver {
             flights,
             metrics: Downloads::default(),
         };
-        let volumes = Volumes::open(store, Acquire::new(parts), Policy::new(1 << 36), mounter)?;
+        let volumes = Volumes::open(
+            store,
+            Acquire::new(parts),
+            Policy::new(1 << 36),
+            mounter,
+            Pool::default(),
+        )?;
         Ok(Self {
             volumes,
             features,

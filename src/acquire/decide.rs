@@ -18,6 +18,16 @@ pub enum PullPolicy {
     Never,
 }
 
+impl PullPolicy {
+    /// Whether the origin may be asked at all.
+    pub(super) fn asks(self) -> bool {
+        match self {
+            Self::Always | Self::IfNotPresent => true,
+            Self::Never => false,
+        }
+    }
+}
+
 impl FromStr for PullPolicy {
     type Err = &'static str;
 
@@ -67,6 +77,7 @@ mod tests {
     use super::*;
     use crate::artifact::Digest;
     use crate::source::Credentials;
+    use crate::store::Version;
 
     fn digest(byte: u8) -> Digest {
         Digest::sha256([byte; 32])
@@ -77,7 +88,7 @@ mod tests {
             url: "https://example.com/a.war".parse().unwrap(),
             pin: pin.map(digest),
             pull,
-            credentials: Credentials::None,
+            credentials: Credentials::default(),
         }
     }
 
@@ -87,11 +98,13 @@ mod tests {
             last_modified: None,
         };
         Entry {
+            version: Version::CURRENT,
             url: String::new(),
             sha256: digest(1),
             sha512: None,
             size: 1,
             validator,
+            admitted: Vec::new(),
         }
     }
 

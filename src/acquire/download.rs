@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 
 use super::gauge::{Gauge, Phase};
 use super::hash::{Budget, Hasher, Share};
+use super::lookup::Ask;
 use super::pace::Speedometer;
-use super::{Error, Patience, Request};
-use crate::artifact::{Algorithm, Facts, Validator};
+use super::{Error, Patience, Request, joint};
+use crate::artifact::{Algorithm, Digest, Facts};
 use crate::metrics::Downloads;
 use crate::source::{self, Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
@@ -26,15 +27,15 @@ const ROOM_STEP: u64 = 8 << 20;
 pub(super) struct Download<'a, S> {
     pub(super) source: &'a S,
     pub(super) request: &'a Request,
-    /// The object that is known already; it is downloaded only if it changed.
-    pub(super) known: Option<&'a Validator>,
+    /// What the origin is asked for.
+    pub(super) ask: &'a Ask,
     pub(super) patience: &'a Patience,
     pub(super) gauge: &'a Gauge,
     pub(super) budget: &'a Budget,
     /// This boot of the machine.
     pub(super) boot: &'a str,
-    /// Makes sure that so many more bytes have room.
-    pub(super) room: &'a (dyn Fn(u64) -> Result<(), store::Error> + Sync),
+    /// Makes sure that there is room for so many bytes in all, of which the disk still has to take the second number.
+    pub(super) promise: &'a (dyn Fn(u64, u64) -> Result<(), store::Error> + Sync),
     /// Counts the bytes that come.
     pub(super) metrics: &'a Downloads,
 }
@@ -42,7 +43,7 @@ pub(super) struct Download<'a, S> {
 /// How a download ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The object is the one that is known.
+    /// The object is the one that is known, or the origin lets this URL have it.
     Unchanged,
     /// All of it is there, and it is what was promised.
     Landed(Landed),
@@ -55,8 +56,8 @@ struct Course {
     hasher: Option<Hasher>,
     /// Whether the bytes came in more than one answer.
     joined: bool,
-    /// Whether a wrong digest was followed by a try from zero.
-    cleaned: bool,
+    /// A wrong digest that may have been the way's fault, after which it was tried from zero.
+    refuted: Option<Digest>,
 }
 
 impl<S: Source> Download<'_, S> {
@@ -66,16 +67,17 @@ impl<S: Source> Download<'_, S> {
         if !self.may_resume(partial) {
             partial.forget()?;
         }
-        let mut pauses = self.pauses();
+        let mut pauses = self.patience.pauses();
         // Further than ever: starting again from zero is no progress, however many bytes that moves.
         let mut furthest = partial.length();
         loop {
             let error = match self.attempt(partial, &mut course).await {
-                // A wrong digest of joined parts may be the joint's fault; of one piece it is the object's.
-                Err(Error::Mismatch { .. }) if course.joined && !course.cleaned => {
+                Err(Error::Mismatch { actual, .. })
+                    if joint::is_doubtful(partial, course.joined) && course.refuted.is_none() =>
+                {
                     partial.forget()?;
                     course = Course {
-                        cleaned: true,
+                        refuted: Some(actual),
                         ..Course::default()
                     };
                     continue;
@@ -85,7 +87,7 @@ impl<S: Source> Download<'_, S> {
             };
             if partial.length() >= furthest.saturating_add(WORTHWHILE) {
                 furthest = partial.length();
-                pauses = self.pauses();
+                pauses = self.patience.pauses();
             }
             self.pause(&mut pauses, error).await?;
             if !self.may_resume(partial) {
@@ -116,15 +118,6 @@ impl<S: Source> Download<'_, S> {
         }
     }
 
-    fn pauses(&self) -> ExponentialBackoff {
-        ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(self.patience.pause)
-            .with_max_delay(self.patience.longest_pause)
-            .with_max_times(self.patience.tries.saturating_sub(1))
-            .build()
-    }
-
     fn stop(&self) -> Error {
         Error::Stopped {
             url: self.request.url.to_string(),
@@ -132,41 +125,50 @@ impl<S: Source> Download<'_, S> {
     }
 
     /// Whether what is there may be gone on with. A promised digest proves a joint of any parts. Without one it takes
-    /// a strong tag, and this boot of the machine: another one may have lost bytes that were never made durable.
+    /// a state that has a name, and this boot of the machine: another one may have lost bytes that were never made
+    /// durable.
     fn may_resume(&self, partial: &Partial) -> bool {
-        let strong = partial
-            .facts()
-            .is_some_and(|f| f.validator.strong_tag().is_some());
-        partial.facts().is_some()
-            && (self.request.pin.is_some() || strong && partial.is_of_boot(self.boot))
+        partial.facts().is_some_and(|facts| {
+            self.request.pin.is_some() || facts.state().is_some() && partial.is_of_boot(self.boot)
+        })
     }
 
     async fn attempt(&self, partial: &mut Partial, course: &mut Course) -> Result<Outcome, Error> {
         self.catch_up(partial, course).await?;
         self.gauge.enter(Phase::Asking);
-        let start = match (partial.length(), self.known) {
-            (0, Some(known)) if !course.cleaned => Start::IfChanged(known.clone()),
-            (0, _) => Start::Beginning,
-            (offset, _) => Start::At {
+        let start = match (self.ask, partial.length()) {
+            (Ask::Admission { known: None }, _) => Start::Beginning,
+            (Ask::Admission { known: Some(known) }, _) => Start::IfChanged(known.clone()),
+            (Ask::Object { known: Some(known) }, 0) if course.refuted.is_none() => {
+                Start::IfChanged(known.clone())
+            }
+            (Ask::Object { .. }, 0) => Start::Beginning,
+            // With a promised digest the names do not matter: two mirrors in turn have one each.
+            (Ask::Object { .. }, offset) => Start::At {
                 offset,
-                tag: strong_tag(partial),
+                of: match self.request.pin {
+                    Some(_) => None,
+                    None => partial.facts().and_then(Facts::state),
+                },
             },
         };
         let answer = tokio::select! {
             answer = self.source.open(&self.request.url, &start) => answer?,
             () = self.gauge.stopped() => return Err(self.stop()),
         };
-        let object = match answer {
-            Answer::Unchanged => return Ok(Outcome::Unchanged),
-            Answer::Object(object) => object,
+        let object = match (answer, self.ask) {
+            (Answer::Unchanged, _) | (Answer::Object(_), Ask::Admission { .. }) => {
+                return Ok(Outcome::Unchanged);
+            }
+            (Answer::Object(object), Ask::Object { .. }) => object,
         };
         self.fits(&object.facts)?;
         if object.offset == 0 {
             self.begin_anew(partial, course, &object.facts)?;
-        } else if !continues(partial, &object) {
+        } else if !joint::continues(partial, &object) {
             partial.forget()?;
             *course = Course {
-                cleaned: course.cleaned,
+                refuted: course.refuted.take(),
                 ..Course::default()
             };
             return Err(Error::Changed {
@@ -174,6 +176,12 @@ impl<S: Source> Download<'_, S> {
             });
         } else {
             course.joined = true;
+            if !joint::has_same_names(partial, &object) {
+                partial.unname()?;
+            }
+            // The disk has reserved it already; the cache's limit may have been given to others since.
+            let length = partial.length();
+            (self.promise)(object.facts.length.unwrap_or(length), 0)?;
         }
         self.receive(partial, course, object).await?;
         self.finish(partial, course)
@@ -246,7 +254,8 @@ impl<S: Source> Download<'_, S> {
         course.joined = false;
         partial.forget()?;
         self.gauge.begin(0, facts.length);
-        (self.room)(facts.length.unwrap_or(ROOM_STEP))?;
+        let expected = facts.length.unwrap_or(ROOM_STEP);
+        (self.promise)(expected, expected)?;
         Ok(partial.restart(facts, self.boot)?)
     }
 
@@ -270,14 +279,17 @@ impl<S: Source> Download<'_, S> {
                 return Err(Error::endless(url, limit));
             }
             if total.is_none() && length - looked >= ROOM_STEP {
-                (self.room)(ROOM_STEP)?;
+                (self.promise)(length.saturating_add(ROOM_STEP), ROOM_STEP)?;
+                self.gauge.enter(Phase::Downloading);
                 looked = length;
             }
             partial.append(&chunk)?;
+            let bytes = chunk.len();
             if let Some(hasher) = &course.hasher {
                 hasher.update(chunk, share).await;
             }
             self.gauge.reached(partial.length());
+            self.pace(bytes).await?;
         }
         match total {
             Some(total) if total != partial.length() => {
@@ -350,47 +362,31 @@ impl<S: Source> Download<'_, S> {
             size: partial.length(),
             facts,
         };
+        let doubtful = joint::is_doubtful(partial, course.joined);
         let Some(expected) = &self.request.pin else {
             return Ok(Outcome::Landed(landed));
         };
         let actual = match expected.algorithm() {
-            Algorithm::Sha256 => &landed.sha256,
-            Algorithm::Sha512 => landed
-                .sha512
-                .as_ref()
-                .ok_or_else(|| bug("no SHA-512 was computed"))?,
+            Algorithm::Sha256 => Some(&landed.sha256),
+            Algorithm::Sha512 => landed.sha512.as_ref(),
         };
-        if actual == expected {
+        let actual = actual
+            .cloned()
+            .ok_or_else(|| bug("no SHA-512 was computed"))?;
+        if actual == *expected {
             return Ok(Outcome::Landed(landed));
         }
         Err(Error::Mismatch {
             url,
             expected: expected.clone(),
-            actual: actual.clone(),
             size: landed.size,
             remembered: false,
-            landed: Some(Box::new(landed)),
+            landed: joint::blamed(landed, &actual, doubtful, course.refuted.as_ref()),
+            actual,
         })
     }
 }
 
-fn strong_tag(partial: &Partial) -> Option<String> {
-    partial
-        .facts()
-        .and_then(|f| f.validator.strong_tag())
-        .map(str::to_owned)
-}
-
-/// Whether an answer goes on with what is there: at the right place, of an object of the same length and tag.
-fn continues(partial: &Partial, object: &Object) -> bool {
-    let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
-    object.offset == partial.length()
-        && partial.facts().is_some_and(|was| {
-            let (was_tag, is_tag) = (&was.validator.etag, &object.facts.validator.etag);
-            (was.length.is_none() || was.length == object.facts.length) && same(was_tag, is_tag)
-        })
-}
-
 fn shortened(text: &str) -> String {
-    text.chars().take(40).flat_map(char::escape_debug).collect()
+    text.chars().take(60).flat_map(char::escape_debug).collect()
 }

@@ -1,7 +1,10 @@
 //! What can go wrong between a request and its artifact.
 
+use std::io;
+use std::path::PathBuf;
+
 use crate::artifact::{ArtifactUrl, Bytes, Digest};
-use crate::fault::Fault;
+use crate::fault::{Fault, Setting};
 use crate::policy::Limit;
 use crate::source::{self, Retry};
 use crate::store;
@@ -49,7 +52,8 @@ pub enum Error {
     },
     /// An answer whose end cannot be told from a broken connection.
     #[error(
-        "{url}: the origin gives neither a length nor chunks, so a broken connection would pass for the end; set checksum, or mend the origin"
+        "{url}: the origin gives neither a length nor chunks, so a broken connection would pass for the end; set {}, or mend the origin",
+        Setting::Checksum
     )]
     Unframed {
         /// What was asked for.
@@ -57,12 +61,13 @@ pub enum Error {
     },
     /// An answer whose bytes are not the artifact's own.
     #[error(
-        "{url}: the origin sends it with Content-Encoding {coding} although it was asked not to; set checksum to that of the bytes as they are sent, or mend the origin"
+        "{url}: the origin sends it with {coding} although it was asked not to; set {} to that of the bytes as they are sent, or mend the origin",
+        Setting::Checksum
     )]
     Coded {
         /// What was asked for.
         url: String,
-        /// The coding.
+        /// The coding, behind the header that names it.
         coding: String,
     },
     /// The object is another one than a moment ago.
@@ -73,7 +78,8 @@ pub enum Error {
     },
     /// Nothing cached, and the origin may not be asked.
     #[error(
-        "{url}: pullPolicy is Never and this node has no copy that came from this URL; use IfNotPresent"
+        "{url}: {} is Never and this node has no copy that came from this URL; use IfNotPresent",
+        Setting::PullPolicy
     )]
     NotCached {
         /// What was asked for.
@@ -86,6 +92,24 @@ pub enum Error {
     Stopped {
         /// What was asked for.
         url: String,
+    },
+    /// What is at the place that a file was to have cannot be replaced, and takes no bytes.
+    #[error("cannot write to {path}: {why}; nothing was touched, choose another file with -o")]
+    Target {
+        /// The place, as it was named.
+        path: String,
+        /// What is there.
+        why: String,
+    },
+    /// The operating system refused what a file of the user's own needs.
+    #[error("cannot {act} {}: {source}", path.display())]
+    File {
+        /// What was attempted.
+        act: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
     },
     /// A thread of ours ended as it never should.
     #[error("{url}: an internal error ended the download ({what}); please report it")]
@@ -125,6 +149,8 @@ impl Error {
             Self::Unframed { .. } | Self::Coded { .. } => Fault::Invalid,
             Self::NotCached { .. } => Fault::NotFound,
             Self::Changed { .. } | Self::Stopped { .. } => Fault::Unavailable,
+            Self::Target { .. } => Fault::Occupied,
+            Self::File { source, .. } => Fault::of_io(source),
             Self::Bug { .. } => Fault::Bug,
         }
     }
@@ -141,6 +167,8 @@ impl Error {
             | Self::Coded { .. }
             | Self::NotCached { .. }
             | Self::Stopped { .. }
+            | Self::Target { .. }
+            | Self::File { .. }
             | Self::Bug { .. } => Retry::Never,
         }
     }

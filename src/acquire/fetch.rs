@@ -1,38 +1,52 @@
-//! A download without a store: to a file beside its final name, then a rename.
+//! A download without a store: to a file beside its final name, then a rename; or to what is no file, once it is
+//! verified.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::env;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
-use nix::unistd::linkat;
-use tempfile::NamedTempFile;
+use sha2::{Digest as _, Sha256, Sha512};
 
+use super::beside::Beside;
+use super::destination::{Destination, Place, Stream};
 use super::download::{Download, Outcome};
 use super::gauge::Phase;
+use super::leftover::{Leftover, origin_of};
+use super::lookup::Ask;
 use super::{Budget, Error, Gauge, Patience, Request};
-use crate::artifact::Digest;
+use crate::artifact::{Algorithm, Digest};
 use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::http::Factory;
-use crate::store::{self, Partial};
+use crate::store::{Landed, Partial};
 
 /// What was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where it is.
+    /// Where it is, as it was named; `-` is standard output.
     pub path: PathBuf,
     /// What its bytes hash to.
     pub sha256: Digest,
     /// How many bytes.
     pub size: u64,
+    /// Whether they were there already.
+    pub was_there: bool,
 }
 
-/// Downloads to `path`: what was there is replaced by the complete and verified file in one step, or stays. Needs no
+/// How an artifact is fetched.
+struct Fetch<'a> {
+    http: &'a Factory,
+    patience: &'a Patience,
+    permit: &'a Permit,
+    request: &'a Request,
+    gauge: &'a Gauge,
+    budget: &'a Budget,
+}
+
+/// Downloads to a destination. Nothing that is not verified is ever seen there: what was at a file's place is replaced
+/// by the complete file in one step, or stays; what is no file is written to after the last byte was checked. Needs no
 /// rights but those to write there. Dropped or killed before its end it leaves nothing where the file system has files
 /// without a name.
 pub async fn fetch(
@@ -40,158 +54,202 @@ pub async fn fetch(
     patience: &Patience,
     permit: &Permit,
     request: &Request,
-    path: &Path,
-    gauge: &Arc<Gauge>,
+    destination: &Destination,
+    (gauge, budget): (&Gauge, &Budget),
 ) -> Result<Fetched, Error> {
     gauge.hold("fetch", permit.limit());
-    let dir = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let beside = Beside::new(dir)?;
-    let file = beside.reopen()?;
-    let mut partial = Partial::into_file(file, path);
-    let source = http.client(permit.reach().clone(), request.credentials.clone())?;
-    let download = Download {
-        source: &source,
-        request,
-        known: None,
+    let fetch = Fetch {
+        http,
         patience,
+        permit,
+        request,
         gauge,
-        budget: &Budget::default(),
-        boot: "",
-        // A file of the user's own may fill the disk if the user wants it to; the write says so.
-        room: &|_| Ok(()),
-        metrics: &Downloads::default(),
+        budget,
     };
-    let landed = match download.run(&mut partial).await? {
-        Outcome::Landed(landed) => landed,
-        Outcome::Unchanged => {
-            return Err(Error::Changed {
-                url: request.url.to_string(),
-            });
-        }
+    let (path, outcome) = match destination {
+        Destination::File(place) if place.resume => (&*place.named, fetch.on_with(place).await?),
+        Destination::File(place) => (&*place.named, fetch.to_file(place).await?),
+        Destination::Stream(stream) => (stream.name(), fetch.to_stream(stream).await?),
     };
-    partial.settle()?;
-    beside.become_visible(dir, path)?;
-    fs::File::open(dir)
-        .and_then(|d| d.sync_all())
-        .map_err(|e| io_error("make durable", dir, e))?;
     gauge.enter(Phase::Landed);
     Ok(Fetched {
         path: path.to_owned(),
-        sha256: landed.sha256,
-        size: landed.size,
+        sha256: outcome.sha256,
+        size: outcome.size,
+        was_there: outcome.was_there,
     })
 }
 
-/// The file that the bytes go to, before it has its name.
-enum Beside {
-    /// Without any name: gone with the process, however that ends. /proc gives it one.
-    Unnamed(File),
-    /// Where the file system has no such files (NFS, some overlays): left behind by a kill.
-    Named(NamedTempFile),
+/// What is at the destination in the end.
+struct There {
+    sha256: Digest,
+    size: u64,
+    was_there: bool,
 }
 
-impl Beside {
-    fn new(dir: &Path) -> Result<Self, Error> {
-        if !Path::new("/proc/self/fd").exists() {
-            return Self::named(dir);
-        }
-        let unnamed = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .custom_flags(OFlag::O_TMPFILE.bits())
-            .open(dir);
-        match unnamed {
-            Ok(file) => Ok(Self::Unnamed(file)),
-            Err(e) if is_unknown(&e) => Self::named(dir),
-            Err(e) => Err(io_error("create a file in", dir, e)),
+impl From<Landed> for There {
+    fn from(landed: Landed) -> Self {
+        Self {
+            sha256: landed.sha256,
+            size: landed.size,
+            was_there: false,
         }
     }
+}
 
-    fn named(dir: &Path) -> Result<Self, Error> {
-        let file = tempfile::Builder::new()
-            .prefix(".war-vol-")
-            .suffix(".partial")
-            .tempfile_in(dir);
-        file.map(Self::Named)
-            .map_err(|e| io_error("create a file in", dir, e))
-    }
-
-    fn file(&self) -> &File {
-        match self {
-            Self::Unnamed(file) => file,
-            Self::Named(file) => file.as_file(),
+impl Fetch<'_> {
+    async fn to_file(&self, place: &Place) -> Result<There, Error> {
+        let beside = Beside::new(&place.dir)?;
+        if let Some(kept) = &place.kept {
+            beside.may_belong_to(kept, place)?;
         }
+        let mut partial = Partial::into_file(beside.reopen()?, &place.path);
+        let landed = self.download(&mut partial, "").await?;
+        show(&partial, beside, place)?;
+        Ok(landed.into())
     }
 
-    /// By which it can be reached, as long as it is open.
-    fn path(&self) -> PathBuf {
-        match self {
-            Self::Unnamed(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
-            Self::Named(file) => file.path().to_owned(),
+    /// The same, but goes on with what an earlier one left, and leaves what came if it fails. What is there already and
+    /// has the promised digest is not asked for.
+    async fn on_with(&self, place: &Place) -> Result<There, Error> {
+        if let Some(there) = self.is_there(place).await? {
+            Leftover::remove_of(place)?;
+            return Ok(there);
         }
-    }
-
-    fn reopen(&self) -> Result<File, Error> {
-        let file = self.file().try_clone();
-        file.map_err(|e| io_error("open", &self.path(), e))
-    }
-
-    /// Takes the place of what is at `path`, in one step.
-    fn become_visible(self, dir: &Path, path: &Path) -> Result<(), Error> {
-        // A temporary file is private; a fetched one is as readable as any other new file.
-        let mode = Permissions::from_mode(0o666 & !umask());
-        self.file()
-            .set_permissions(mode)
-            .map_err(|e| io_error("set the mode of", path, e))?;
-        let replace = |e| io_error("replace", path, e);
-        let from = self.path();
-        match self {
-            Self::Named(file) => file.persist(path).map(drop).map_err(|e| replace(e.error)),
-            Self::Unnamed(_open) => {
-                let link =
-                    |to: &Path| linkat(AT_FDCWD, &from, AT_FDCWD, to, AtFlags::AT_SYMLINK_FOLLOW);
-                match link(path) {
-                    Ok(()) => return Ok(()),
-                    Err(Errno::EEXIST) => {}
-                    Err(e) => return Err(replace(e.into())),
+        let mut leftover = Leftover::open(place)?;
+        let (file, path) = leftover.file();
+        let file = file.try_clone().map_err(|e| io_error("open", path, e))?;
+        let beside = Beside::Kept(file, path.to_owned());
+        if let Some(kept) = &place.kept {
+            beside.may_belong_to(kept, place)?;
+        }
+        let origin = origin_of(&self.request.url)?;
+        match self.download(leftover.partial(), &origin).await {
+            Ok(landed) => {
+                show(leftover.partial(), beside, place)?;
+                leftover.remove()?;
+                Ok(landed.into())
+            }
+            Err(error) => {
+                if !error.keeps_partial() || leftover.partial().length() == 0 {
+                    leftover.remove()?;
                 }
-                // Only a rename replaces, and it needs a name to begin with: for one call's time.
-                let named = tempfile::Builder::new()
-                    .prefix(".war-vol-")
-                    .suffix(".partial")
-                    .make_in(dir, |name| Ok(link(name)?))
-                    .map_err(replace)?;
-                named.persist(path).map(drop).map_err(|e| replace(e.error))
+                Err(error)
             }
         }
     }
+
+    /// What is at the place, if that has the promised digest.
+    async fn is_there(&self, place: &Place) -> Result<Option<There>, Error> {
+        let (Some(pin), Some(_)) = (&self.request.pin, &place.kept) else {
+            return Ok(None);
+        };
+        let (pin, path) = (pin.clone(), place.path.clone());
+        let hashed = beside(move || has(&path, &pin)).await;
+        let hashed = hashed.map_err(|e| self.bug(&e))?;
+        hashed.map_err(|e| io_error("read", &place.named, e))
+    }
+
+    fn bug(&self, what: &dyn Display) -> Error {
+        Error::Bug {
+            url: self.request.url.to_string(),
+            what: what.to_string(),
+        }
+    }
+
+    /// A byte that was written cannot be taken back, so what is no file gets its first one after the last was verified:
+    /// until then they lie in a file without a name, in the directory for temporary files.
+    async fn to_stream(&self, stream: &Stream) -> Result<There, Error> {
+        let dir = env::temp_dir();
+        let failed = |e| io_error("create a file in", &dir, e);
+        let file = tempfile::tempfile_in(&dir).map_err(failed)?;
+        let mut partial = Partial::into_file(file.try_clone().map_err(failed)?, &dir);
+        let landed = self.download(&mut partial, "").await?;
+        let to = stream.clone();
+        // Whoever reads a pipe may take his time: a signal is heard meanwhile.
+        let written = beside(move || to.write(file)).await;
+        written.map_err(|e| self.bug(&e))??;
+        Ok(landed.into())
+    }
+
+    /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
+    async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Landed, Error> {
+        let (reach, credentials) = (self.permit.reach(), &self.request.credentials);
+        let source = self.http.client(reach.clone(), credentials.clone())?;
+        let download = Download {
+            source: &source,
+            request: self.request,
+            ask: &Ask::Object { known: None },
+            patience: self.patience,
+            gauge: self.gauge,
+            budget: self.budget,
+            boot: origin,
+            // A file of the user's own may fill the disk if the user wants it to; the write says so.
+            promise: &|_, _| Ok(()),
+            metrics: &Downloads::default(),
+        };
+        match download.run(partial).await? {
+            Outcome::Landed(landed) => Ok(landed),
+            Outcome::Unchanged => Err(Error::Changed {
+                url: self.request.url.to_string(),
+            }),
+        }
+    }
 }
 
-/// Whether a file system has no files without a name: each says it in its own way.
-fn is_unknown(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw);
-    matches!(
-        errno,
-        Some(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL)
-    )
+/// Makes what is complete durable, and gives it its place.
+fn show(partial: &Partial, beside: Beside, place: &Place) -> Result<(), Error> {
+    partial.settle()?;
+    beside.become_visible(place)?;
+    File::open(&place.dir)
+        .and_then(|d| d.sync_all())
+        .map_err(|e| io_error("make durable", &place.dir, e))
 }
 
-fn io_error(act: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Store(store::Error::Io {
+/// Reads a whole file; nothing if it has another digest.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command of its own: nobody else waits for these threads"
+)]
+fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::task::spawn_blocking(work)
+}
+
+fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
+    let mut file = File::open(path)?;
+    let mut sha256 = Sha256::new();
+    let mut sha512 = (pin.algorithm() == Algorithm::Sha512).then(Sha512::new);
+    let mut buffer = vec![0; 256 << 10];
+    let mut size = 0;
+    loop {
+        let count = file.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..count).filter(|b| !b.is_empty()) else {
+            break;
+        };
+        size += count as u64;
+        sha256.update(bytes);
+        if let Some(sha512) = &mut sha512 {
+            sha512.update(bytes);
+        }
+    }
+    let sha256 = Digest::sha256(sha256.finalize().into());
+    let promised = sha512.map_or_else(
+        || sha256.clone(),
+        |sha512| Digest::sha512(sha512.finalize().into()),
+    );
+    Ok((promised == *pin).then_some(There {
+        sha256,
+        size,
+        was_there: true,
+    }))
+}
+
+pub(super) fn io_error(act: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::File {
         act,
         path: path.to_owned(),
         source,
-    })
-}
-
-/// Reads the process's umask. It can only be read by setting it; /proc tells it without that race.
-fn umask() -> u32 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("Umask:"));
-    line.and_then(|l| u32::from_str_radix(l.trim(), 8).ok())
-        .unwrap_or(0o022)
+    }
 }

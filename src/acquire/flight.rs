@@ -8,9 +8,10 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::download::{Download, Outcome};
 use super::gauge::{Gauge, Phase};
+use super::lookup::{self, Ask, Found, Names};
 use super::setback::Setbacks;
-use super::{Budget, Error, Names, Parts, Request};
-use crate::artifact::{ArtifactUrl, Reach, Validator};
+use super::{Budget, Error, Parts, Request};
+use crate::artifact::{ArtifactUrl, Reach};
 use crate::fault::Fault;
 use crate::policy::Limit;
 use crate::source::{self, Retry};
@@ -28,7 +29,6 @@ pub(super) struct Plan {
     pub(super) budget: Budget,
     pub(super) request: Request,
     pub(super) reach: Reach,
-    pub(super) known: Option<Validator>,
     pub(super) names: Names,
     pub(super) setbacks: Arc<Setbacks>,
 }
@@ -79,7 +79,7 @@ impl Flight {
     }
 
     /// How far it is, and who wants it.
-    pub fn gauge(&self) -> &Gauge {
+    pub fn gauge(&self) -> &Arc<Gauge> {
         &self.gauge
     }
 
@@ -161,12 +161,23 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
             url: plan.request.url.to_string(),
             what: format!("no runtime: {e}"),
         })?;
+    let ask = match plan.found()? {
+        Found::Here(blob) => return Ok(blob),
+        Found::Signed { known } => Ask::Admission { known },
+        Found::Missing { known } => Ask::Object { known },
+    };
     let mut partial = plan
         .parts
         .store
         .partial(&plan.names.flight)
         .map_err(|e| plan.explained(e))?;
-    let mut flown = runtime.block_on(plan.download(gauge, &mut partial, plan.known.as_ref()));
+    if let Err(full) = plan.make_room(gauge) {
+        if partial.length() == 0 {
+            plan.parts.store.drop_partial(partial)?;
+        }
+        return Err(full);
+    }
+    let mut flown = runtime.block_on(plan.download(gauge, &mut partial, ask));
     if let Ok(Outcome::Unchanged) = flown {
         match plan.reuse() {
             Ok(Some(blob)) => {
@@ -174,7 +185,10 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
                 return Ok(blob);
             }
             // What was known went while the origin was asked: then all of it is needed.
-            Ok(None) => flown = runtime.block_on(plan.download(gauge, &mut partial, None)),
+            Ok(None) => {
+                let all = Ask::Object { known: None };
+                flown = runtime.block_on(plan.download(gauge, &mut partial, all));
+            }
             Err(error) => flown = Err(error),
         }
     }
@@ -188,15 +202,34 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
 }
 
 impl Plan {
+    /// A second look, after the place in the map of flights was taken: somebody else may have landed meanwhile.
+    fn found(&self) -> Result<Found, Error> {
+        lookup::find(&self.parts.store, &self.names, &self.request)
+    }
+
+    /// Where the disk was full the last time, a try is worth it only if there is room now.
+    fn make_room(&self, gauge: &Gauge) -> Result<(), Error> {
+        let Some(needed) = self.setbacks.needs(&self.names.flight) else {
+            return Ok(());
+        };
+        gauge.enter(Phase::MakingRoom);
+        let what = self.request.url.to_string();
+        let store = &self.parts.store;
+        Ok(store.promise(&self.names.flight, needed, needed, &what)?)
+    }
+
     async fn download(
         &self,
         gauge: &Gauge,
         partial: &mut Partial,
-        known: Option<&Validator>,
+        ask: Ask,
     ) -> Result<Outcome, Error> {
         let store = &self.parts.store;
         let what = self.request.url.to_string();
-        let room = |bytes| store.make_room(bytes, &what);
+        let promise = |total, more| {
+            gauge.enter(Phase::MakingRoom);
+            store.promise(&self.names.flight, total, more, &what)
+        };
         let source = self
             .parts
             .http
@@ -204,12 +237,12 @@ impl Plan {
         let download = Download {
             source: &source,
             request: &self.request,
-            known,
+            ask: &ask,
             patience: &self.parts.patience,
             gauge,
             budget: &self.budget,
             boot: store.boot(),
-            room: &room,
+            promise: &promise,
             metrics: &self.parts.metrics,
         };
         download.run(partial).await
@@ -217,8 +250,12 @@ impl Plan {
 
     fn commit(&self, partial: Partial, landed: &Landed) -> Result<Blob, Error> {
         let store = &self.parts.store;
+        let mut entry = landed.entry(&self.request.url);
+        if self.names.object.is_some() {
+            entry.admit(&self.names.entry);
+        }
         let blob = store
-            .commit(partial, landed, &self.names.entry, &self.request.url)
+            .commit(partial, landed, self.names.of_success(), &entry)
             .inspect_err(|e| {
                 if e.fault() == Fault::NoSpace {
                     self.setbacks.full(&self.names.flight, landed.size);
@@ -229,16 +266,31 @@ impl Plan {
         Ok(blob)
     }
 
-    /// What the origin says is unchanged: the cached bytes, or the wrong ones of an earlier download.
+    /// What the origin says is unchanged, or lets this URL have: the cached bytes, or the wrong ones of an earlier
+    /// download.
     fn reuse(&self) -> Result<Option<Blob>, Error> {
         let store = &self.parts.store;
-        let Some(entry) = store.entry(&self.names.entry)? else {
+        if let Some(entry) = store.entry(&self.names.entry)? {
+            return match &self.request.pin {
+                Some(pin) if entry.matches(pin) != Some(true) => Err(self.remembered(pin, &entry)),
+                Some(_) | None => Ok(store.blob(&entry)?),
+            };
+        }
+        let Some(name) = &self.names.object else {
             return Ok(None);
         };
-        match &self.request.pin {
-            Some(pin) if entry.matches(pin) != Some(true) => Err(self.remembered(pin, &entry)),
-            Some(_) | None => Ok(store.blob(&entry)?),
+        let Some(mut entry) = store.entry(name)? else {
+            return Ok(None);
+        };
+        let blob = store.blob(&entry)?;
+        if blob.is_some() && !entry.admitted.contains(&self.names.entry) {
+            entry.admit(&self.names.entry);
+            // A courtesy to the origin, which else is asked again.
+            if let Err(lost) = store.remember(name, &entry) {
+                tracing::warn!(error = %lost, "cannot remember a signed URL");
+            }
         }
+        Ok(blob)
     }
 
     fn remembered(&self, pin: &crate::artifact::Digest, entry: &Entry) -> Error {
@@ -276,6 +328,8 @@ impl Plan {
             | Error::Changed { .. }
             | Error::NotCached { .. }
             | Error::Stopped { .. }
+            | Error::Target { .. }
+            | Error::File { .. }
             | Error::Bug { .. }) => other,
         };
         if let Error::Source(refusal @ source::Error::Status { .. }) = &error

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::artifact::{ArtifactUrl, Bytes};
+use crate::lock::{Guard, Short};
 use crate::policy::Limit;
 
 /// How long an interest lasts after the last call that showed it: kubelet asks again within 2 m 2 s.
@@ -31,6 +31,8 @@ pub enum Phase {
     },
     /// What a former process left is hashed.
     Rereading,
+    /// The disk or the cache is full, and what is unused is removed first.
+    MakingRoom,
     /// It is over.
     Landed,
 }
@@ -54,7 +56,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Gauge {
     url: String,
-    state: Mutex<State>,
+    state: Short<State>,
     changed: Notify,
 }
 
@@ -82,13 +84,20 @@ impl Gauge {
         };
         Self {
             url: url.to_string(),
-            state: Mutex::new(state),
+            state: Short::new(state),
             changed: Notify::new(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Of one that can only begin once there is room for it.
+    pub fn making_room(url: &ArtifactUrl) -> Self {
+        let this = Self::new(url);
+        this.enter(Phase::MakingRoom);
+        this
+    }
+
+    fn state(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     /// Registers or renews an interest. False if it is too late: the flight has landed or was stopped.
@@ -210,6 +219,10 @@ impl fmt::Display for Snapshot {
                 f,
                 "downloading {url}: checking the {} that are here",
                 Bytes(self.done)
+            ),
+            Phase::MakingRoom => write!(
+                f,
+                "making room on the node's disk for {url}: what is not used any more is removed first"
             ),
             Phase::Pausing { why, pause } => {
                 write!(

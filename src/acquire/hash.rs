@@ -1,7 +1,7 @@
 //! Hashing beside the download, on a thread of its own, so that bytes are never read again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
@@ -9,7 +9,9 @@ use sha2::{Digest as _, Sha256, Sha512};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::Error;
+use super::rate::Rate;
 use crate::artifact::Digest;
+use crate::lock::{Guard, Short};
 
 /// How many chunks may wait to be hashed, per download. More does not make it faster (ENGINE §4).
 const DEPTH: usize = 8;
@@ -19,11 +21,12 @@ const DEPTH: usize = 8;
 const CROWD: usize = 8;
 
 /// How many chunks may be on their way from an origin through the disk to their hash, over all downloads of the
-/// process.
+/// process, and how fast they may come.
 #[derive(Clone, Debug)]
 pub struct Budget {
     chunks: Arc<Semaphore>,
     downloads: Arc<AtomicUsize>,
+    rate: Option<Arc<Rate>>,
 }
 
 /// The right to hold one chunk; given back when dropped.
@@ -35,6 +38,21 @@ pub(super) struct Share {
 impl Budget {
     /// Of 408 KiB each: so large is the buffer that a body is read into, however little of it a chunk fills.
     const CHUNKS: usize = 24;
+
+    /// The same, and not more than so many bytes a second.
+    pub fn limited(self, bytes: u64) -> Self {
+        Self {
+            rate: Some(Arc::new(Rate::new(bytes))),
+            ..self
+        }
+    }
+
+    /// Waits until so many more bytes may have come.
+    pub(super) async fn pace(&self, bytes: usize) {
+        if let Some(rate) = &self.rate {
+            rate.pace(bytes).await;
+        }
+    }
 
     /// Waits until one more is allowed.
     pub(super) async fn share(&self) -> Share {
@@ -49,6 +67,7 @@ impl Default for Budget {
         Self {
             chunks: Arc::new(Semaphore::new(Self::CHUNKS)),
             downloads: Arc::default(),
+            rate: None,
         }
     }
 }
@@ -82,7 +101,7 @@ impl Drop for Here {
 /// What is hashed so far, and how many chunks have been handed over and are not in it.
 #[derive(Default)]
 struct State {
-    hashes: Mutex<Hashes>,
+    hashes: Short<Hashes>,
     behind: AtomicUsize,
 }
 
@@ -139,8 +158,8 @@ impl Hasher {
 }
 
 impl State {
-    fn hashes(&self) -> MutexGuard<'_, Hashes> {
-        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hashes(&self) -> Guard<'_, Hashes> {
+        self.hashes.lock()
     }
 
     fn run(&self, mut chunks: mpsc::Receiver<Chunk>) {

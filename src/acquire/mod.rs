@@ -6,33 +6,41 @@
 //! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
 //! trust context, delivered it (law 7). Bytes that do not have the promised digest are never in the store.
 
+mod beside;
 mod decide;
+mod destination;
 mod download;
 mod error;
 mod fetch;
 mod flight;
 mod gauge;
 mod hash;
+mod joint;
+mod leftover;
+mod lookup;
 mod pace;
+mod rate;
 mod setback;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
 pub use self::decide::PullPolicy;
+pub use self::destination::{Destination, Place, Stream};
 pub use self::error::Error;
 pub use self::fetch::{Fetched, fetch};
 pub use self::flight::Flight;
 pub use self::gauge::{Gauge, Phase, Snapshot};
 pub use self::hash::Budget;
 
-use self::decide::{Decision, decide};
+use self::lookup::{Found, Names};
 use self::setback::Setbacks;
-use crate::artifact::{ArtifactUrl, Digest, Validator};
+use crate::artifact::{ArtifactUrl, Digest};
+use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::Credentials;
@@ -107,9 +115,9 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// How far it is.
-    pub fn progress(&self) -> Snapshot {
-        self.flight.gauge().snapshot()
+    /// How far it is, now and later.
+    pub fn gauge(&self) -> Arc<Gauge> {
+        Arc::clone(self.flight.gauge())
     }
 
     /// Waits for the end of the flight. Whoever stops waiting does not stop the flight.
@@ -138,18 +146,12 @@ pub struct Parts {
     pub metrics: Downloads,
 }
 
-/// What a look into the store found.
-enum Found {
-    Here(Blob),
-    Missing { known: Option<Validator> },
-}
-
 /// Gets artifacts.
 pub struct Acquire {
     parts: Parts,
     slots: Arc<Semaphore>,
     budget: Budget,
-    flights: Arc<Mutex<HashMap<Name, Arc<Flight>>>>,
+    flights: Arc<Short<HashMap<Name, Arc<Flight>>>>,
     setbacks: Arc<Setbacks>,
 }
 
@@ -163,6 +165,13 @@ impl Acquire {
             setbacks: Arc::default(),
             parts,
         }
+    }
+
+    /// Not faster than so many bytes a second, all downloads together.
+    #[must_use]
+    pub fn limited(mut self, bytes: u64) -> Self {
+        self.budget = self.budget.limited(bytes);
+        self
     }
 
     /// Gives what is cached and may be used, or a place in the flight that gets it; `who` is whose interest keeps
@@ -183,28 +192,20 @@ impl Acquire {
                 permit,
             )?)))
         };
-        if let Found::Here(blob) = self.find(&names, request)? {
+        // A flight looks once more before it asks, and leaves the map only after its bytes are in the store. So whoever
+        // finds neither those nor a flight is the first, and the origin is asked once; and no lock is held over the disk.
+        if let Found::Here(blob) = lookup::find(&self.parts.store, &names, request)? {
             self.parts.metrics.hit();
             return have(blob);
         }
-        // Once more under the lock: a flight leaves the map only after its bytes are in the store, so that whoever
-        // finds neither is the first, and the origin is asked once.
-        let mut flights = self.flying();
+        let mut flights = self.flights.lock();
         if let Some(flight) = flights
             .get(&names.flight)
             .filter(|f| f.gauge().want(who, permit.limit()))
         {
             return Ok(flying(Arc::clone(flight)));
         }
-        let known = match self.find(&names, request)? {
-            Found::Here(blob) => {
-                self.parts.metrics.hit();
-                return have(blob);
-            }
-            Found::Missing { known } => known,
-        };
-        self.setbacks
-            .allow(&names.flight, &self.parts.store, &request.url)?;
+        self.setbacks.allow(&names.flight)?;
         self.parts.metrics.missed();
         let gauge = Arc::new(Gauge::new(&request.url));
         gauge.want(who, permit.limit());
@@ -213,7 +214,6 @@ impl Acquire {
             budget: self.budget.clone(),
             request: request.clone(),
             reach: permit.reach().clone(),
-            known,
             names: names.clone(),
             setbacks: Arc::clone(&self.setbacks),
         };
@@ -228,28 +228,11 @@ impl Acquire {
         Ok(flying(flight))
     }
 
-    fn find(&self, names: &Names, request: &Request) -> Result<Found, Error> {
-        let store = &self.parts.store;
-        let entry = store.entry(&names.entry)?;
-        let blob = match &entry {
-            Some(entry) => store.blob(entry)?,
-            None => None,
-        };
-        match (decide(request, entry.as_ref(), blob.is_some()), blob) {
-            (Decision::Have, Some(blob)) => Ok(Found::Here(blob)),
-            (Decision::Have, None) => Ok(Found::Missing { known: None }),
-            (Decision::Fetch { known }, _) => Ok(Found::Missing { known }),
-            (Decision::Refuse, _) => Err(Error::NotCached {
-                url: request.url.to_string(),
-            }),
-        }
-    }
-
     /// Takes a flight out of the map: that one, and not the next of the same name that may be there by then.
     fn removal(&self, name: &Name) -> impl FnOnce(&Arc<Gauge>) + Send + 'static {
         let (flights, name) = (Arc::clone(&self.flights), name.clone());
         move |gauge| {
-            let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut flights = flights.lock();
             if flights.get(&name).is_some_and(|f| f.is_of(gauge)) {
                 flights.remove(&name);
             }
@@ -258,49 +241,15 @@ impl Acquire {
 
     /// Withdraws an interest: a flight that nobody wants any more stops at its next chunk.
     pub fn leave(&self, who: &str) {
-        for flight in self.flying().values() {
+        for flight in self.flights.lock().values() {
             flight.gauge().unwant(who);
         }
     }
 
     /// Ends every flight at its next chunk; what came stays for a resume.
     pub fn stop(&self) {
-        for flight in self.flying().values() {
+        for flight in self.flights.lock().values() {
             flight.gauge().stop();
-        }
-    }
-
-    fn flying(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Arc<Flight>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The names that a request has in the store.
-#[derive(Clone, Debug)]
-struct Names {
-    /// What its URL gave in its trust context.
-    entry: Name,
-    /// Its download: the same URL, context, promise and reach share one.
-    flight: Name,
-}
-
-impl Names {
-    fn of(parts: &Parts, permit: &Permit, request: &Request) -> Self {
-        let key = parts.store.key();
-        let mut inputs = request.credentials.parts();
-        inputs.push(parts.http.identity());
-        let context = key.name("context", &inputs);
-        let url = request.url.canonical().as_bytes();
-        let pin = request
-            .pin
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let reach = format!("{:?}", permit.reach());
-        let context = context.as_str().as_bytes();
-        Self {
-            entry: key.name("entry", &[url, context]),
-            flight: key.name("flight", &[url, context, pin.as_bytes(), reach.as_bytes()]),
         }
     }
 }

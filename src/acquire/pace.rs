@@ -2,7 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
 use super::Patience;
+
+impl Patience {
+    /// The pauses between tries; none is left when it is time to give up.
+    pub(super) fn pauses(&self) -> ExponentialBackoff {
+        ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(self.pause)
+            .with_max_delay(self.longest_pause)
+            .with_max_times(self.tries.saturating_sub(1))
+            .build()
+    }
+}
 
 /// Judges the speed over windows of the stall time.
 pub(super) struct Speedometer<'a> {

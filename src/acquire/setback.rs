@@ -5,13 +5,13 @@
 //! remembered better, in the index.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Error;
-use crate::artifact::{ArtifactUrl, Digest};
+use crate::artifact::Digest;
+use crate::lock::{Guard, Short};
 use crate::source;
-use crate::store::{Name, Store};
+use crate::store::Name;
 
 /// How long wrong bytes are taken for still wrong where the origin gives nothing to ask with.
 const WRONG: Duration = Duration::from_secs(600);
@@ -20,8 +20,18 @@ const WRONG: Duration = Duration::from_secs(600);
 /// cause does not wait for it.
 const REFUSED: Duration = Duration::from_secs(5);
 
+/// Of how many downloads it is remembered.
+const MOST: usize = 1000;
+
 #[derive(Debug, Default)]
-pub(super) struct Setbacks(Mutex<HashMap<Name, Setback>>);
+pub(super) struct Setbacks(Short<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    /// Each with its number, in the order in which they came.
+    by_name: HashMap<Name, (u64, Setback)>,
+    newest: u64,
+}
 
 #[derive(Clone, Debug)]
 enum Setback {
@@ -44,19 +54,18 @@ enum Setback {
 }
 
 impl Setbacks {
-    fn all(&self) -> MutexGuard<'_, HashMap<Name, Setback>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all(&self) -> Guard<'_, All> {
+        self.0.lock()
     }
 
-    /// Whether a download is worth a try; the same error as before if not.
-    pub(super) fn allow(&self, name: &Name, store: &Store, url: &ArtifactUrl) -> Result<(), Error> {
-        let setback = self.all().get(name).cloned();
-        match setback {
-            None => Ok(()),
-            Some(Setback::Full {
-                told: Some(since), ..
-            }) if since.elapsed() >= REFUSED => Ok(()),
-            Some(Setback::Full { needed, .. }) => Ok(store.make_room(needed, &url.to_string())?),
+    fn get(&self, name: &Name) -> Option<Setback> {
+        Some(self.all().by_name.get(name)?.1.clone())
+    }
+
+    /// Whether a download is worth a try as far as is known without a look at the disk; the same error as before if
+    /// not.
+    pub(super) fn allow(&self, name: &Name) -> Result<(), Error> {
+        match self.get(name) {
             Some(Setback::Wrong {
                 since,
                 url,
@@ -74,33 +83,58 @@ impl Setbacks {
             Some(Setback::Refused { since, error }) if since.elapsed() < REFUSED => {
                 Err(error.into())
             }
-            Some(Setback::Wrong { .. } | Setback::Refused { .. }) => Ok(()),
+            Some(Setback::Full { .. } | Setback::Wrong { .. } | Setback::Refused { .. }) | None => {
+                Ok(())
+            }
+        }
+    }
+
+    /// How many bytes must have room before a download is worth a try, where the disk was full the last time.
+    pub(super) fn needs(&self, name: &Name) -> Option<u64> {
+        match self.get(name) {
+            Some(Setback::Full {
+                told: Some(since), ..
+            }) if since.elapsed() >= REFUSED => None,
+            Some(Setback::Full { needed, .. }) => Some(needed),
+            Some(Setback::Wrong { .. } | Setback::Refused { .. }) | None => None,
+        }
+    }
+
+    /// Bounded: where there are too many the one goes that was there first. Then a download is tried that is known to
+    /// fail, which costs time and nothing else.
+    fn add(&self, name: &Name, setback: Setback) {
+        let mut all = self.all();
+        all.newest += 1;
+        let newest = all.newest;
+        all.by_name.insert(name.clone(), (newest, setback));
+        while all.by_name.len() > MOST
+            && let Some(oldest) = oldest(&all.by_name)
+        {
+            all.by_name.remove(&oldest);
         }
     }
 
     /// It went well.
     pub(super) fn forget(&self, name: &Name) {
-        self.all().remove(name);
+        self.all().by_name.remove(name);
     }
 
     /// It found the disk full when bytes had come.
     pub(super) fn full(&self, name: &Name, needed: u64) {
         let setback = Setback::Full { needed, told: None };
-        self.all().insert(name.clone(), setback);
+        self.add(name, setback);
     }
 
     /// It was told that so many bytes would come, more than the disk has room for.
     pub(super) fn too_long(&self, name: &Name, needed: u64) {
         let told = Some(Instant::now());
-        self.all()
-            .insert(name.clone(), Setback::Full { needed, told });
+        self.add(name, Setback::Full { needed, told });
     }
 
     /// The origin said no.
     pub(super) fn refused(&self, name: &Name, error: &source::Error) {
         let (since, error) = (Instant::now(), error.clone());
-        self.all()
-            .insert(name.clone(), Setback::Refused { since, error });
+        self.add(name, Setback::Refused { since, error });
     }
 
     /// It brought other bytes than the promised ones.
@@ -116,8 +150,8 @@ impl Setbacks {
             let (url, expected, actual, size) =
                 (url.clone(), expected.clone(), actual.clone(), *size);
             let since = Instant::now();
-            self.all().insert(
-                name.clone(),
+            self.add(
+                name,
                 Setback::Wrong {
                     since,
                     url,
@@ -127,5 +161,30 @@ impl Setbacks {
                 },
             );
         }
+    }
+}
+
+fn oldest(all: &HashMap<Name, (u64, Setback)>) -> Option<Name> {
+    let numbered = all.iter().map(|(name, (number, _))| (*number, name));
+    numbered.min().map(|(_, name)| name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_are_remembered_and_the_newest_stay() {
+        let setbacks = Setbacks::default();
+        let name = |n: usize| -> Name { serde_json::from_value(n.to_string().into()).unwrap() };
+        for n in 0..10 * MOST {
+            setbacks.full(&name(n), n as u64);
+        }
+        assert_eq!(setbacks.all().by_name.len(), MOST);
+        let newest = 10 * MOST - 1;
+        assert_eq!(setbacks.needs(&name(newest)), Some(newest as u64));
+        assert_eq!(setbacks.needs(&name(newest - MOST)), None);
+        setbacks.forget(&name(newest));
+        assert_eq!(setbacks.needs(&name(newest)), None);
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prost::Message as _;
@@ -20,6 +19,7 @@ use super::proto::{
 };
 use super::space::Space;
 use super::{Error, LONGEST_MESSAGE, Place, convert};
+use crate::lock::Short;
 use crate::volume::{Cached, Held, Listed, Mount, Record, Snapshot, Target, Verdict};
 
 /// How long a driver may take to say that it is there. One that needs longer hangs.
@@ -49,7 +49,7 @@ pub struct Client {
     pid: u32,
     space: Space,
     /// How far the mount is that is waited for.
-    latest: Mutex<Option<Snapshot>>,
+    latest: Short<Option<Snapshot>>,
 }
 
 impl Client {
@@ -76,7 +76,7 @@ impl Client {
                 device: met.mounts_device,
                 inode: met.mounts_inode,
             },
-            latest: Mutex::default(),
+            latest: Short::default(),
         })
     }
 
@@ -122,8 +122,7 @@ impl Client {
         while let Some(next) = asked.next(&mut news).await? {
             match next.news {
                 Some(News::Progress(progress)) => {
-                    *self.latest.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(convert::snapshot(progress));
+                    *self.latest.lock() = Some(convert::snapshot(progress));
                 }
                 Some(News::Shown(json)) => {
                     return Record::read(&json).ok_or_else(|| asked.unreadable("a record"));
@@ -137,10 +136,7 @@ impl Client {
 
     /// How far the mount is that is waited for.
     pub fn progress(&self) -> Option<Snapshot> {
-        self.latest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.latest.lock().clone()
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of the driver's.

@@ -96,6 +96,7 @@ pub(super) fn progress(snapshot: Snapshot) -> MountNews {
         Phase::Pausing { why, pause } => (WirePhase::Pausing, why, pause),
         Phase::Rereading => (WirePhase::Rereading, String::new(), Duration::ZERO),
         Phase::Landed => (WirePhase::Landed, String::new(), Duration::ZERO),
+        Phase::MakingRoom => (WirePhase::MakingRoom, String::new(), Duration::ZERO),
     };
     let progress = Progress {
         url: snapshot.url,
@@ -123,6 +124,7 @@ pub(super) fn snapshot(progress: Progress) -> Snapshot {
         },
         WirePhase::Rereading => Phase::Rereading,
         WirePhase::Landed => Phase::Landed,
+        WirePhase::MakingRoom => Phase::MakingRoom,
     };
     Snapshot {
         url: progress.url,
@@ -238,6 +240,7 @@ mod tests {
             },
             Phase::Rereading,
             Phase::Landed,
+            Phase::MakingRoom,
         ];
         for (phase, total) in phases
             .into_iter()

@@ -17,11 +17,12 @@ use crate::volume::{Kubelet, Mounter, Volumes};
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Serves the volumes of a store in its root, and of kubelet's pods, until `stop` is true. Whoever has the volumes has
-/// the store's lock: a socket that is there is left over.
+/// the store's lock: a socket that is there is left over. `serves` is called once commands reach it.
 pub async fn serve<M: Mounter>(
     root: &Path,
     (volumes, kubelet): (Arc<Volumes<M>>, Kubelet),
     stop: watch::Receiver<bool>,
+    serves: impl FnOnce(),
 ) -> Result<(), Error> {
     let path = root.join(Place::NAME);
     let failed = |why: String| {
@@ -34,6 +35,7 @@ pub async fn serve<M: Mounter>(
     let bound = bound.map_err(|e| failed(e.why))?;
     let name = bound.name();
     tracing::info!(socket = %path.display(), "serving the command line");
+    serves();
     let server = Server {
         volumes,
         kubelet,

@@ -20,8 +20,8 @@ use super::proto::{
 };
 use super::space::Space;
 use super::{Error, convert};
-use crate::fault;
-use crate::volume::{Cache, Cached, Kubelet, Mount, Mounter, Verdict, Volumes};
+use crate::fault::{self, Reader};
+use crate::volume::{Cache, Cached, Kubelet, Mount, Mounter, Owner, Verdict, Volumes};
 
 /// How often one who waits is told how far it is: as often as it is drawn.
 const NEWS: Duration = Duration::from_millis(100);
@@ -50,22 +50,21 @@ impl<M: Mounter> Server<M> {
         work: impl FnOnce(&Volumes<M>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let volumes = Arc::clone(&self.volumes);
-        let task = tokio::task::spawn_blocking(move || work(&volumes));
-        self.unless_stopping(async {
-            task.await
-                .unwrap_or_else(|e| Err(Error::Bug(e.to_string())))
-        })
-        .await
+        let task = self.volumes.pool().run(move || work(&volumes));
+        self.unless_stopping(async { task.await.unwrap_or_else(|what| Err(Error::Bug(what))) })
+            .await
     }
 
     /// A pod may have gone while no driver was there, and its directories only after the next one had looked.
     fn sweep(&self) {
         let volumes = Arc::clone(&self.volumes);
-        tokio::task::spawn_blocking(move || match volumes.sweep() {
-            Ok(0) => {}
-            Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
-            Err(error) => tracing::warn!(%error, "cannot look for volumes whose pods are gone"),
-        });
+        self.volumes
+            .pool()
+            .try_begin(move || match volumes.sweep() {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
+                Err(error) => tracing::warn!(%error, "cannot look for volumes whose pods are gone"),
+            });
     }
 
     async fn unless_stopping<T>(
@@ -117,6 +116,10 @@ async fn mount<M: Mounter>(
     news: Sender<Result<MountNews, Error>>,
 ) {
     let target = mount.target.clone();
+    let reader = match mount.owner {
+        Owner::CommandLine => Reader::MountByDriver,
+        Owner::Kubelet { .. } => Reader::Volume,
+    };
     let mounted = {
         tracing::info!(dir = ?target.path(), "a command waits for a mount");
         let work = volumes.mount(mount);
@@ -149,8 +152,12 @@ async fn mount<M: Mounter>(
         }
         Some(Err(error)) => {
             tracing::warn!(?dir, "mount: {}", fault::line(&error));
-            let _ = news.send(Err(error.into())).await;
-            tokio::task::spawn_blocking(move || volumes.clean_up());
+            let told = Error::Told {
+                fault: error.fault(),
+                words: reader.line(&error),
+            };
+            let _ = news.send(Err(told)).await;
+            volumes.clean_up_later();
         }
     }
 }
@@ -226,8 +233,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
                 None => self.volumes.unmount(&target).await?,
                 Some(_) => self.volumes.unmount_for_pod(&target).await?,
             };
-            let volumes = Arc::clone(&self.volumes);
-            tokio::task::spawn_blocking(move || volumes.clean_up());
+            self.volumes.clean_up_later();
             Ok(was_there)
         };
         let was_there = self.unless_stopping(work).await?;
@@ -253,15 +259,19 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
     ) -> Result<Response<Answers<VerifyNews>>, Status> {
         let (sender, news) = channel(AHEAD);
         let (cache, verifying) = (self.volumes.cache(), Arc::clone(&self.verifying));
+        let pool = self.volumes.pool().clone();
         tokio::spawn(async move {
             let turn = tokio::select! {
                 turn = verifying.acquire_owned() => turn,
                 () = sender.closed() => return,
             };
-            tokio::task::spawn_blocking(move || {
+            let work = move || {
                 let _turn = turn;
                 verify(&cache, &sender);
-            });
+            };
+            if let Err(error) = pool.run(work).await {
+                tracing::error!(error, "a verification ended as it never should");
+            }
         });
         Ok(answers(news, self.stopping.clone()))
     }

@@ -3,8 +3,8 @@
 //! A disk can hang, and who asks the driver how it does must have an answer all the same: what was found at the last
 //! look, and that the next one takes its time.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::Error;
 use crate::fault::{self, Fault};
+use crate::lock::Short;
 use crate::metrics::{Cache, Disk};
 use crate::mount::Linux;
 use crate::volume::{Gate, Volumes};
@@ -41,7 +42,7 @@ pub(super) struct Found {
 /// Looks at the disk until it is dropped.
 pub(super) struct DiskWatch {
     gate: Arc<Gate<Linux>>,
-    found: Arc<Mutex<Found>>,
+    found: Arc<Short<Found>>,
     bell: SyncSender<()>,
     looked: watch::Receiver<()>,
 }
@@ -52,7 +53,7 @@ impl DiskWatch {
         // A look that is asked for while another one is asked for is the same.
         let (bell, rung) = sync_channel(1);
         let (tell, looked) = watch::channel(());
-        let found = Arc::new(Mutex::new(Found::default()));
+        let found = Arc::new(Short::new(Found::default()));
         let (shared, volumes) = (Arc::clone(&found), Arc::clone(&gate));
         thread::Builder::new()
             .name("disk".into())
@@ -73,7 +74,7 @@ impl DiskWatch {
         // A bell that has been rung already is heard, too.
         let _ = self.bell.try_send(());
         let _ = tokio::time::timeout(WAIT, looked.changed()).await;
-        lock(&self.found).clone()
+        self.found.lock().clone()
     }
 
     /// Whether the disk takes what is written, as far as is known. Where there are no volumes it does not matter.
@@ -81,7 +82,7 @@ impl DiskWatch {
         if self.gate.get().is_err() {
             return Ok(());
         }
-        let found = lock(&self.found).clone();
+        let found = self.found.lock().clone();
         if !found.looked {
             let _ = self.bell.try_send(());
         }
@@ -136,7 +137,7 @@ impl Found {
 
 fn look_on(
     gate: &Gate<Linux>,
-    shared: &Mutex<Found>,
+    shared: &Short<Found>,
     rung: &Receiver<()>,
     tell: &watch::Sender<()>,
 ) {
@@ -147,14 +148,14 @@ fn look_on(
             Err(RecvTimeoutError::Disconnected) => return,
         };
         if let Ok(volumes) = gate.get() {
-            lock(shared).since = Some(Instant::now());
+            shared.lock().since = Some(Instant::now());
             // Looked at without the lock: whoever asks meanwhile gets what was found before.
-            let before = lock(shared).clone();
+            let before = shared.lock().clone();
             let mut found = before.clone();
             found.look(&volumes, asked);
             found.since = None;
             found.log(&before);
-            *lock(shared) = found;
+            *shared.lock() = found;
         }
         if asked {
             tell.send_replace(());
@@ -162,13 +163,10 @@ fn look_on(
     }
 }
 
-fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
-    found.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::Pool;
 
     #[test]
     fn a_disk_that_hangs_is_said_after_a_while_and_before_what_was_found_last() {
@@ -186,7 +184,8 @@ mod tests {
 
     #[test]
     fn without_volumes_there_is_nothing_to_look_at_and_nobody_waits() {
-        let watch = DiskWatch::start(Arc::new(Gate::shut(Linux::untested()))).unwrap();
+        let watch =
+            DiskWatch::start(Arc::new(Gate::shut(Linux::untested(), Pool::default()))).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()

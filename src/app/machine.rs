@@ -10,11 +10,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::local::{self, Local};
-use super::{Error, http, store_settings, wait_for_store};
+use super::{Error, http_of_command, store_settings, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
+use crate::source::http::Factory;
 use crate::store::{self, Store};
-use crate::volume::{self, Listed, Mount, Owner, Record, Snapshot};
+use crate::volume::{self, Listed, Mount, Owner, Pool, Record, Snapshot};
 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,7 +52,8 @@ pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<F
 async fn wait(storing: &Storing) -> Result<Found, Error> {
     let its = storing.clone();
     // If a driver answers first, the lock may still be got once that has ended; then it is given back at once.
-    let lock = tokio::task::spawn_blocking(move || wait_for_store(&its, |_| ()));
+    let pool = Pool::default();
+    let lock = pool.run(move || wait_for_store(&its, |_| ()));
     let driver = async {
         loop {
             tokio::time::sleep(LOOK).await;
@@ -61,7 +63,7 @@ async fn wait(storing: &Storing) -> Result<Found, Error> {
         }
     };
     tokio::select! {
-        store = lock => Ok(Found::Store(store.map_err(|e| Error::Bug(e.to_string()))??)),
+        store = lock => Ok(Found::Store(store.map_err(Error::Bug)??)),
         driver = driver => Ok(Found::Driver(Box::new(driver))),
     }
 }
@@ -88,8 +90,23 @@ impl Machine {
         (downloading, secrets): (&Downloading, &Secrets),
         says: impl FnOnce(&str),
     ) -> Result<Self, Error> {
-        let http = http(downloading)?;
+        let http = http_of_command(downloading, secrets)?;
         let secrets = local::secrets(secrets)?;
+        Self::with(http, secrets, (storing, downloading), says).await
+    }
+
+    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
+    pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
+        let (http, none) = (Factory::idle()?, Downloading::none());
+        Self::with(http, BTreeMap::new(), (storing, &none), says).await
+    }
+
+    async fn with(
+        http: Factory,
+        secrets: BTreeMap<String, SecretString>,
+        (storing, downloading): (&Storing, &Downloading),
+        says: impl FnOnce(&str),
+    ) -> Result<Self, Error> {
         let hands = match find(storing, says).await? {
             Found::Store(store) => {
                 let local = Local::new(store, http, (storing, downloading))?;
@@ -98,12 +115,6 @@ impl Machine {
             Found::Driver(driver) => Hands::Driver(driver),
         };
         Ok(Self { hands, secrets })
-    }
-
-    /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
-    pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
-        let none = (&Downloading::none(), &Secrets::default());
-        Self::open(storing, none, says).await
     }
 
     /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.

@@ -1,7 +1,9 @@
 //! The one place where concrete things meet: settings become modules, modules become an application.
 
 mod cache;
+mod commands;
 mod disk;
+mod fetch;
 pub mod flexvolume;
 mod local;
 mod machine;
@@ -10,11 +12,10 @@ mod startup;
 mod versions;
 mod watch;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::cache::Cache;
+pub use self::fetch::{Fetcher, Order, is_stdout};
 pub use self::machine::Machine;
 pub use self::serve::{Driver, serve};
 pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};
@@ -22,20 +23,23 @@ pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
 pub use crate::volume::attributes::ATTRIBUTES;
 pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verdict};
 
-use crate::acquire::{self, Acquire, Parts, Patience, Request};
+use crate::acquire::{self, Acquire, Parts, Patience};
 use crate::admin;
+use crate::artifact::Bytes;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::csi;
 use crate::fault::Fault;
 use crate::metrics::Downloads;
 use crate::mount::{self, Linux};
 use crate::policy::Policy;
-use crate::source::http::{Factory, Settings as HttpSettings};
-use crate::source::{self, Credentials};
+use crate::source;
+use crate::source::http::{ClientCert, Factory, Settings as HttpSettings};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
-use crate::volume::attributes::{self, Want};
+use crate::volume::attributes;
 use crate::volume::claims;
-use crate::volume::{self, Volumes};
+use crate::volume::{self, Pool, Volumes};
+
+pub use crate::volume::THREADS;
 
 /// Anything that can go wrong in a command.
 #[derive(Debug, thiserror::Error)]
@@ -102,28 +106,6 @@ impl Error {
     }
 }
 
-/// Downloads to a file, without a store. `gauge` is told how far it is.
-pub async fn fetch(
-    (settings, secrets): (&Downloading, &Secrets),
-    attributes: &BTreeMap<String, String>,
-    output: Option<&Path>,
-    show: impl FnOnce(&Arc<Gauge>),
-) -> Result<Fetched, Error> {
-    let want = Want::parse(attributes)?;
-    let request = Request {
-        url: want.url.clone(),
-        pin: want.pin,
-        pull: want.pull,
-        credentials: Credentials::from_keys(local::secrets(secrets)?)?,
-    };
-    let path = output.map_or_else(|| PathBuf::from(want.place.name().as_str()), Path::to_owned);
-    let gauge = Arc::new(Gauge::new(&want.url));
-    show(&gauge);
-    let permit = Policy::new(settings.max_size).check(&want.url, want.max_size);
-    let http = http(settings)?;
-    Ok(acquire::fetch(&http, &patience(settings), &permit, &request, &path, &gauge).await?)
-}
-
 fn wait_for_store(settings: &Storing, says: impl FnOnce(&str)) -> Result<Store, Error> {
     let settings = store_settings(settings)?;
     Ok(Store::wait_for(&settings, |locked| {
@@ -171,7 +153,7 @@ fn volumes(
     store: &Arc<Store>,
     http: Factory,
     (storing, downloading): (&Storing, &Downloading),
-    metrics: Downloads,
+    (metrics, pool): (Downloads, Pool),
 ) -> Result<Volumes<Linux>, Error> {
     let mounter = mounter(store)?;
     let parts = Parts {
@@ -184,16 +166,40 @@ fn volumes(
     let policy = Policy::new(downloading.max_size);
     Ok(Volumes::open(
         Arc::clone(store),
-        Acquire::new(parts),
+        match downloading.limit_rate {
+            Some(bytes) => Acquire::new(parts).limited(bytes),
+            None => Acquire::new(parts),
+        },
         policy,
         mounter,
+        pool,
     )?)
 }
 
 fn http(settings: &Downloading) -> Result<Factory, Error> {
+    if let Some(limit) = settings.limit_rate.filter(|l| *l <= settings.stall_speed) {
+        return Err(Error::Setting(format!(
+            "--limit-rate {} is not faster than --stall-speed {}, at which a download is given up; raise the one or \
+             lower the other",
+            Bytes(limit),
+            Bytes(settings.stall_speed)
+        )));
+    }
     Ok(Factory::new(&HttpSettings {
         ca_file: settings.ca_file.clone(),
         patience: settings.stall_time,
+    })?)
+}
+
+/// The same for one command, which may have a certificate of its own.
+fn http_of_command(settings: &Downloading, secrets: &Secrets) -> Result<Factory, Error> {
+    let http = http(settings)?;
+    let Some(cert) = &secrets.cert else {
+        return Ok(http);
+    };
+    Ok(http.with_client_cert(&ClientCert {
+        cert: cert.clone(),
+        key: secrets.key.clone(),
     })?)
 }
 

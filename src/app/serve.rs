@@ -10,11 +10,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode as Umask, umask};
 use tokio::sync::watch;
 
+use super::commands::Commands;
 use super::startup::Removal;
 use super::versions::Versions;
 use super::watch::Watch;
 use super::{Error, http, store_settings, wait_for_store};
-use crate::admin;
 use crate::config::{Downloading, Mode, Serving, Storing};
 use crate::csi::{self, Controller, Endpoint, Identity, Node, Registration, Services};
 use crate::fault;
@@ -23,7 +23,7 @@ use crate::mount::{self, Linux};
 use crate::ops::Readiness;
 use crate::source::http::Factory;
 use crate::store::Store;
-use crate::volume::{Gate, Kubelet, Volumes};
+use crate::volume::{Gate, Kubelet, Pool, Volumes};
 
 /// The fewest open files that a node's worth of volumes and downloads needs.
 const FILES: u64 = 4096;
@@ -33,6 +33,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 
 /// How long the end may take, within the 30 s that Kubernetes gives a pod.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// How long the store may take at the end.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// A driver whose settings were found to be right.
 pub struct Driver {
@@ -102,7 +105,7 @@ impl Driver {
         })?;
         let store = Arc::new(store.counting(self.metrics.evictions.clone()));
         let volumes = match self.mode.node() {
-            true => Some(self.volumes(&store)?),
+            true => Some(self.volumes(&store, gate.pool())?),
             false => None,
         };
         if self.mode.controller() {
@@ -112,15 +115,15 @@ impl Driver {
             let volumes = Arc::new(volumes);
             gate.open(Arc::clone(&volumes));
             // What others left may take long to delete, and nobody has to wait for it.
-            tokio::task::spawn_blocking(move || volumes.clean_up());
+            volumes.clean_up_later();
         }
         Ok(())
     }
 
-    fn volumes(&self, store: &Arc<Store>) -> Result<Volumes<Linux>, Error> {
+    fn volumes(&self, store: &Arc<Store>, pool: &Pool) -> Result<Volumes<Linux>, Error> {
         let settings = (&self.storing, &self.downloading);
         let counted = self.metrics.downloads.clone();
-        let volumes = super::volumes(store, self.http.clone(), settings, counted)?;
+        let volumes = super::volumes(store, self.http.clone(), settings, (counted, pool.clone()))?;
         let swept = volumes.sweep()?;
         tracing::info!(swept, "the volumes of this node are known");
         Ok(volumes)
@@ -133,14 +136,14 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     driver.log();
     let (registration, startup_taint) = (driver.registration.take(), driver.startup_taint.take());
     let driver = Arc::new(driver);
-    let gate = Arc::new(Gate::shut(Linux::untested()));
+    let gate = Arc::new(Gate::shut(Linux::untested(), Pool::default()));
     let (stopper, stopping) = watch::channel(false);
-    let versions = Versions::of_this_machine();
+    let (versions, commands) = (Versions::of_this_machine(), Commands::default());
     // Before anything that may take long: somebody will want to know what it waits for.
     let watch = Watch::start(
         (driver.http_addr, &driver.metrics),
         (driver.mode, &gate),
-        &versions,
+        (&versions, &commands),
         registration.as_ref().map(Registration::registered),
         stopping.clone(),
     )?;
@@ -153,7 +156,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
         Arc::clone(&driver),
         Arc::clone(&gate),
         registration,
-        watch.readiness(),
+        (watch.readiness(), commands),
         stopping,
     );
     tokio::pin!(work);
@@ -166,20 +169,29 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     if tokio::time::timeout(GRACE, &mut work).await.is_err() {
         tracing::warn!("what still runs after {GRACE:?} is cut off");
     }
-    if let Ok(volumes) = gate.get()
-        && let Err(error) = volumes.close()
-    {
-        tracing::warn!(%error, "cannot take the read-only view away");
+    if let Ok(volumes) = gate.get() {
+        close(volumes).await;
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The last work on the disk, which may hang: then the mount is left to the next driver.
+async fn close(volumes: Arc<Volumes<Linux>>) {
+    let pool = volumes.pool().clone();
+    let closing = pool.run(move || volumes.close());
+    match tokio::time::timeout(LAST_LOOK, closing).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "cannot take the read-only view away"),
+        Ok(Err(_)) | Err(_) => tracing::warn!("the read-only view is left to the next driver"),
+    }
 }
 
 async fn run(
     driver: Arc<Driver>,
     gate: Arc<Gate<Linux>>,
     registration: Option<Registration>,
-    readiness: Readiness,
+    (readiness, commands): (Readiness, Commands),
     stopping: watch::Receiver<bool>,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
@@ -193,6 +205,7 @@ async fn run(
         open,
         Arc::clone(&driver),
         Arc::clone(&gate),
+        commands,
         stopping.clone(),
     );
     let rest = tokio::spawn(rest);
@@ -227,6 +240,7 @@ async fn looked_after(
     mut open: bool,
     driver: Arc<Driver>,
     gate: Arc<Gate<Linux>>,
+    commands: Commands,
     mut stopping: watch::Receiver<bool>,
 ) {
     while !open {
@@ -242,22 +256,19 @@ async fn looked_after(
         let Ok(now) = opened else { return };
         open = now;
     }
-    let (Ok(volumes), Some(kubelet)) = (gate.get(), driver.kubelet.clone()) else {
-        return;
-    };
-    // Volumes come and go without it: kubelet has a socket of its own.
-    if let Err(error) = admin::serve(&driver.storing.at.root, (volumes, kubelet), stopping).await {
-        tracing::error!(%error, "no command reaches this driver");
+    if let (Ok(volumes), Some(kubelet)) = (gate.get(), driver.kubelet.clone()) {
+        let root = &driver.storing.at.root;
+        commands.serve(root, (volumes, kubelet), stopping).await;
     }
 }
 
 /// Tries to open the volumes; whether that went well. What is wrong is said at the gate.
 async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, Error> {
     let task = {
-        let (driver, gate) = (Arc::clone(driver), Arc::clone(gate));
-        tokio::task::spawn_blocking(move || driver.open(&gate))
+        let (driver, opens) = (Arc::clone(driver), Arc::clone(gate));
+        gate.pool().run(move || driver.open(&opens))
     };
-    match task.await.map_err(|e| Error::Bug(e.to_string()))? {
+    match task.await.map_err(Error::Bug)? {
         Ok(()) => Ok(true),
         Err(error) => {
             tracing::error!(%error, "not ready; it is tried again in {AGAIN:?}");
@@ -291,6 +302,7 @@ impl Driver {
             http_addr = self.http_addr.map(tracing::field::display),
             ?storing,
             ?downloading,
+            proxies = self.http.proxies(),
             "starting"
         );
     }

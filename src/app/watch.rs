@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 
 use super::Error;
+use super::commands::Commands;
 use super::disk::DiskWatch;
 use super::versions::Versions;
 use crate::config::Mode;
@@ -29,7 +30,7 @@ impl Watch {
     pub(super) fn start(
         (address, metrics): (Option<SocketAddr>, &Metrics),
         (mode, gate): (Mode, &Arc<Gate<Linux>>),
-        versions: &Versions,
+        (versions, commands): (&Versions, &Commands),
         registered: Option<Registered>,
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, Error> {
@@ -44,7 +45,16 @@ impl Watch {
         let readiness = Readiness::new(conditions);
         let watched = Watched {
             readiness: readiness.clone(),
-            versions: versions.clone(),
+            warnings: {
+                let (versions, commands) = (versions.clone(), commands.clone());
+                Arc::new(move || {
+                    versions
+                        .too_old()
+                        .into_iter()
+                        .chain(commands.warning())
+                        .collect()
+                })
+            },
             metrics: metrics.clone(),
             gate: Arc::clone(gate),
             disk,
@@ -84,7 +94,7 @@ fn takes_writes(disk: Arc<DiskWatch>) -> Condition {
 /// What a scrape asks.
 struct Watched {
     readiness: Readiness,
-    versions: Versions,
+    warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     metrics: Metrics,
     gate: Arc<Gate<Linux>>,
     disk: Arc<DiskWatch>,
@@ -95,12 +105,12 @@ impl Watched {
     fn serve(self, address: SocketAddr) -> Result<Server, Error> {
         let pulse = Pulse::new();
         let (readiness, metrics) = (self.readiness.clone(), self.metrics.clone());
-        let versions = self.versions.clone();
+        let warnings = Arc::clone(&self.warnings);
         let watched = Arc::new(self);
         let ops = Ops {
             pulse: pulse.clone(),
             readiness,
-            warnings: Arc::new(move || versions.too_old()),
+            warnings,
             metrics,
             look: Arc::new(move || {
                 let watched = Arc::clone(&watched);

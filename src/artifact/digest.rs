@@ -31,7 +31,7 @@ impl Algorithm {
     }
 }
 
-/// A checksum: `sha256:<64 hex digits>` or `sha512:<128 hex digits>`.
+/// A checksum; its canonical form is `sha256:<64 hex digits>` or `sha512:<128 hex digits>`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     algorithm: Algorithm,
@@ -66,29 +66,63 @@ impl Digest {
     }
 }
 
+/// As people have it before them: `sha256:<hex>` with the algorithm in any case, the digits alone, whose number tells the
+/// algorithm, and a line as sha256sum and its kin print it, in either of their forms. The name in such a line is not
+/// looked at.
 impl FromStr for Digest {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
             Error::new(format!(
-                "{}: {why}; allowed is sha256:<64 hex digits> or sha512:<128 hex digits>",
+                "{}: {why}; allowed is sha256:<64 hex digits> or sha512:<128 hex digits>, the digits alone, or a line \
+                 of sha256sum",
                 shown(text)
             ))
         };
-        let (name, digits) = text
-            .split_once(':')
-            .ok_or_else(|| wrong("no algorithm in front of a colon"))?;
-        let algorithm = match name {
-            "sha256" => Algorithm::Sha256,
-            "sha512" => Algorithm::Sha512,
-            _ => return Err(wrong("not a known algorithm")),
+        let (name, digits) = parts(text.trim());
+        let bytes = hex::decode(digits);
+        let algorithm = match name.map(str::to_ascii_lowercase).as_deref() {
+            Some("sha256") => Algorithm::Sha256,
+            Some("sha512") => Algorithm::Sha512,
+            Some(_) => return Err(wrong("not a known algorithm")),
+            None => match (digits.len(), &bytes) {
+                (64, _) => Algorithm::Sha256,
+                (128, _) => Algorithm::Sha512,
+                (32, Ok(_)) => return Err(wrong("that many digits has MD5, which proves nothing")),
+                (40, Ok(_)) => {
+                    return Err(wrong("that many digits has SHA-1, which proves nothing"));
+                }
+                (n, Ok(_)) if n > 0 => return Err(wrong(&format!("{n} digits"))),
+                (_, _) => return Err(wrong("no algorithm in front of a colon")),
+            },
         };
-        let bytes = hex::decode(digits).map_err(|_| wrong("not hexadecimal digits"))?;
+        let bytes = bytes.map_err(|_| wrong("not hexadecimal digits"))?;
         if bytes.len() != algorithm.bytes() {
             return Err(wrong(&format!("{} digits", digits.len())));
         }
         Ok(Self { algorithm, bytes })
+    }
+}
+
+/// The name of the algorithm, where there is one, and the digits.
+fn parts(text: &str) -> (Option<&str>, &str) {
+    // `SHA256 (name) = digits`, as BSD and `sha256sum --tag` have it.
+    if let Some((name, rest)) = text.split_once(" (")
+        && let Some((_, digits)) = rest.rsplit_once(") = ")
+    {
+        return (Some(name), digits);
+    }
+    // `digits  name`, or ` *name` for binary; a backslash in front says that the name is escaped.
+    if let Some((digits, name)) = text.split_once(' ')
+        && name.starts_with([' ', '*'])
+        && !digits.contains(':')
+    {
+        return (None, digits.strip_prefix('\\').unwrap_or(digits));
+    }
+    match text.split_once(':') {
+        Some((name, digits)) => (Some(name), digits),
+        None => (None, text),
     }
 }
 
@@ -128,6 +162,48 @@ mod tests {
         let upper: Digest = format!("sha256:{}", "AB".repeat(32)).parse().unwrap();
         assert_eq!(lower, upper);
         assert_eq!(upper.to_string(), format!("sha256:{}", "ab".repeat(32)));
+    }
+
+    #[test]
+    fn a_checksum_is_taken_as_people_have_it_before_them() {
+        let (short, long) = ("ab".repeat(32), "cd".repeat(64));
+        let upper = short.to_uppercase();
+        for (text, canonical) in [
+            (short.clone(), format!("sha256:{short}")),
+            (upper.clone(), format!("sha256:{short}")),
+            (long.clone(), format!("sha512:{long}")),
+            (format!("SHA256:{upper}"), format!("sha256:{short}")),
+            (format!("Sha512:{long}"), format!("sha512:{long}")),
+            (format!("{short}  sample.war"), format!("sha256:{short}")),
+            (format!("{short} *sample.war\n"), format!("sha256:{short}")),
+            (format!("{short}  a: b  c"), format!("sha256:{short}")),
+            (format!("\\{short}  a\\nb"), format!("sha256:{short}")),
+            (format!("{long}  -"), format!("sha512:{long}")),
+            (
+                format!("SHA256 (a (1) = b) = {short}"),
+                format!("sha256:{short}"),
+            ),
+            (format!("SHA512 (a) = {long}"), format!("sha512:{long}")),
+        ] {
+            let digest: Digest = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(digest.to_string(), canonical);
+        }
+        for (bad, says) in [
+            ("ab".repeat(16), "MD5"),
+            ("ab".repeat(20), "SHA-1"),
+            ("ab".repeat(48), "96 digits"),
+            ("xy".repeat(32), "not hexadecimal"),
+            (
+                format!("MD5 (a) = {}", "ab".repeat(16)),
+                "not a known algorithm",
+            ),
+            (format!("{short} sample.war"), "allowed is"),
+            (format!("sha256:{short}  sample.war"), "not hexadecimal"),
+            (format!("sha256:{long}"), "128 digits"),
+        ] {
+            let text = bad.parse::<Digest>().unwrap_err().to_string();
+            assert!(text.contains(says), "{bad}: {text}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod size;
 mod url;
 
 pub use self::digest::{Algorithm, Digest};
-pub use self::facts::{Facts, Validator};
+pub use self::facts::{Facts, State, Validator};
 pub use self::place::{FileName, Place};
 pub use self::reach::Reach;
 pub use self::size::{Bytes, parse_size};

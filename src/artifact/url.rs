@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ::url::Url;
+use ::url::{ParseError, Url};
 use percent_encoding::percent_decode_str;
 
 use super::place::FileName;
@@ -30,6 +30,11 @@ impl ArtifactUrl {
         self.0.as_str()
     }
 
+    /// The canonical form without the query, where there is one.
+    pub fn without_query(&self) -> Option<&str> {
+        Some(self.canonical().split_once('?')?.0)
+    }
+
     /// The name that the last segment of the path gives, percent-decoded.
     pub fn file_name(&self) -> Result<FileName, Error> {
         let last = self
@@ -37,18 +42,16 @@ impl ArtifactUrl {
             .path_segments()
             .and_then(|mut s| s.next_back())
             .unwrap_or_default();
-        let name = percent_decode_str(last).decode_utf8().map_err(|_| {
-            Error::new(format!(
-                "the last segment of the path of {self} is not UTF-8; give fileName"
-            ))
-        })?;
+        let name = percent_decode_str(last)
+            .decode_utf8()
+            .map_err(|_| Error::new(format!("the file name in {self} is not UTF-8")))?;
         if name.is_empty() {
             return Err(Error::new(format!(
-                "the path of {self} ends without a file name; give fileName"
+                "the path of {self} ends without a file name"
             )));
         }
         name.parse()
-            .map_err(|e: Error| Error::new(format!("the file name in {self}: {e}; give fileName")))
+            .map_err(|e: Error| Error::new(format!("the file name in {self}: {e}")))
     }
 }
 
@@ -72,13 +75,27 @@ impl FromStr for ArtifactUrl {
         }
         // The text itself is shown only where it cannot hold a secret: a URL that does not parse is shown up
         // to its first separator.
+        let head = text.split(['/', '?', '@', '#']).next().unwrap_or_default();
+        let schemeless = || {
+            Error::new(format!(
+                "{} is not a URL, because it has no scheme; add https:// in front of it",
+                shown(head)
+            ))
+        };
         let url = Url::parse(text).map_err(|e| {
-            let head = text.split(['/', '?', '@', '#']).next().unwrap_or_default();
+            if e == ParseError::RelativeUrlWithoutBase {
+                return schemeless();
+            }
             Error::new(format!(
                 "{} is not a URL ({e}); allowed is an http or https URL",
                 shown(head)
             ))
         })?;
+        // `host:8080/path` reads as a scheme and a path.
+        let port = head.split_once(':').map_or("", |(_, port)| port);
+        if url.cannot_be_a_base() && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(schemeless());
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::new(format!(
                 "the scheme {} is not built in; allowed are http and https",
@@ -87,8 +104,8 @@ impl FromStr for ArtifactUrl {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::new(format!(
-                "{} has a user or password in it, which would be seen by everybody who sees the pod; \
-                 give credentials in a secret",
+                "{} has a user or password in it, which everybody who sees it could use; give \
+                 credentials apart from it",
                 Redacted(&url)
             )));
         }
@@ -199,6 +216,13 @@ mod tests {
             ("ftp://example.com/a", "\"ftp\" is not built in"),
             ("s3://bucket/key", "allowed are http and https"),
             ("//example.com/a", "is not a URL"),
+            ("example.com/x.war", "add https:// in front of it"),
+            (
+                "example.com:8080/x.war",
+                "\"example.com:8080\" is not a URL, because it has no scheme",
+            ),
+            ("localhost:80", "add https://"),
+            ("a.war", "add https://"),
             ("https://", "is not a URL"),
             ("https://example.com/a b", "white space"),
             ("https://example.com/a\0b", "control characters"),
@@ -233,7 +257,7 @@ mod tests {
             "https://example.com/a%2Fb",
         ] {
             assert!(
-                name(bad).unwrap_err().to_string().contains("give fileName"),
+                name(bad).unwrap_err().to_string().contains("file name"),
                 "{bad}"
             );
         }

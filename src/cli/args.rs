@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use clap::error::Error;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
+};
 
 use super::exit;
 use crate::config::{Downloading, Rooted, Secrets, Serving, Storing};
-use crate::telemetry::Format;
+use crate::telemetry::{Format, Level};
 
 /// Shows a versioned, verified artifact as a directory.
 #[derive(Parser, Debug)]
@@ -41,7 +43,7 @@ pub(super) struct Cli {
     )]
     pub(super) log_format: Format,
 
-    /// What is logged: error, warn, info, debug or trace [default: info for serve, else warn]
+    /// What is logged: off, error, warn, info, debug or trace [default: info for serve, else warn]
     #[arg(
         long,
         global = true,
@@ -49,7 +51,22 @@ pub(super) struct Cli {
         help_heading = "Output",
         env = "WAR_VOL_LOG"
     )]
-    pub(super) log_level: Option<String>,
+    pub(super) log_level: Option<Level>,
+
+    /// Log more, whatever --log-level says: -v what is done, -vv how it was decided, -vvv everything
+    #[arg(
+        short,
+        long,
+        global = true,
+        action = ArgAction::Count,
+        help_heading = "Output",
+        conflicts_with = "quiet"
+    )]
+    verbose: u8,
+
+    /// Say nothing on stderr but errors: no progress, no remarks, no log
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(super) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,19 +124,38 @@ pub(super) struct Artifact {
     #[arg(value_name = "URL")]
     pub(super) url: String,
 
-    /// `sha256:<hex>` or `sha512:<hex>` that the bytes must have
+    /// `sha256:<hex>` or `sha512:<hex>` that the bytes must have; the digits alone and a line of sha256sum do, too
     #[arg(long, value_name = "DIGEST")]
     pub(super) checksum: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Fetch {
-    #[command(flatten)]
-    pub(super) artifact: Artifact,
+    /// What to download: http or https URLs. One that fails does not keep the others from being fetched; the exit code is
+    /// that of the first failure
+    #[arg(value_name = "URL", required_unless_present = "from_file")]
+    pub(super) urls: Vec<String>,
 
-    /// Where to write it [default: the last segment of the URL's path, in this directory]
+    /// `sha256:<hex>` or `sha512:<hex>` that the bytes must have; the digits alone and a line of sha256sum do, too. For
+    /// one URL
+    #[arg(long, value_name = "DIGEST", conflicts_with = "from_file")]
+    pub(super) checksum: Option<String>,
+
+    /// Where to write it: a file, a directory that gets a file of the URL's name, or - for standard output. A pipe or a
+    /// device is written to once all of it was verified. For several URLs a directory [default: the last segment of the
+    /// URL's path, in this directory]
     #[arg(short = 'o', long = "output-file", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
+
+    /// Continue what an earlier fetch with this flag began; if this one fails, what came stays for the next, in
+    /// FILE.war-vol-part. A file that is there and has the checksum is not downloaded again
+    #[arg(short = 'c', long = "continue")]
+    pub(super) resume: bool,
+
+    /// Fetch what the lines of LIST name: URL [CHECKSUM [NAME]], with - for no checksum; # begins a comment, and - as LIST
+    /// is standard input
+    #[arg(long, value_name = "LIST")]
+    pub(super) from_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) downloading: Downloading,
@@ -235,9 +271,31 @@ impl Cli {
         Self::command()
     }
 
+    /// How much is logged.
+    pub(super) fn level(&self) -> Level {
+        let name = match (self.verbose, &self.log_level) {
+            (0, _) if self.quiet => "error",
+            (0, Some(level)) => return level.clone(),
+            (0, None) => match &self.command {
+                Command::Serve(_) => "info",
+                Command::Fetch(_)
+                | Command::Mount(_)
+                | Command::Unmount(_)
+                | Command::Cache(_)
+                | Command::Volumes(_) => "warn",
+                // kubelet reads stderr as a part of the answer.
+                Command::Flexvolume(_) => "off",
+            },
+            (1, _) => "info",
+            (2, _) => "debug",
+            (3.., _) => "trace",
+        };
+        Level::named(name)
+    }
+
     /// Parses what was typed.
     pub(super) fn typed(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
-        let matches = Self::grammar().try_get_matches_from(arguments)?;
+        let matches = without_empty(Self::grammar()).try_get_matches_from(arguments)?;
         let mut cli =
             Self::from_arg_matches(&matches).map_err(|e| e.format(&mut Self::grammar()))?;
         if let (Command::Mount(mount), Some((_, matches))) =
@@ -249,13 +307,32 @@ impl Cli {
     }
 }
 
-/// The settings of the store and of downloads that were typed; where the store is says which one is meant.
+/// An environment variable that is empty is not set, whatever setting it is for: a manifest that has a variable without
+/// a value means none, and no setting has an empty one.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &clap::Arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        value.is_some_and(|v| v.is_empty())
+    };
+    command
+        .mut_args(|arg| match is_empty(&arg) {
+            true => arg.env(clap::builder::Resettable::Reset),
+            false => arg,
+        })
+        .mut_subcommands(without_empty)
+}
+
+/// The settings of the store and of downloads that were typed, and that a driver does not take from a command; where the
+/// store is says which one is meant.
 fn settings(matches: &ArgMatches) -> Vec<String> {
     let all = Downloading::augment_args(Storing::augment_args(clap::Command::new("")));
     let typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let own = ["cert", "key"].into_iter().filter(|id| typed(id));
     all.get_arguments()
         .filter(|a| a.get_id() != "root" && typed(a.get_id().as_str()))
-        .filter_map(|a| Some(format!("--{}", a.get_long()?)))
+        .filter_map(|a| a.get_long())
+        .chain(own)
+        .map(|long| format!("--{long}"))
         .collect()
 }
 

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::args::{Cache, CacheAction};
-use super::{Report, exit, needs_root, says_it_waits};
+use super::voice::{Report, Voice};
+use super::{exit, needs_root};
 use crate::app::{self, Cached, Error, Held, Verdict};
 use crate::artifact::Bytes;
 use crate::fault::Fault;
 
-pub(super) async fn run(args: &Cache) -> Result<Report, Error> {
+pub(super) async fn run(args: &Cache, voice: Voice) -> Result<Report, Error> {
     needs_root("cache", "looks into the store")?;
-    let open = |storing| app::Cache::open(storing, says_it_waits);
+    let open = |storing| app::Cache::open(storing, voice.says_it_waits());
     match &args.action {
         CacheAction::Ls(storing) => {
             let cache = open(storing).await?;
@@ -22,7 +23,11 @@ pub(super) async fn run(args: &Cache) -> Result<Report, Error> {
         CacheAction::Verify(storing) => {
             let cache = open(storing).await?;
             let begins = |cached: &Cached| {
-                eprintln!("verifying {} ({})", cached.sha256, Bytes(cached.size));
+                voice.remark(&format!(
+                    "verifying {} ({})",
+                    cached.sha256,
+                    Bytes(cached.size)
+                ));
             };
             Ok(verified(&cache.verify(begins).await?))
         }

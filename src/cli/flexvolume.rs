@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use super::args::{Flexvolume, FlexvolumeAction};
-use super::{Report, needs_root};
+use super::needs_root;
+use super::voice::Report;
 use crate::app::Error;
 use crate::app::flexvolume::{self, Home, Installed};
 use crate::fault;

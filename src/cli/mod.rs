@@ -5,45 +5,28 @@
 mod args;
 mod cache;
 mod exit;
+mod fetch;
 mod flexvolume;
+mod list;
 mod progress;
 mod serve;
+mod usage;
+mod voice;
 mod volumes;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use self::args::{Cli, Command, Fetch, Mount, Output, Unmount};
+use self::args::{Cli, Command, Mount, Unmount};
+use self::voice::{Report, Voice};
 use crate::app::{self, Error, Machine};
 use crate::artifact::Bytes;
-use crate::fault;
 use crate::telemetry;
 
 /// How long an interrupted command may take to remove what it has half done.
 const TAKE_BACK: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// What a command has to say.
-struct Report {
-    /// For people, on stdout.
-    text: String,
-    /// For programs, on stdout.
-    data: Value,
-    /// How it ended.
-    code: ExitCode,
-}
-
-impl Report {
-    fn done(text: impl Into<String>, data: Value) -> Self {
-        Self {
-            text: text.into(),
-            data,
-            code: ExitCode::SUCCESS,
-        }
-    }
-}
 
 /// What can be typed: for whoever documents it, or checks a document.
 pub fn grammar() -> clap::Command {
@@ -56,51 +39,28 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(home) = app::flexvolume::Home::own() {
         return flexvolume::run_by_kubelet(&home, arguments.get(1..).unwrap_or_default());
     }
-    let cli = match Cli::typed(arguments) {
+    let cli = match Cli::typed(arguments.clone()) {
         Ok(cli) => cli,
-        // Help and version end here too, on stdout and with 0.
-        Err(e) => {
-            let code = if e.use_stderr() {
-                exit::exit(fault::Fault::Invalid)
-            } else {
-                ExitCode::SUCCESS
-            };
-            let _ = e.print();
-            return code;
-        }
+        Err(e) => return usage::end(&e, &arguments),
     };
-    let level = cli.log_level.as_deref().unwrap_or(match &cli.command {
-        Command::Serve(_) => "info",
-        Command::Fetch(_)
-        | Command::Mount(_)
-        | Command::Unmount(_)
-        | Command::Cache(_)
-        | Command::Volumes(_) => "warn",
-        // kubelet reads stderr as a part of the answer.
-        Command::Flexvolume(_) => "off",
-    });
-    if let Err(why) = telemetry::start(cli.log_format, level) {
-        return say(cli.output, Err(Error::Setting(why)));
+    let voice = Voice::of(&cli);
+    if let Err(why) = telemetry::start(cli.log_format, &cli.level()) {
+        return voice.say(Err(Error::Setting(why)));
     }
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
-        Err(e) => {
-            return say(
-                cli.output,
-                Err(Error::Setting(format!("cannot start: {e}"))),
-            );
-        }
+        Err(e) => return voice.say(Err(Error::Setting(format!("cannot start: {e}")))),
     };
     let typed = cli.command;
     if let Command::Serve(args) = &typed {
         // Its own end of signals: what runs is brought to an end in order.
         let report = runtime.block_on(serve::run(args));
         runtime.shutdown_background();
-        return say(cli.output, report);
+        return voice.say(report);
     }
     let ended = runtime.block_on(async {
         // A task of its own: what blocks (another's lock, a long verification) must not keep a signal from us.
-        let mut work = tokio::spawn(async move { command(&typed).await });
+        let mut work = tokio::spawn(async move { command(&typed, voice).await });
         tokio::select! {
             report = &mut work => Some(report.unwrap_or_else(|e| Err(Error::Bug(e.to_string())))),
             () = interrupted() => {
@@ -114,10 +74,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // What still runs is a download that the next command takes up where it stands.
     runtime.shutdown_background();
     match ended {
-        Some(report) => say(cli.output, report),
+        Some(report) => voice.say(report),
         None => {
-            eprintln!(
-                "interrupted; nothing is half done, and a broken download into the store goes on the next time"
+            voice.remark(
+                "interrupted; nothing is half done, and a broken download into the store goes on the next time",
             );
             ExitCode::from(exit::INTERRUPTED)
         }
@@ -139,7 +99,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
         | Command::Cache(_)
         | Command::Volumes(_) => Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(16)
+            .max_blocking_threads(app::THREADS)
             .enable_all()
             .build(),
     }
@@ -160,85 +120,43 @@ async fn interrupted() {
     }
 }
 
-async fn command(command: &Command) -> Result<Report, Error> {
+async fn command(command: &Command, voice: Voice) -> Result<Report, Error> {
     match command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Fetch(args) => fetch(args).await,
-        Command::Mount(args) => mount(args).await,
-        Command::Unmount(args) => unmount(args).await,
-        Command::Cache(args) => cache::run(args).await,
+        Command::Fetch(args) => fetch::run(args, voice).await,
+        Command::Mount(args) => mount(args, voice).await,
+        Command::Unmount(args) => unmount(args, voice).await,
+        Command::Cache(args) => cache::run(args, voice).await,
         Command::Flexvolume(args) => flexvolume::run(args).await,
-        Command::Volumes(args) => volumes::run(args).await,
+        Command::Volumes(args) => volumes::run(args, voice).await,
     }
 }
 
-fn say(output: Output, report: Result<Report, Error>) -> ExitCode {
-    use std::io::Write;
-    let (text, code) = match report {
-        Ok(report) => {
-            let text = match output {
-                Output::Text => report.text,
-                Output::Json => report.data.to_string(),
-            };
-            (text, report.code)
-        }
-        Err(error) => {
-            let line = fault::line(&error);
-            eprintln!("war-vol: {line}");
-            let data = json!({ "error": { "fault": error.fault().name(), "message": line } });
-            let text = if output == Output::Json {
-                data.to_string()
-            } else {
-                String::new()
-            };
-            (text, exit::exit(error.fault()))
-        }
-    };
-    if !text.is_empty() {
-        // A reader that has seen enough (`| head`) is no error.
-        let _ = writeln!(std::io::stdout(), "{text}");
-    }
-    code
-}
-
-async fn fetch(args: &Fetch) -> Result<Report, Error> {
-    let watched = std::sync::OnceLock::new();
-    let attributes = args.artifact.attributes();
-    let work = app::fetch(
-        (&args.downloading, &args.secrets),
-        &attributes,
-        args.file.as_deref(),
-        |gauge| {
-            let _ = watched.set(Arc::clone(gauge));
-        },
-    );
-    let fetched = progress::shown(work, || Some(watched.get()?.snapshot())).await?;
-    let path = fetched.path.display().to_string();
-    Ok(Report::done(
-        format!("{}  {path}  ({})", fetched.sha256, Bytes(fetched.size)),
-        json!({ "path": path, "digest": fetched.sha256, "size": fetched.size }),
-    ))
-}
-
-async fn mount(args: &Mount) -> Result<Report, Error> {
+async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
     needs_root(
         "mount",
         "makes a mount and keeps its cache out of everybody's reach",
     )?;
+    if args.read_only && args.layout.as_deref() == Some("copy") {
+        return Err(Error::Setting(
+            "--layout copy is a copy of one's own to write to, and --read-only forbids that; leave out one of the two"
+                .to_owned(),
+        ));
+    }
     let machine = Machine::open(
         &args.storing,
         (&args.downloading, &args.secrets),
-        says_it_waits,
+        voice.says_it_waits(),
     )
     .await?;
     if !machine.heeds_settings() && !args.typed.is_empty() {
-        eprintln!(
+        voice.remark(&format!(
             "the driver's own settings count, and not {}",
             args.typed.join(", ")
-        );
+        ));
     }
     let work = machine.mount(args.attributes(), &args.dir, args.read_only);
-    let record = progress::shown(work, || machine.progress(&args.dir)).await?;
+    let record = progress::shown(voice, work, || machine.progress(&args.dir)).await?;
     let dir = absolute(&args.dir);
     let file = dir.join(&record.path).join(&record.name);
     Ok(Report::done(
@@ -255,14 +173,16 @@ async fn mount(args: &Mount) -> Result<Report, Error> {
     ))
 }
 
-async fn unmount(args: &Unmount) -> Result<Report, Error> {
+async fn unmount(args: &Unmount, voice: Voice) -> Result<Report, Error> {
     needs_root("unmount", "takes away a mount")?;
-    let machine = Machine::open_idle(&args.storing, says_it_waits).await?;
+    let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
     let was_there = machine.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
-        let words = format!("nothing of war-vol is mounted on {}", dir.display());
-        eprintln!("{}", fault::line(&words));
+        voice.remark(&format!(
+            "nothing of war-vol is mounted on {}",
+            dir.display()
+        ));
     }
     Ok(Report::done(
         "",
@@ -274,10 +194,6 @@ fn absolute(dir: &std::path::Path) -> std::path::PathBuf {
     let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     // Without a trailing slash, as targets are written.
     absolute.components().collect()
-}
-
-fn says_it_waits(locked: &str) {
-    eprintln!("{}; waiting until it is done", fault::line(&locked));
 }
 
 fn needs_root(what: &'static str, why: &'static str) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::voice::Voice;
 use crate::app::{Phase, Snapshot};
 
 const REDRAW: Duration = Duration::from_millis(100);
@@ -13,9 +14,13 @@ const LINE: Duration = Duration::from_secs(10);
 
 /// Runs `work` to its end and shows meanwhile how far `look` says that it is.
 pub(super) async fn shown<T>(
+    voice: Voice,
     work: impl Future<Output = T>,
     look: impl Fn() -> Option<Snapshot>,
 ) -> T {
+    if voice.quiet {
+        return work.await;
+    }
     let mut display = Display::new();
     tokio::pin!(work);
     loop {

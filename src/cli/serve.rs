@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::args::Serve;
-use super::{Report, interrupted};
+use super::interrupted;
+use super::voice::Report;
 use crate::app::{self, Driver, Error};
 
 pub(super) async fn run(args: &Serve) -> Result<Report, Error> {

@@ -5,13 +5,14 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::args::Volumes;
-use super::{Report, needs_root, says_it_waits};
+use super::needs_root;
+use super::voice::{Report, Voice};
 use crate::app::{Error, Machine, Owner};
 use crate::artifact::Bytes;
 
-pub(super) async fn run(args: &Volumes) -> Result<Report, Error> {
+pub(super) async fn run(args: &Volumes, voice: Voice) -> Result<Report, Error> {
     needs_root("volumes", "looks into the store")?;
-    let machine = Machine::open_idle(&args.storing, says_it_waits).await?;
+    let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
     let mut text = format!(
         "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",
         "MOUNTED", "LAYOUT", "SIZE", "OWNER"

@@ -7,6 +7,7 @@
 //! Invariants: a request is never printed, because it carries secrets; no final code reaches a volume that was
 //! published before (DESIGN law 1); a call that waits counts against no limit.
 
+mod caller;
 mod controller;
 mod convert;
 mod deadline;

@@ -1,5 +1,6 @@
 //! The Node service: a volume is seen, or no more, on this node.
 
+use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,16 +56,26 @@ impl<M: Mounter> Node<M> {
         };
         let published = match convert::publish(request, target, &self.kubelet) {
             Ok(want) => self.publish(&volumes, want, patience).await,
-            Err(error) => self.refuse(&volumes, &asked, error).await,
+            Err(error) => {
+                let what = || format!("the volume at {} is looked at", asked.target);
+                within(patience, self.refuse(&volumes, &asked, error), what).await
+            }
         };
         told("publish", &asked.volume, published)
     }
 
-    async fn answer_unpublish(&self, request: NodeUnpublishVolumeRequest) -> Result<(), Status> {
+    async fn answer_unpublish(
+        &self,
+        request: Request<NodeUnpublishVolumeRequest>,
+    ) -> Result<(), Status> {
+        let patience = deadline::patience(request.metadata());
+        let request = request.into_inner();
         let volume = convert::id(&request.volume_id)?;
         let target = convert::target(&self.kubelet, &request.target_path)?;
-        let unpublished = self.volumes.unpublish(volume, &target).await;
-        told("unpublish", volume, unpublished.map_err(Status::from))
+        let work = async { Ok(self.volumes.unpublish(volume, &target).await?) };
+        // A disk that hangs: what has begun goes on, and the next call finds it done.
+        let what = || format!("the volume at {target} is being unmounted");
+        told("unpublish", volume, within(patience, work, what).await)
     }
 
     /// Waits for the volume as long as its caller does, and a little less.
@@ -114,6 +125,18 @@ impl<M: Mounter> Node<M> {
     }
 }
 
+/// Waits as long as the caller does, and a little less.
+async fn within<T>(
+    patience: std::time::Duration,
+    work: impl Future<Output = Result<T, Status>>,
+    what: impl FnOnce() -> String,
+) -> Result<T, Status> {
+    match tokio::time::timeout(patience, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::Pending(what()).into()),
+    }
+}
+
 /// Says in the log what the caller is told.
 pub(super) fn told(call: &str, volume: &str, answer: Result<(), Status>) -> Result<(), Status> {
     match &answer {
@@ -151,7 +174,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         request: Request<NodeUnpublishVolumeRequest>,
     ) -> Result<Response<NodeUnpublishVolumeResponse>, Status> {
         let running = self.calls.unpublishes.begin();
-        let answer = self.answer_unpublish(request.into_inner()).await;
+        let answer = self.answer_unpublish(request).await;
         running.end(status::outcome(&answer));
         answer?;
         Ok(Response::new(NodeUnpublishVolumeResponse {}))
@@ -161,6 +184,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         &self,
         request: Request<NodeGetVolumeStatsRequest>,
     ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
+        let patience = deadline::patience(request.metadata());
         let request = request.into_inner();
         if request.volume_id.is_empty() {
             return Err(Error::Missing("volume_id").into());
@@ -171,7 +195,11 @@ impl<M: Mounter> node_server::Node for Node<M> {
         let volumes = self.volumes.get()?;
         // Whatever is wrong with the path, it is none where the volume is.
         let usage = match self.kubelet.target(Path::new(&request.volume_path)) {
-            Ok(target) => volumes.usage(&request.volume_id, &target).await?,
+            Ok(target) => {
+                let work = async { Ok(volumes.usage(&request.volume_id, &target).await?) };
+                let what = || format!("the volume at {target} is being counted");
+                within(patience, work, what).await?
+            }
             Err(_) => None,
         };
         let usage = usage.ok_or(Error::Unknown {

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
+
+use crate::lock::Short;
 
 /// What was found at the last look. What is not known is not shown: a 0 would be a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,18 +49,18 @@ pub struct Cache {
 
 /// Shows what was found at the last look.
 #[derive(Clone, Debug, Default)]
-pub struct Node(Arc<Mutex<Seen>>);
+pub struct Node(Arc<Short<Seen>>);
 
 impl Node {
     /// Replaces what was found before.
     pub fn set(&self, seen: Seen) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        *self.0.lock() = seen;
     }
 }
 
 impl Collector for Node {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.0.lock();
         let mut show = |name: &str, help: &str, unit: Option<Unit>, value: u64| {
             let encoder =
                 encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;

@@ -4,6 +4,7 @@
 
 mod look;
 mod selftest;
+mod selinux;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -23,6 +24,7 @@ pub use self::selftest::Features;
 
 use super::options::options;
 use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, Upper, table};
+use crate::lock::may_wait;
 
 /// How long a busy target is waited for, between one try and the next; then it is detached. Long enough for a
 /// process that is just ending, short against every deadline.
@@ -90,6 +92,7 @@ impl Linux {
         act: &'static str,
         call: impl FnOnce(&Path) -> nix::Result<()>,
     ) -> Result<MountId, Error> {
+        may_wait();
         let path = target.path();
         let parent = look::parent(target)?;
         let directory = look::directory(parent.as_fd(), target)?;
@@ -107,6 +110,7 @@ impl Linux {
 
 impl Mounter for Linux {
     fn create(&self, target: &Target) -> Result<bool, Error> {
+        may_wait();
         let parent = look::parent(target)?;
         match mkdirat(&parent, target.name(), Mode::from_bits_truncate(0o750)) {
             Ok(()) => return Ok(true),
@@ -122,6 +126,7 @@ impl Mounter for Linux {
     }
 
     fn remove(&self, target: &Target) -> Result<(), Error> {
+        may_wait();
         let Some(parent) = look::parent_if_any(target)? else {
             return Ok(());
         };
@@ -142,6 +147,7 @@ impl Mounter for Linux {
     }
 
     fn probe(&self, target: &Target) -> Result<Probe, Error> {
+        may_wait();
         look::parent_if_any(target)?.map_or(Ok(Probe::Missing), |parent| {
             look::at(parent.as_fd(), target)
         })
@@ -189,6 +195,7 @@ impl Mounter for Linux {
     }
 
     fn unmount(&self, target: &Target) -> Result<bool, Error> {
+        may_wait();
         let Some(parent) = look::parent_if_any(target)? else {
             return Ok(false);
         };
@@ -209,6 +216,7 @@ impl Mounter for Linux {
     }
 
     fn table(&self) -> Result<Vec<Mounted>, Error> {
+        may_wait();
         let with_id = |entry: table::Entry| {
             let id = entry.id;
             Mounted::of(entry).map(|mounted| Mounted {
@@ -219,11 +227,17 @@ impl Mounter for Linux {
         Ok(read_table()?.into_iter().filter_map(with_id).collect())
     }
 
+    fn relabels(&self) -> bool {
+        self.features.selinux
+    }
+
     fn view(&self, source: &Path, view: &Path) -> Result<bool, Error> {
+        may_wait();
         view::make(source, view)
     }
 
     fn unview(&self, view: &Path) -> Result<(), Error> {
+        may_wait();
         view::remove(view)
     }
 }

@@ -15,19 +15,20 @@ mod tests;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use nix::errno::Errno;
 
 use self::state::{Layer, Node, State, What};
 use super::options::options;
 use super::{Error, Features, MountId, Mounted, Mounter, Overlay, Probe, Target};
+use crate::lock::Turn;
 
 /// The model. Starts with no directory but `/`. A clone is the same machine: a driver that is started again finds in
 /// it what it left.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    state: Arc<Mutex<State>>,
+    state: Arc<Turn<State>>,
 }
 
 /// What a call of [`Mounter`] does to a target, for [`Memory::refuse`].
@@ -165,7 +166,7 @@ impl Memory {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.take()
     }
 }
 
@@ -293,6 +294,10 @@ impl Mounter for Memory {
                 })
             })
             .collect())
+    }
+
+    fn relabels(&self) -> bool {
+        false
     }
 
     fn view(&self, source: &Path, view: &Path) -> Result<bool, Error> {

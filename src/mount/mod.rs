@@ -181,6 +181,10 @@ pub trait Mounter: Send + Sync + 'static {
     /// Every mount that may show a volume of this driver. Reads the whole table: at start only.
     fn table(&self) -> Result<Vec<Mounted>, Error>;
 
+    /// Whether container runtimes label the files of a volume for its pod (SELinux): then shared files must be shown by
+    /// overlays alone, which are not labelled.
+    fn relabels(&self) -> bool;
+
     /// Shows `source` at `view`, private, read-only, `nosuid` and `nodev`, and says whether it had to be made.
     ///
     /// What is bound from `view` inherits these flags. A view that shows anything else, or with other flags

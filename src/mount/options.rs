@@ -14,6 +14,10 @@ use super::{Error, Overlay};
 /// It cuts off the rest without an error.
 pub(super) const LONGEST: usize = 4095;
 
+/// Every file of the mount has this label, whatever its layers have: that of files that containers may use, without the
+/// categories of one pod. In quotes, as mount(8) writes it, because a level may hold commas.
+const LABEL: &[u8] = b"context=\"system_u:object_r:container_file_t:s0\",";
+
 /// The option string of an overlay that is to be shown at `target`.
 ///
 /// Errors: [`Error::TooLong`]; [`Error::Layers`] for fewer lower directories than an overlay needs.
@@ -30,6 +34,9 @@ pub(super) fn options(
         });
     }
     let mut text = b"index=off,xino=off,nfs_export=off,".to_vec();
+    if features.selinux {
+        text.extend(LABEL);
+    }
     match overlay.upper {
         // A kernel takes metacopy=on only together with redirect_dir=on. That is wanted by itself: without
         // it the rename of a directory that a lower layer holds fails with EXDEV.
@@ -87,6 +94,7 @@ mod tests {
     const ALL: Features = Features {
         metacopy: true,
         volatile: true,
+        selinux: false,
     };
 
     fn of(
@@ -119,6 +127,24 @@ mod tests {
         assert_eq!(
             of(&["/c"], Some(("/u", "/w")), Features::default()).unwrap(),
             "index=off,xino=off,nfs_export=off,redirect_dir=on,metacopy=off,upperdir=/u,workdir=/w,lowerdir=/c"
+        );
+    }
+
+    #[test]
+    fn with_selinux_every_overlay_has_its_label_by_an_option() {
+        let features = Features {
+            selinux: true,
+            ..ALL
+        };
+        assert_eq!(
+            of(&["/a", "/b"], None, features).unwrap(),
+            "index=off,xino=off,nfs_export=off,context=\"system_u:object_r:container_file_t:s0\",\
+             redirect_dir=nofollow,metacopy=off,lowerdir=/a:/b"
+        );
+        assert_eq!(
+            of(&["/c"], Some(("/u", "/w")), features).unwrap(),
+            "index=off,xino=off,nfs_export=off,context=\"system_u:object_r:container_file_t:s0\",\
+             redirect_dir=on,metacopy=on,volatile,upperdir=/u,workdir=/w,lowerdir=/c"
         );
     }
 

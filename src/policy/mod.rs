@@ -4,6 +4,7 @@
 //! allowed within fixed limits; rules about namespaces, hosts and checksums find their place in [`Policy::check`].
 
 use crate::artifact::{ArtifactUrl, Bytes, Reach};
+use crate::fault::{Flag, Setting};
 
 /// The rules.
 #[derive(Clone, Debug)]
@@ -40,11 +41,11 @@ impl Limit {
 
 impl std::fmt::Display for Limit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let whose = match self.whose {
-            Whose::Volume => "the volume's maxSize",
-            Whose::Driver => "the driver's --max-size",
-        };
-        write!(f, "{whose} of {}", Bytes(self.bytes))
+        match self.whose {
+            Whose::Volume => write!(f, "the volume's {}", Setting::MaxSize)?,
+            Whose::Driver => write!(f, "{}", Flag("--max-size"))?,
+        }
+        write!(f, " of {}", Bytes(self.bytes))
     }
 }
 

@@ -1,102 +1,213 @@
 //! What proves to an origin who asks.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use reqwest::RequestBuilder;
+use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Error;
 
+/// What a key begins with that names a header of its own.
+const HEADER: &str = "header.";
+
+/// The longest header that is taken, name and value, in bytes: origins refuse longer ones.
+const LONGEST_HEADER: usize = 8 << 10;
+
+/// Headers that say something about the connection or the request itself, which is not a user's to say: the host
+/// (RFC 9110 §7.2), hop-by-hop fields (§7.6.1), framing (RFC 9112 §6), and what a resume is made of (RFC 9110 §13, §14).
+/// With `if-` begins every condition.
+const REFUSED: [&str; 17] = [
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// Credentials for one origin. They cannot be printed: `Debug` shows the kind only.
 #[derive(Clone, Debug, Default)]
-pub enum Credentials {
-    /// None were given.
+pub struct Credentials {
+    login: Login,
+    /// Other headers, by their names in lower case.
+    headers: BTreeMap<String, SecretString>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Login {
+    /// None was given.
     #[default]
     None,
     /// A bearer token (RFC 6750), from the key `token`.
     Bearer(SecretString),
     /// A user and a password (RFC 7617), from the keys `username` and `password`.
     Basic {
-        /// The user.
         username: SecretString,
-        /// The password.
         password: SecretString,
     },
 }
 
+/// What is wrong with keys, without a word of what they hold; whoever knows where they are from adds that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong(String);
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Credentials {
-    /// The keys that a secret may hold.
+    /// The keys that a secret may hold, beside those of headers.
     pub const KEYS: [&str; 3] = ["token", "username", "password"];
 
-    /// Reads a secret's keys. Any other key is refused by name: a secret that is not used as its owner believes is
-    /// a secret in the wrong place.
-    pub fn from_keys(mut keys: BTreeMap<String, SecretString>) -> Result<Self, Error> {
+    /// The key of a header of this name.
+    pub fn key_of_header(name: &str) -> String {
+        format!("{HEADER}{}", name.to_ascii_lowercase())
+    }
+
+    /// Reads a secret's keys, for whoever calls them a secret.
+    pub fn from_keys(keys: BTreeMap<String, SecretString>) -> Result<Self, Error> {
+        Self::read(keys).map_err(|wrong| Error::Secret(wrong.0))
+    }
+
+    /// Reads keys. Any other key is refused by name: a secret that is not used as its owner believes is a secret in the
+    /// wrong place.
+    pub fn read(mut keys: BTreeMap<String, SecretString>) -> Result<Self, Wrong> {
+        let wrong = |why: &str| Wrong(why.to_owned());
         let token = keys.remove("token");
         let username = keys.remove("username");
         let password = keys.remove("password");
-        if let Some(unknown) = keys.into_keys().next() {
-            return Err(Error::secret(format!(
-                "the key \"{}\" of the secret is not known",
-                unknown
-                    .chars()
-                    .take(40)
-                    .flat_map(char::escape_debug)
-                    .collect::<String>()
-            )));
+        let mut headers = BTreeMap::new();
+        for (key, value) in keys {
+            let Some(name) = key.strip_prefix(HEADER) else {
+                return Err(Wrong(format!("the key {} is not known", shown(&key))));
+            };
+            let name = checked(name, &value)?;
+            if headers.insert(name.clone(), value).is_some() {
+                return Err(Wrong(format!("the header {} is given twice", shown(&name))));
+            }
         }
-        let this = match (token, username, password) {
-            (None, None, None) => Self::None,
-            (Some(token), None, None) => Self::Bearer(token),
-            (None, Some(username), Some(password)) => Self::Basic { username, password },
+        let login = match (token, username, password) {
+            (None, None, None) => Login::None,
+            (Some(token), None, None) => Login::Bearer(token),
+            (None, Some(username), Some(password)) => Login::Basic { username, password },
             (Some(_), _, _) => {
-                return Err(Error::secret(
-                    "the secret has a token and a username or password",
-                ));
+                return Err(wrong("a token is given, and a username or password, too"));
             }
-            (None, Some(_), None) => {
-                return Err(Error::secret("the secret has a username and no password"));
-            }
-            (None, None, Some(_)) => {
-                return Err(Error::secret("the secret has a password and no username"));
-            }
+            (None, Some(_), None) => return Err(wrong("a username is given, and no password")),
+            (None, None, Some(_)) => return Err(wrong("a password is given, and no username")),
         };
-        this.check()?;
-        Ok(this)
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        if let Self::Bearer(token) = self {
-            let token = token.expose_secret();
-            if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(Error::secret(
-                    "the token in the secret is empty or holds white space or other bytes that no header may hold \
-                     (often a line break at its end)",
-                ));
-            }
-        }
-        if let Self::Basic { username, .. } = self
-            && username.expose_secret().contains(':')
-        {
-            return Err(Error::secret(
-                "the username in the secret holds a colon (RFC 7617 forbids it)",
+        login.check()?;
+        if headers.contains_key("authorization") && !matches!(login, Login::None) {
+            return Err(wrong(
+                "the header \"authorization\" is given, and a token or a username, too",
             ));
         }
-        Ok(())
+        Ok(Self { login, headers })
+    }
+
+    /// Adds them to a request.
+    pub(super) fn sign(&self, request: RequestBuilder) -> RequestBuilder {
+        let request = match &self.login {
+            Login::None => request,
+            Login::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            Login::Basic { username, password } => {
+                request.basic_auth(username.expose_secret(), Some(password.expose_secret()))
+            }
+        };
+        self.headers.iter().fold(request, |request, (name, value)| {
+            // Checked when it was read.
+            let Ok(mut value) = HeaderValue::from_bytes(value.expose_secret().as_bytes()) else {
+                return request;
+            };
+            value.set_sensitive(true);
+            request.header(name, value)
+        })
     }
 
     /// The secret parts in a fixed order, for the trust context and for nothing else.
     pub(crate) fn parts(&self) -> Vec<&[u8]> {
-        match self {
-            Self::None => vec![b"none"],
-            Self::Bearer(token) => vec![b"bearer", token.expose_secret().as_bytes()],
-            Self::Basic { username, password } => {
+        let mut parts: Vec<&[u8]> = match &self.login {
+            Login::None => vec![b"none"],
+            Login::Bearer(token) => vec![b"bearer", token.expose_secret().as_bytes()],
+            Login::Basic { username, password } => {
                 vec![
                     b"basic",
                     username.expose_secret().as_bytes(),
                     password.expose_secret().as_bytes(),
                 ]
             }
+        };
+        for (name, value) in &self.headers {
+            parts.extend([b"header", name.as_bytes(), value.expose_secret().as_bytes()]);
         }
+        parts
     }
+}
+
+impl Login {
+    fn check(&self) -> Result<(), Wrong> {
+        let wrong = |why: &str| Err(Wrong(why.to_owned()));
+        if let Self::Bearer(token) = self {
+            let token = token.expose_secret();
+            if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+                return wrong(
+                    "the token is empty or holds white space or other bytes that no header may hold (often a line \
+                     break at its end)",
+                );
+            }
+        }
+        if let Self::Basic { username, .. } = self
+            && username.expose_secret().contains(':')
+        {
+            return wrong("the username holds a colon (RFC 7617 forbids it)");
+        }
+        Ok(())
+    }
+}
+
+/// The name of a header in lower case, if it may be set and its value is one.
+fn checked(name: &str, value: &SecretString) -> Result<String, Wrong> {
+    let wrong = |why: &str| Err(Wrong(format!("the header {} {why}", shown(name))));
+    let lower = name.to_ascii_lowercase();
+    if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        return wrong("has no name that a header may have");
+    }
+    if REFUSED.contains(&&*lower) || lower.starts_with("if-") {
+        return wrong("is war-vol's own to set");
+    }
+    let value = value.expose_secret();
+    if value.is_empty() {
+        return wrong("has no value");
+    }
+    if name.len() + value.len() > LONGEST_HEADER {
+        return wrong("is longer than 8 KiB");
+    }
+    if HeaderValue::from_bytes(value.as_bytes()).is_err() {
+        return wrong(
+            "has a value with bytes that no header may hold (often a line break at its end)",
+        );
+    }
+    Ok(lower)
+}
+
+fn shown(key: &str) -> String {
+    let key: String = key.chars().take(40).flat_map(char::escape_debug).collect();
+    format!("\"{key}\"")
 }
 
 #[cfg(test)]
@@ -114,27 +225,29 @@ mod tests {
 
     #[test]
     fn only_known_keys_are_taken() {
-        assert!(matches!(of(&[]), Ok(Credentials::None)));
-        assert!(matches!(of(&[("token", "t")]), Ok(Credentials::Bearer(_))));
+        let login = |pairs: &[(&str, &str)]| of(pairs).unwrap().login;
+        assert!(matches!(login(&[]), Login::None));
+        assert!(matches!(login(&[("token", "t")]), Login::Bearer(_)));
         assert!(matches!(
-            of(&[("username", "u"), ("password", "")]),
-            Ok(Credentials::Basic { .. })
+            login(&[("username", "u"), ("password", "")]),
+            Login::Basic { .. }
         ));
         for (bad, says) in [
-            (
-                vec![("Token", "canary")],
-                "\"Token\" of the secret is not known",
-            ),
-            (vec![("header.Host", "canary")], "\"header.Host\""),
+            (vec![("Token", "canary")], "the key \"Token\" is not known"),
+            (vec![("header", "canary")], "\"header\" is not known"),
             (
                 vec![("token", "canary"), ("username", "u")],
-                "a token and a username",
+                "a token is given, and a username",
             ),
             (vec![("username", "canary")], "no password"),
             (vec![("password", "canary")], "no username"),
             (vec![("token", "canary\n")], "line break"),
             (vec![("token", "")], "empty"),
             (vec![("username", "can:ary"), ("password", "")], "colon"),
+            (
+                vec![("header.Authorization", "canary"), ("token", "t")],
+                "\"authorization\" is given, and a token",
+            ),
         ] {
             let text = of(&bad).unwrap_err().to_string();
             assert!(text.contains(says) && !text.contains("canary"), "{text}");
@@ -142,11 +255,64 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_is_not_the_users_to_set_is_refused_by_name() {
+        for name in
+            REFUSED
+                .into_iter()
+                .chain(["Host", "RANGE", "If-Range", "if-none-match", "If-Anything"])
+        {
+            let text = of(&[(&format!("header.{name}"), "canary")]).unwrap_err();
+            let text = text.to_string();
+            assert!(text.contains(name) && text.contains("own to set"), "{text}");
+            assert!(!text.contains("canary"), "{text}");
+        }
+        for (name, value, says) in [
+            ("", "canary", "no name"),
+            ("X Y", "canary", "no name"),
+            ("X\n", "canary", "no name"),
+            ("X", "", "no value"),
+            ("X", "canary\n", "line break"),
+            ("X", "canary\r\nRange: bytes=0-1", "line break"),
+        ] {
+            let text = of(&[(&format!("header.{name}"), value)]).unwrap_err();
+            let text = text.to_string();
+            assert!(text.contains(says) && !text.contains("canary"), "{text}");
+        }
+        let long = "canary".repeat(2000);
+        let text = of(&[("header.X", &long)]).unwrap_err().to_string();
+        assert!(text.contains("8 KiB") && text.len() < 300, "{text}");
+        let twice = of(&[("header.X-A", "1"), ("header.x-a", "2")]).unwrap_err();
+        assert!(twice.to_string().contains("given twice"), "{twice}");
+    }
+
+    /// Law 7: who shows other headers is somebody else.
+    #[test]
+    fn every_header_is_a_part_of_the_trust_context() {
+        let parts = |pairs: &[(&str, &str)]| -> Vec<Vec<u8>> {
+            let of = of(pairs).unwrap();
+            of.parts().into_iter().map(<[u8]>::to_vec).collect()
+        };
+        let all = [
+            parts(&[]),
+            parts(&[("header.a", "b")]),
+            parts(&[("header.a", "c")]),
+            parts(&[("header.b", "b")]),
+            parts(&[("header.a", "b"), ("header.b", "b")]),
+            parts(&[("header.a", "b"), ("token", "t")]),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(parts(&[("header.A", "b")]), parts(&[("header.a", "b")]));
+    }
+
+    #[test]
     fn credentials_cannot_be_printed() {
-        let text = format!(
-            "{:?}",
-            of(&[("username", "canary"), ("password", "canary")]).unwrap()
-        );
-        assert!(!text.contains("canary"), "{text}");
+        for pairs in [
+            &[("username", "canary"), ("password", "canary")][..],
+            &[("token", "canary"), ("header.x", "canary")],
+        ] {
+            let text = format!("{:?}", of(pairs).unwrap());
+            assert!(!text.contains("canary"), "{text}");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! What can go wrong with an origin, and whether asking again may help.
 
+use std::fmt;
 use std::time::Duration;
 
+use super::refusal::{self, Refusal};
 use crate::artifact::{ArtifactUrl, Bytes};
-use crate::fault::Fault;
+use crate::fault::{Credentials, Fault};
 
 /// An origin that could not be asked, or whose answer cannot be used. URLs are redacted before they come here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +14,9 @@ pub enum Error {
     #[error("{0}")]
     Setup(String),
     /// A secret that is not one.
-    #[error("{0}; allowed are token, or username and password")]
+    #[error(
+        "the secret: {0}; allowed are token, or username and password, and header.NAME for other headers"
+    )]
     Secret(String),
     /// A rule of ours forbids the address.
     #[error(
@@ -76,6 +80,56 @@ pub enum Error {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The proxy answered in the origin's place.
+    #[error("{url}: the proxy {proxy} answered {status} to {asked}{}", refusal::advice(*.status, .offers))]
+    ProxyStatus {
+        /// What was asked.
+        url: String,
+        /// Who answered: host, port, and the variable that names it.
+        proxy: String,
+        /// What the proxy was asked for.
+        asked: String,
+        /// The status code.
+        status: u16,
+        /// The ways to log in that the proxy offers (RFC 9110 §11.7.1).
+        offers: Vec<String>,
+    },
+    /// The proxy does not connect to the origin.
+    #[error("{url}: the proxy {proxy} does not connect to {host}: {why}")]
+    ProxyRefused {
+        /// What was asked.
+        url: String,
+        /// Who refused.
+        proxy: String,
+        /// Whom it was to connect to.
+        host: String,
+        /// What it says.
+        why: Refusal,
+    },
+    /// No connection to the proxy.
+    #[error(
+        "{url}: cannot connect to the proxy {proxy}: {why}; check that the proxy is up and that this node may reach it"
+    )]
+    ProxyConnect {
+        /// What was asked.
+        url: String,
+        /// Who was to be connected.
+        proxy: String,
+        /// What the system says.
+        why: String,
+    },
+    /// What the proxy says is no answer.
+    #[error(
+        "{url}: the proxy {proxy} {why}; check that a proxy of that kind is at that address, and read its log"
+    )]
+    ProxyBroken {
+        /// What was asked.
+        url: String,
+        /// Who it was.
+        proxy: String,
+        /// What it did.
+        why: String,
+    },
     /// The connection broke, or what came over it is not HTTP.
     #[error("{url}: the answer of {host} broke off: {why}")]
     Broken {
@@ -122,10 +176,6 @@ pub enum Retry {
 }
 
 impl Error {
-    pub(super) fn secret(text: impl Into<String>) -> Self {
-        Self::Secret(text.into())
-    }
-
     /// A body that was too slow; built by whoever reads it.
     pub(crate) fn stalled(url: &ArtifactUrl, least: u64, time: Duration) -> Self {
         Self::Stalled {
@@ -145,13 +195,39 @@ impl Error {
         }
     }
 
+    /// For what came through a proxy, which may be the one that went wrong.
+    pub(super) fn through(mut self, proxy: &impl fmt::Display) -> Self {
+        match &mut self {
+            Self::Status { host, .. }
+            | Self::Broken { host, .. }
+            | Self::Stalled { host, .. }
+            | Self::Nonsense { host, .. } => *host = format!("{host}, through the proxy {proxy},"),
+            Self::Setup(_)
+            | Self::Secret(_)
+            | Self::Forbidden { .. }
+            | Self::Redirect { .. }
+            | Self::Resolve { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::ProxyStatus { .. }
+            | Self::ProxyRefused { .. }
+            | Self::ProxyConnect { .. }
+            | Self::ProxyBroken { .. } => {}
+        }
+        self
+    }
+
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Setup(_) | Self::Secret(_) => Fault::Invalid,
             Self::Forbidden { .. } | Self::Redirect { .. } => Fault::Denied,
             Self::Status { status, .. } => of_status(*status),
-            Self::Resolve { .. }
+            Self::ProxyStatus { status, .. } => refusal::fault(*status),
+            Self::ProxyRefused { why, .. } => why.fault(),
+            Self::ProxyConnect { .. }
+            | Self::ProxyBroken { .. }
+            | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Broken { .. }
@@ -173,7 +249,16 @@ impl Error {
                 after.map_or(Retry::Soon, Retry::After)
             }
             Self::Status { .. } => Retry::Never,
-            Self::Resolve { .. }
+            Self::ProxyStatus { .. } | Self::ProxyRefused { .. } => {
+                if self.fault() == Fault::Unavailable {
+                    Retry::Soon
+                } else {
+                    Retry::Never
+                }
+            }
+            Self::ProxyConnect { .. }
+            | Self::ProxyBroken { .. }
+            | Self::Resolve { .. }
             | Self::Connect { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. } => Retry::Soon,
@@ -185,7 +270,7 @@ fn host(url: &ArtifactUrl) -> String {
     super::http::host_of(url.as_url())
 }
 
-fn passing(status: u16) -> bool {
+pub(super) fn passing(status: u16) -> bool {
     matches!(status, 408 | 425 | 429) || status >= 500
 }
 
@@ -199,14 +284,26 @@ fn of_status(status: u16) -> Fault {
     }
 }
 
-fn advice(status: u16) -> &'static str {
+fn advice(status: u16) -> impl fmt::Display {
+    fmt::from_fn(move |f| match status {
+        401 => write!(
+            f,
+            " (unauthorized); give credentials {Credentials}, or correct them"
+        ),
+        403 => write!(
+            f,
+            " (forbidden); give credentials that may read it {Credentials}, or correct what they may"
+        ),
+        other => f.write_str(remedy(other)),
+    })
+}
+
+fn remedy(status: u16) -> &'static str {
     match status {
-        401 => " (unauthorized); give credentials in a secret, or correct them",
-        403 => {
-            " (forbidden); give credentials that may read it in a secret, or correct what they may"
-        }
         404 => " (not found); check the path of the URL",
-        407 => " (proxy authentication required); correct the proxy's credentials",
+        407 => {
+            " (proxy authentication required) although no proxy is set; a proxy on the way wants to be named (HTTPS_PROXY)"
+        }
         410 => " (gone); the artifact was taken away, choose another version",
         429 => " (too many requests); it is asked again later",
         s if s >= 500 => "; the origin is in trouble, it is asked again later",

@@ -10,12 +10,14 @@
 mod credentials;
 mod error;
 pub mod http;
+mod refusal;
 
 use std::future::Future;
 
-pub use self::credentials::Credentials;
+pub use self::credentials::{Credentials, Wrong};
 pub use self::error::{Error, Retry};
-use crate::artifact::{ArtifactUrl, Facts, Validator};
+pub use self::refusal::Refusal;
+use crate::artifact::{ArtifactUrl, Facts, State, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
@@ -34,13 +36,13 @@ pub trait Source: Send + Sync {
 pub enum Start {
     /// The whole object.
     Beginning,
-    /// What comes after the bytes that are there already; the whole object if the strong entity tag given is not
-    /// its tag any more (`If-Range`, RFC 9110 §13.1.5). The answer says which it is.
+    /// What comes after the bytes that are there already; the whole object if it is not in the state given any more
+    /// (`If-Range`, RFC 9110 §13.1.5, and what the part itself says). The answer says which it is.
     At {
         /// How many bytes are there.
         offset: u64,
-        /// The strong entity tag that they came under.
-        tag: Option<String>,
+        /// The state of the object that they are of; without one any part will do, because a checksum proves the whole.
+        of: Option<State>,
     },
     /// The whole object, but only if it is not the one that this validator came with.
     IfChanged(Validator),

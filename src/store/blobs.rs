@@ -4,7 +4,6 @@ use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
-use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
@@ -16,9 +15,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::retention;
 use super::{Entry, Landed, Partial, Store, list, remove, sync_dir};
-use crate::artifact::{ArtifactUrl, Digest};
+use crate::artifact::Digest;
 use crate::fault::Fault;
 
 /// Bytes in the store that were verified when they came. There is no other way to get one.
@@ -92,17 +90,16 @@ impl Store {
         partial: Partial,
         landed: &Landed,
         name: &Name,
-        url: &ArtifactUrl,
+        entry: &Entry,
     ) -> Result<Blob, Error> {
         let settled = self.own(&partial).and_then(|()| partial.settle());
         if let Err(error) = settled {
             self.drop_partial(partial)?;
             return Err(error);
         }
-        let entry = landed.entry(url);
-        if let Err(error) = self.remember(name, &entry) {
+        if let Err(error) = self.remember(name, entry) {
             // Said while it is full, and before it is not.
-            let error = self.explain(error, &url.to_string());
+            let error = self.explain(error, &entry.url);
             if error.fault() == Fault::NoSpace {
                 self.drop_partial(partial)?;
             }
@@ -110,12 +107,9 @@ impl Store {
         }
         let path = self.blob_path(&landed.sha256);
         // Under the lock of the collection: between here and the answer it must not be taken as unused.
-        let guard = self
-            .collecting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let guard = self.collecting.take();
         let mut is_new = false;
-        if self.blob(&entry)?.is_none() {
+        if self.blob(entry)?.is_none() {
             match renameat2(
                 AT_FDCWD,
                 partial.path(),
@@ -208,38 +202,33 @@ impl Store {
         );
     }
 
-    /// Removes unused blobs until so many bytes are gone, the least recently used first.
-    /// Returns how many blobs and bytes went.
-    pub fn collect(&self, bytes: u64) -> Result<(usize, u64), Error> {
-        let (mut objects, mut freed) = (0, 0);
-        for victim in retention::choose(self.cached()?, bytes) {
-            let guard = self
-                .collecting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let path = self.blob_path(&victim.sha256);
-            // A link that comes between the look and the unlink keeps its bytes; only the name is gone.
-            let unused = fs::symlink_metadata(&path).is_ok_and(|meta| meta.nlink() == 1);
-            if unused && !self.kept.holds(&victim.sha256) {
-                remove(&path)?;
-                objects += 1;
-                freed += victim.size;
-                self.evictions.evicted(victim.size);
-            }
-            drop(guard);
+    /// Removes a blob that nobody uses; false where somebody does.
+    pub(super) fn remove_blob(&self, blob: &Cached) -> Result<bool, Error> {
+        let _turn = self.collecting.take();
+        let path = self.blob_path(&blob.sha256);
+        // A link that comes between the look and the unlink keeps its bytes; only the name is gone.
+        let unused = fs::symlink_metadata(&path).is_ok_and(|meta| meta.nlink() == 1);
+        if !unused || self.kept.holds(&blob.sha256) {
+            return Ok(false);
         }
-        if objects > 0 {
-            self.forget_collected()?;
-        }
-        Ok((objects, freed))
+        remove(&path)?;
+        self.evictions.evicted(blob.size);
+        Ok(true)
     }
 
-    /// Removes all that no volume uses, and the downloads that nobody has open.
+    /// Removes all that no volume uses, and the downloads that nobody has open. Returns how many artifacts and bytes
+    /// of them went.
     pub fn prune(&self) -> Result<(usize, u64), Error> {
-        self.drop_idle_partials()?;
-        let pruned = self.collect(u64::MAX)?;
+        let removed = self.collect(u64::MAX)?;
         self.empty_trash()?;
-        Ok(pruned)
+        Ok(removed)
+    }
+
+    /// Removes so many bytes of what is unused, in the order of [`retention`](super::retention). Returns how many
+    /// artifacts and bytes of them went.
+    pub fn collect(&self, bytes: u64) -> Result<(usize, u64), Error> {
+        let removed = self.remove_unused(bytes)?;
+        Ok((removed.blobs, removed.blob_bytes))
     }
 
     /// Reads a blob again and compares it with its name; sets it aside if it is damaged.

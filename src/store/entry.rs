@@ -1,13 +1,28 @@
 //! What a URL gave.
 
 use std::fs;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, IoContext};
 use super::key::{Name, write_durably};
-use super::{Store, sync_dir};
+use super::{Parsed, Store, Version, list, remove, sync_dir};
 use crate::artifact::{Algorithm, Digest, Validator};
+
+/// Most entries. Each is a file of half a kilobyte.
+const MOST: usize = 10_000;
+
+/// Most entries whose bytes are gone: the memory of wrong checksums.
+const ORPHANS: usize = 1000;
+
+/// After how many new entries their number is looked at.
+const LOOK: usize = 100;
+
+/// Of how many URLs an entry remembers that the origin let them in.
+const ADMITTED: usize = 16;
 
 /// What one URL gave in one trust context, the last time that it was downloaded there.
 ///
@@ -16,19 +31,36 @@ use crate::artifact::{Algorithm, Digest, Validator};
 /// is the memory by which the same wrong object is not downloaded again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
+    /// The format.
+    #[serde(default)]
+    pub version: Version,
     /// The URL, redacted, for people.
     pub url: String,
     /// What the bytes hash to.
     pub sha256: Digest,
     /// The same, where it was asked for.
+    #[serde(default)]
     pub sha512: Option<Digest>,
     /// How many bytes.
     pub size: u64,
     /// What the origin named this state of the object by.
+    #[serde(default)]
     pub validator: Validator,
+    /// Where the entry is one of an object that has ever new signed URLs: those that the origin let in, by the names
+    /// that they have in the index, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admitted: Vec<Name>,
 }
 
 impl Entry {
+    /// Remembers that the origin let a URL in, and forgets the oldest where there are many.
+    pub fn admit(&mut self, url: &Name) {
+        self.admitted.retain(|other| other != url);
+        self.admitted.push(url.clone());
+        let surplus = self.admitted.len().saturating_sub(ADMITTED);
+        self.admitted.drain(..surplus);
+    }
+
     /// Whether the bytes are the promised ones; `None` if that was never computed.
     pub fn matches(&self, promised: &Digest) -> Option<bool> {
         match promised.algorithm() {
@@ -39,11 +71,12 @@ impl Entry {
 }
 
 impl Store {
-    /// What a URL gave, by the name that the URL and its context have. An entry that cannot be read is no entry.
+    /// What a URL gave, by the name that the URL and its context have. An entry that cannot be read, or that a newer
+    /// program wrote in its own way, is no entry.
     pub fn entry(&self, name: &Name) -> Result<Option<Entry>, Error> {
         let path = self.bucket("index").join(name.as_str());
         match fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Ok(bytes) => Ok(Parsed::of(&bytes).known()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e).at("read", &path),
         }
@@ -51,8 +84,8 @@ impl Store {
 
     /// Every entry that can be read, for people.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let read = |path: &std::path::PathBuf| serde_json::from_slice(&fs::read(path).ok()?).ok();
-        Ok(super::list(&self.bucket("index"))?
+        let read = |path: &std::path::PathBuf| Parsed::of(&fs::read(path).ok()?).known();
+        Ok(list(&self.bucket("index"))?
             .iter()
             .filter_map(read)
             .collect())
@@ -66,6 +99,95 @@ impl Store {
             why: e.to_string(),
         })?;
         write_durably(&dir, name.as_str(), &bytes)?;
-        sync_dir(&dir)
+        sync_dir(&dir)?;
+        let before = self.remembered.fetch_add(1, Ordering::Relaxed);
+        if before.is_multiple_of(LOOK)
+            && let Err(error) = self.forget_oldest()
+        {
+            tracing::warn!(%error, "cannot shorten the index");
+        }
+        Ok(())
+    }
+
+    /// Forgets what URLs gave longest ago, where there are too many of them. No harm if one is lost: it is a miss.
+    fn forget_oldest(&self) -> Result<(), Error> {
+        let mut all: Vec<_> = list(&self.bucket("index"))?
+            .into_iter()
+            .map(|path| (modified(&path), path))
+            .collect();
+        all.sort_by(|a, b| b.cmp(a));
+        all.iter().skip(MOST).try_for_each(|(_, path)| remove(path))
+    }
+
+    /// Forgets what URLs gave once the bytes are collected, so that the index does not grow for ever. Young entries
+    /// without bytes stay: they are the memory of wrong checksums. No harm if one is lost: it is a miss.
+    pub(super) fn forget_collected(&self) -> Result<(), Error> {
+        let mut orphans = Vec::new();
+        for path in list(&self.bucket("index"))? {
+            let entry = fs::read(&path)
+                .ok()
+                .and_then(|bytes| Parsed::<Entry>::of(&bytes).known());
+            if entry.is_none_or(|e| !self.blob_path(&e.sha256).exists()) {
+                orphans.push((modified(&path), path));
+            }
+        }
+        orphans.sort_by(|a, b| b.cmp(a));
+        orphans
+            .iter()
+            .skip(ORPHANS)
+            .try_for_each(|(_, path)| remove(path))
+    }
+}
+
+/// By the wall clock: an order, never an age.
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::symlink_metadata(path).and_then(|m| m.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::trash::tests::store;
+
+    /// As the first released version wrote it.
+    const FIRST: &[u8] = include_bytes!("../../tests/front/records/entry.json");
+
+    #[test]
+    fn entries_of_the_first_version_are_read() {
+        let entry: Entry = Parsed::of(FIRST).known().expect("it can be read");
+        assert_eq!(entry.size, 100_000);
+        assert!(entry.validator.strong_tag().is_some() && entry.admitted.is_empty());
+        let ours = serde_json::to_string(&entry).unwrap();
+        assert!(!ours.contains("admitted"), "{ours}");
+    }
+
+    #[test]
+    fn the_index_has_a_bound_and_the_oldest_go_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let entry: Entry = Parsed::of(FIRST).known().unwrap();
+        let index = store.bucket("index");
+        for n in 0..10 * MOST {
+            fs::write(index.join(format!("{n:064x}")), FIRST).unwrap();
+        }
+        let name = store.key().name("test", &[]);
+        store.remember(&name, &entry).unwrap();
+        assert_eq!(list(&index).unwrap().len(), MOST);
+        assert_eq!(store.entry(&name).unwrap(), Some(entry));
+    }
+
+    #[test]
+    fn the_signed_urls_of_an_object_have_a_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let mut entry: Entry = Parsed::of(FIRST).known().unwrap();
+        for n in 0..10 * ADMITTED {
+            entry.admit(&store.key().name("url", &[&n.to_be_bytes()]));
+        }
+        assert_eq!(entry.admitted.len(), ADMITTED);
+        let newest = store
+            .key()
+            .name("url", &[&(10 * ADMITTED - 1).to_be_bytes()]);
+        assert_eq!(entry.admitted.last(), Some(&newest));
     }
 }

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use crate::artifact::{Bytes, Digest};
 use crate::fault::Fault;
+use crate::lock::may_wait;
 
 /// An operation of the store that failed.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +84,10 @@ pub enum Shortage {
         reserve: u64,
     },
     /// Bytes of the cache's own limit.
-    #[error("{} are missing (the cache may hold {}, and {} are in use by volumes)", Bytes(*.missing), Bytes(*.limit), Bytes(*.used))]
+    #[error(
+        "{} are missing (the cache may hold {}; volumes use {} and unfinished downloads {})",
+        Bytes(*.missing), Bytes(*.limit), Bytes(*.used), Bytes(*.downloading)
+    )]
     Limit {
         /// How much the limit is too small.
         missing: u64,
@@ -91,6 +95,8 @@ pub enum Shortage {
         limit: u64,
         /// What volumes use of it.
         used: u64,
+        /// What unfinished downloads take of it, or will take.
+        downloading: u64,
     },
     /// Inodes.
     #[error("no inodes are left (0 of {total})")]
@@ -144,6 +150,7 @@ pub(super) trait IoContext<T> {
 
 impl<T, E: Into<io::Error>> IoContext<T> for Result<T, E> {
     fn at(self, act: &'static str, path: &Path) -> Result<T, Error> {
+        may_wait();
         self.map_err(|e| Error::Io {
             act,
             path: path.to_owned(),

@@ -1,18 +1,19 @@
 //! Blobs that somebody is about to link.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::Store;
 use crate::artifact::Digest;
+use crate::lock::{Guard, Short};
 
 /// How many keep a blob, by its digest.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Mutex<HashMap<Digest, usize>>);
+pub(super) struct Kept(Short<HashMap<Digest, usize>>);
 
 impl Kept {
-    fn all(&self) -> MutexGuard<'_, HashMap<Digest, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all(&self) -> Guard<'_, HashMap<Digest, usize>> {
+        self.0.lock()
     }
 
     pub(super) fn holds(&self, sha256: &Digest) -> bool {

@@ -20,12 +20,15 @@ mod blobs;
 mod claims;
 mod entry;
 mod error;
+mod format;
 mod kept;
 mod key;
 mod layer;
 mod lock;
+mod open;
 mod partial;
 pub mod retention;
+mod room;
 mod space;
 mod trash;
 mod volumes;
@@ -33,11 +36,13 @@ mod volumes;
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 pub use self::blobs::{Blob, Cached, Verdict};
 pub use self::entry::Entry;
 pub use self::error::Error;
+pub use self::format::{Parsed, Version};
 pub use self::kept::Keep;
 pub use self::key::{Key, Name};
 pub use self::partial::{Landed, Partial};
@@ -46,6 +51,7 @@ pub use self::volumes::{Layers, Record, Staged, VolumeDir};
 
 use self::error::IoContext;
 use self::lock::Lock;
+use crate::lock::{Turn, may_wait};
 use crate::metrics::Evictions;
 
 /// What a store is opened with.
@@ -75,14 +81,18 @@ pub struct Store {
     boot: String,
     /// Held over "is it unused? then unlink" and over a commit, so that a collection never takes what was just
     /// acknowledged. A link that races with it is safe without (ENGINE §5).
-    collecting: Mutex<()>,
-    open: Arc<partial::Open>,
+    collecting: Turn,
+    open: Arc<open::Open>,
     /// What is not collected although no volume links it yet.
     kept: Arc<kept::Kept>,
     /// Counts what is collected.
     evictions: Evictions,
+    /// How often something was written to the index.
+    remembered: AtomicUsize,
     /// Two that delete the same trash would trip over each other.
-    emptying: Mutex<()>,
+    emptying: Turn,
+    /// Two that look for room at once would both take the same.
+    promising: Turn,
     _lock: Lock,
 }
 
@@ -120,11 +130,13 @@ impl Store {
             boot: boot_id()?,
             limits: settings.limits.clone(),
             owner: settings.owner,
-            collecting: Mutex::new(()),
+            collecting: Turn::default(),
             open: Arc::default(),
             kept: Arc::default(),
             evictions: Evictions::default(),
-            emptying: Mutex::default(),
+            remembered: AtomicUsize::default(),
+            emptying: Turn::default(),
+            promising: Turn::default(),
             root,
             _lock: lock,
         };
@@ -180,6 +192,8 @@ impl Store {
     }
 
     fn bucket(&self, name: &str) -> PathBuf {
+        // Whoever wants a path of the store goes on to ask the disk.
+        may_wait();
         self.root.join(FORMAT).join(name)
     }
 }
@@ -241,7 +255,8 @@ fn sync_dir(dir: &Path) -> Result<(), Error> {
         .at("make durable", dir)
 }
 
-fn boot_id() -> Result<String, Error> {
+/// Identifies this boot of the machine (`/proc/sys/kernel/random/boot_id`).
+pub fn boot_id() -> Result<String, Error> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     Ok(fs::read_to_string(path).at("read", path)?.trim().to_owned())
 }

@@ -1,11 +1,9 @@
 //! Downloads that are not complete.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise};
@@ -13,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::{Entry, Store, list, remove};
-use crate::artifact::{ArtifactUrl, Digest, Facts};
+use super::open::Claim;
+use super::{Entry, Parsed, Store, Version, list, remove};
+use crate::artifact::{ArtifactUrl, Digest, Facts, Validator};
 use crate::fault::Fault;
 
 /// After how many bytes the kernel is asked to start writing them back, so that the last fsync finds nothing to do.
@@ -36,51 +35,11 @@ pub struct Partial {
     _claim: Option<Claim>,
 }
 
-/// The names of the downloads that somebody has open.
-#[derive(Debug, Default)]
-pub(super) struct Open {
-    names: Mutex<HashSet<String>>,
-    closed: Condvar,
-}
-
-/// Nobody else has this download open. A flight that is stopping may still be writing when the next one for the same
-/// object begins: that one waits here.
-#[derive(Debug)]
-struct Claim {
-    open: Arc<Open>,
-    name: String,
-}
-
-impl Claim {
-    fn wait(open: &Arc<Open>, name: &str) -> Self {
-        let mut names = open.names.lock().unwrap_or_else(PoisonError::into_inner);
-        while !names.insert(name.to_owned()) {
-            names = open
-                .closed
-                .wait(names)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        Self {
-            open: Arc::clone(open),
-            name: name.to_owned(),
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.open
-            .names
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.name);
-        self.open.closed.notify_all();
-    }
-}
-
 /// What a later process must know to go on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Note {
+    #[serde(default)]
+    version: Version,
     facts: Facts,
     boot: String,
 }
@@ -102,11 +61,13 @@ impl Landed {
     /// What the URL gave, for the index.
     pub fn entry(&self, url: &ArtifactUrl) -> Entry {
         Entry {
+            version: Version::CURRENT,
             url: url.to_string(),
             sha256: self.sha256.clone(),
             sha512: self.sha512.clone(),
             size: self.size,
             validator: self.facts.validator.clone(),
+            admitted: Vec::new(),
         }
     }
 }
@@ -115,13 +76,14 @@ impl Store {
     /// The partial download of this name, with what a former process left of it. Waits while another one in this
     /// process has it open.
     pub fn partial(&self, name: &Name) -> Result<Partial, Error> {
-        let claim = Claim::wait(&self.open, name.as_str());
+        let claim = self.open.claim(name.as_str());
+        self.drop_surplus_partials()?;
         let dir = self.bucket("partial").join(name.as_str());
         match DirBuilder::new().mode(0o700).create(&dir) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made.at("create", &dir)?,
         }
-        Self::opened(&dir, claim).map_err(|error| {
+        Partial::opened(&dir, Some(claim)).map_err(|error| {
             let error = self.explain(error, "a download");
             if error.fault() == Fault::NoSpace {
                 // Even an empty directory takes an inode of those that are missing.
@@ -129,47 +91,6 @@ impl Store {
             }
             error
         })
-    }
-
-    fn opened(dir: &Path, claim: Claim) -> Result<Partial, Error> {
-        let (path, meta) = (dir.join("data"), dir.join("meta"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .at("open", &path)?;
-        let length = file.metadata().at("read", &path)?.size();
-        let note = fs::read(&meta)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Ok(Partial {
-            file,
-            path,
-            length,
-            started: length,
-            meta: Some(meta),
-            note,
-            _claim: Some(claim),
-        })
-    }
-
-    /// Removes the downloads that nobody has open: their bytes are only a head start, and room is wanted now.
-    pub(super) fn drop_idle_partials(&self) -> Result<(), Error> {
-        for dir in list(&self.bucket("partial"))? {
-            let names = self
-                .open
-                .names
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let name = dir.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            if !names.contains(name) {
-                self.discard(&dir)?;
-            }
-        }
-        Ok(())
     }
 
     /// Removes the directories of downloads that have no bytes to go on with: of one that a kill found between its
@@ -207,6 +128,37 @@ impl Partial {
         }
     }
 
+    /// A download into a directory that is its own, with what a former process left of it. That nobody else has it open
+    /// is the caller's to see to.
+    pub fn in_directory(dir: &Path) -> Result<Self, Error> {
+        Self::opened(dir, None)
+    }
+
+    fn opened(dir: &Path, claim: Option<Claim>) -> Result<Self, Error> {
+        let (path, meta) = (dir.join("data"), dir.join("meta"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .at("open", &path)?;
+        let length = file.metadata().at("read", &path)?.size();
+        let note = fs::read(&meta)
+            .ok()
+            .and_then(|bytes| Parsed::of(&bytes).known());
+        Ok(Self {
+            file,
+            path,
+            length,
+            started: length,
+            meta: Some(meta),
+            note,
+            _claim: claim,
+        })
+    }
+
     /// How many bytes are there.
     pub fn length(&self) -> u64 {
         self.length
@@ -226,20 +178,35 @@ impl Partial {
     /// that a full disk shows before the download and not at its end.
     pub fn restart(&mut self, facts: &Facts, boot: &str) -> Result<(), Error> {
         self.forget()?;
-        let note = Note {
+        self.write(Note {
+            version: Version::CURRENT,
             facts: facts.clone(),
             boot: boot.to_owned(),
+        })?;
+        match facts.length {
+            Some(length) if length > 0 => self.reserve(length),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Parts of different names were joined: from now on none of them names the whole.
+    pub fn unname(&mut self) -> Result<(), Error> {
+        let Some(mut note) = self.note.take() else {
+            return Ok(());
         };
+        note.facts.validator = Validator::default();
+        (note.facts.modified, note.facts.settled) = (None, false);
+        self.write(note)
+    }
+
+    fn write(&mut self, note: Note) -> Result<(), Error> {
         if let Some(meta) = &self.meta {
             // A plain write: after a power loss an unreadable note means no more than "from the beginning".
             let bytes = serde_json::to_vec(&note).unwrap_or_default();
             fs::write(meta, bytes).at("write", meta)?;
         }
         self.note = Some(note);
-        match facts.length {
-            Some(length) if length > 0 => self.reserve(length),
-            Some(_) | None => Ok(()),
-        }
+        Ok(())
     }
 
     /// With KEEP_SIZE, so that the file's length never runs ahead of its bytes: otherwise a crash leaves zeros that
@@ -308,11 +275,37 @@ impl Partial {
         self.file.sync_all().at("make durable", &self.path)
     }
 
-    pub(super) fn file(&self) -> &File {
+    /// The bytes.
+    pub fn file(&self) -> &File {
         &self.file
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where they are.
+    pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::trash::tests::store;
+
+    #[test]
+    fn a_download_that_the_first_version_left_is_gone_on_with_and_a_newer_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let first = include_str!("../../tests/front/records/meta.json");
+        let newer = first.replacen('{', "{\"version\":2,", 1);
+        for (note, is_known) in [(first, true), (newer.as_str(), false)] {
+            let name = store.key().name("test", &[note.as_bytes()]);
+            let path = store.bucket("partial").join(name.as_str());
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("data"), "some").unwrap();
+            fs::write(path.join("meta"), note).unwrap();
+            let partial = store.partial(&name).unwrap();
+            assert_eq!(partial.length(), 4);
+            assert_eq!(partial.facts().is_some(), is_known, "{note}");
+        }
     }
 }

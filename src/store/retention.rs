@@ -1,21 +1,62 @@
-//! Which cached objects go first. Pure: a list in, a list out.
+//! What is removed first where room is needed. Pure: lists in, a list out.
 //!
-//! The order is by last use and the wall clock is only ever compared with itself, never with now: a clock that jumps
-//! ten years reorders at worst, and evicts nothing (FAULTS 20).
+//! The order of artifacts is by last use, and the wall clock is only ever compared with itself, never with now: a clock
+//! that jumps ten years reorders at worst, and evicts nothing. How long a download has been idle is measured by a clock
+//! that never jumps.
+
+use std::time::Duration;
 
 use super::Cached;
 
-/// The unused objects to remove so that at least `bytes` go, least recently used first; all unused ones if they are
-/// not enough. What a volume uses is never among them.
-pub fn choose(objects: Vec<Cached>, bytes: u64) -> Vec<Cached> {
-    let mut unused: Vec<_> = objects.into_iter().filter(|o| o.links == 0).collect();
+/// How long a download that was broken off counts as one that is likely to be continued.
+pub const FRESH: Duration = Duration::from_secs(3600);
+
+/// A download that nobody has open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idle {
+    /// The name of its directory.
+    pub name: String,
+    /// Bytes that it takes on disk.
+    pub size: u64,
+    /// How long nobody has had it open, or since when this process has had the store, if that is less.
+    pub idle: Duration,
+}
+
+/// Something that may be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// An artifact that no volume uses.
+    Blob(Cached),
+    /// A download that was broken off.
+    Partial(Idle),
+}
+
+impl Victim {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Blob(blob) => blob.size,
+            Self::Partial(idle) => idle.size,
+        }
+    }
+}
+
+/// What to remove so that at least `bytes` go: downloads that have been idle for an hour, the oldest first; then
+/// artifacts that no volume uses, the least recently used first; then the other idle downloads. All of that if it is
+/// not enough.
+pub fn choose(blobs: Vec<Cached>, mut partials: Vec<Idle>, bytes: u64) -> Vec<Victim> {
+    let mut unused: Vec<_> = blobs.into_iter().filter(|b| b.links == 0).collect();
     unused.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.sha256.cmp(&b.sha256)));
+    partials.sort_by(|a, b| b.idle.cmp(&a.idle).then_with(|| a.name.cmp(&b.name)));
+    let (stale, fresh): (Vec<_>, Vec<_>) = partials.into_iter().partition(|p| p.idle >= FRESH);
     let mut gone = 0_u64;
-    unused
+    stale
         .into_iter()
-        .take_while(|o| {
+        .map(Victim::Partial)
+        .chain(unused.into_iter().map(Victim::Blob))
+        .chain(fresh.into_iter().map(Victim::Partial))
+        .take_while(|victim| {
             let wanted = gone < bytes;
-            gone = gone.saturating_add(o.size);
+            gone = gone.saturating_add(victim.size());
             wanted
         })
         .collect()
@@ -23,14 +64,14 @@ pub fn choose(objects: Vec<Cached>, bytes: u64) -> Vec<Cached> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::artifact::Digest;
 
-    fn objects() -> impl Strategy<Value = Vec<Cached>> {
+    fn blobs() -> impl Strategy<Value = Vec<Cached>> {
         let one = (0_u64..1000, 0_u64..3, 0_u64..100);
         proptest::collection::vec(one, 0..20).prop_map(|list| {
             list.into_iter()
@@ -45,19 +86,48 @@ mod tests {
         })
     }
 
+    fn partials() -> impl Strategy<Value = Vec<Idle>> {
+        proptest::collection::vec((0_u64..1000, 0_u64..7200), 0..10).prop_map(|list| {
+            list.into_iter()
+                .enumerate()
+                .map(|(i, (size, idle))| Idle {
+                    name: i.to_string(),
+                    size,
+                    idle: Duration::from_secs(idle),
+                })
+                .collect()
+        })
+    }
+
+    /// The place in the order: smaller goes first.
+    fn rank(victim: &Victim) -> (u8, Duration) {
+        match victim {
+            Victim::Partial(p) if p.idle >= FRESH => (0, Duration::MAX - p.idle),
+            Victim::Blob(b) => (1, b.used.duration_since(SystemTime::UNIX_EPOCH).unwrap()),
+            Victim::Partial(p) => (2, Duration::MAX - p.idle),
+        }
+    }
+
     proptest! {
         #[test]
-        fn used_objects_stay_and_the_rest_goes_in_order_until_it_is_enough(all in objects(), bytes in 0_u64..5000) {
-            let chosen = choose(all.clone(), bytes);
-            prop_assert!(chosen.iter().all(|o| o.links == 0));
-            prop_assert!(chosen.is_sorted_by_key(|o| o.used));
-            let freed: u64 = chosen.iter().map(|o| o.size).sum();
-            let unused: u64 = all.iter().filter(|o| o.links == 0).map(|o| o.size).sum();
-            prop_assert!(freed >= bytes.min(unused));
+        fn what_is_in_use_stays_and_the_rest_goes_in_order_until_it_is_enough(
+            blobs in blobs(), partials in partials(), bytes in 0_u64..10_000
+        ) {
+            let chosen = choose(blobs.clone(), partials.clone(), bytes);
+            let in_use = |v: &Victim| matches!(v, Victim::Blob(b) if b.links > 0);
+            prop_assert!(!chosen.iter().any(in_use));
+            prop_assert!(chosen.is_sorted_by_key(rank));
+            let freed: u64 = chosen.iter().map(Victim::size).sum();
+            let all: Vec<Victim> = blobs.into_iter().map(Victim::Blob)
+                .chain(partials.into_iter().map(Victim::Partial))
+                .filter(|v| !in_use(v))
+                .collect();
+            let most: u64 = all.iter().map(Victim::size).sum();
+            prop_assert!(freed >= bytes.min(most));
             if let Some(last) = chosen.last() {
-                prop_assert!(freed - last.size < bytes, "one less would have done");
-                let youngest = last.used;
-                prop_assert!(all.iter().filter(|o| o.links == 0 && !chosen.contains(o)).all(|o| o.used >= youngest));
+                prop_assert!(freed - last.size() < bytes, "one less would have done");
+                let left = all.iter().filter(|v| !chosen.contains(v));
+                prop_assert!(left.map(rank).all(|r| r >= rank(last)), "something else was first");
             }
         }
     }

@@ -1,12 +1,12 @@
 //! How much room there is, and making some.
 
+use std::fmt;
 use std::str::FromStr;
-use std::{fmt, fs};
 
 use nix::sys::statvfs::statvfs;
 
+use super::Store;
 use super::error::{Error, IoContext, Shortage};
-use super::{Store, list};
 
 /// How much may lie in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,30 +92,8 @@ impl Store {
         }
     }
 
-    /// Makes sure that so many bytes more have room, by the file system's free space and by the cache's limit, and
-    /// collects what is unused if need be. `what` names in the message what the room is for.
-    pub fn make_room(&self, bytes: u64, what: &str) -> Result<(), Error> {
-        if let Some(shortage) = self.shortage(bytes)? {
-            let missing = match shortage {
-                Shortage::Bytes { missing, .. } | Shortage::Limit { missing, .. } => missing,
-                // How many objects give back how many inodes is not known: all unused ones then.
-                Shortage::Inodes { .. } => u64::MAX,
-            };
-            self.drop_idle_partials()?;
-            self.try_to_empty_trash();
-            self.collect(missing)?;
-        }
-        match self.shortage(bytes)? {
-            None => Ok(()),
-            Some(shortage) => Err(Error::Full {
-                what: what.to_owned(),
-                root: self.root.clone(),
-                shortage,
-            }),
-        }
-    }
-
-    fn shortage(&self, bytes: u64) -> Result<Option<Shortage>, Error> {
+    /// What is missing for so many bytes more on the file system.
+    pub(super) fn disk_shortage(&self, bytes: u64) -> Result<Option<Shortage>, Error> {
         let usage = self.usage()?;
         if usage.inodes > 0 && usage.inodes_free == 0 {
             return Ok(Some(Shortage::Inodes {
@@ -123,25 +101,29 @@ impl Store {
             }));
         }
         let reserve = self.reserve(&usage);
-        if usage.free < bytes.saturating_add(reserve) {
-            let missing = bytes.saturating_add(reserve) - usage.free;
-            return Ok(Some(Shortage::Bytes {
-                missing,
-                free: usage.free,
-                reserve,
-            }));
-        }
+        let wanted = bytes.saturating_add(reserve);
+        Ok((usage.free < wanted).then(|| Shortage::Bytes {
+            missing: wanted - usage.free,
+            free: usage.free,
+            reserve,
+        }))
+    }
+
+    /// By how much the cache, with all that downloads have been promised, is beyond its limit.
+    pub(super) fn cache_shortage(&self) -> Result<Option<Shortage>, Error> {
         let Some(limit) = self.limits.cache else {
             return Ok(None);
         };
         let cached = self.cached()?;
-        let held: u64 = cached.iter().map(|c| c.size).sum();
+        let downloading = self.partials()?.iter().map(|p| p.size).sum();
+        let held = cached.iter().map(|c| c.size).sum::<u64>();
         let used = cached.iter().filter(|c| c.links > 0).map(|c| c.size).sum();
-        let over = held.saturating_add(bytes).saturating_sub(limit);
+        let over = held.saturating_add(downloading).saturating_sub(limit);
         Ok((over > 0).then_some(Shortage::Limit {
             missing: over,
             limit,
             used,
+            downloading,
         }))
     }
 
@@ -172,27 +154,6 @@ impl Store {
             root: self.root.clone(),
             shortage,
         }
-    }
-
-    /// Forgets what URLs gave once the bytes are collected, so that the index does not grow for ever. Young entries
-    /// without bytes stay: they are the memory of wrong checksums. No harm if one is lost: it is a miss.
-    pub(super) fn forget_collected(&self) -> Result<(), Error> {
-        const KEPT: usize = 1000;
-        let mut orphans = Vec::new();
-        for path in list(&self.bucket("index"))? {
-            let entry = fs::read(&path)
-                .ok()
-                .and_then(|b| serde_json::from_slice::<super::Entry>(&b).ok());
-            if entry.is_none_or(|e| !self.blob_path(&e.sha256).exists()) {
-                let when = fs::symlink_metadata(&path).and_then(|m| m.modified()).ok();
-                orphans.push((when, path));
-            }
-        }
-        orphans.sort_by(|a, b| b.cmp(a));
-        orphans
-            .iter()
-            .skip(KEPT)
-            .try_for_each(|(_, path)| super::remove(path))
     }
 }
 

@@ -8,7 +8,6 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::PoisonError;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -33,7 +32,7 @@ impl Store {
     /// Deletes what was discarded. Takes as long as it takes: never under a lock, never in a call's way. What cannot
     /// be deleted keeps nothing else from being deleted; the error names the first of it.
     pub fn empty_trash(&self) -> Result<(), Error> {
-        let _alone = self.emptying.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.emptying.take();
         let path = self.bucket("trash");
         let trash = openat(AT_FDCWD, &path, DIRECTORY, Mode::empty()).at("open", &path)?;
         // Each pass takes away at least one level of all that is there.
@@ -126,11 +125,11 @@ pub(super) fn each(dir: &OwnedFd, mut act: impl FnMut(&CStr)) -> nix::Result<()>
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::Settings;
 
-    fn store(root: &Path) -> Store {
+    pub(in crate::store) fn store(root: &Path) -> Store {
         let limits = crate::store::Limits {
             cache: None,
             free: "0".parse().unwrap(),

@@ -1,15 +1,10 @@
-//! What asks the disk or the kernel, so that it never stops the threads that answer calls.
+//! What asks the disk or the kernel, so that it never stops the threads that answer calls, nor an answer.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Shared, Volumes};
-
-/// How much work runs on the threads that answer calls, at most: each that hangs costs one of the threads that stand
-/// in for them, of which the runtime has only so many.
-pub(super) const IN_PLACE: usize = 4;
 
 /// How long work takes as a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,33 +19,30 @@ impl<M: Send + Sync + 'static> Volumes<M> {
     /// Runs work that nothing cuts in two, and least of all a caller that hangs up; what it panicked with is the error.
     ///
     /// Short work takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on
-    /// a busy machine ten times as long. So it runs where it is asked for, and the other calls of that thread move to
-    /// another one. What may take longer, and what comes while others are held up by the disk, goes to the threads for
-    /// that: however sick the disk, the runtime goes on.
+    /// a busy machine ten times as long. So it runs on the thread that asks for it, as a task of its own: that thread
+    /// takes it up next, its other tasks move elsewhere, and whoever waits for the work can still give up. What may take
+    /// longer, and what comes while others are held up by the disk, goes to the threads for that: however sick the disk,
+    /// the runtime goes on.
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         takes: Takes,
         work: impl FnOnce(&Shared<M>) -> T + Send + 'static,
     ) -> Result<T, String> {
         let can_stay = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        let place = self
-            .in_place
-            .try_acquire()
-            .ok()
-            .filter(|_| takes == Takes::Microseconds && can_stay);
+        let permit = match takes {
+            Takes::Microseconds if can_stay => self.pool.in_place(),
+            Takes::Microseconds | Takes::Long => None,
+        };
         let (shared, span) = (Arc::clone(&self.shared), tracing::Span::current());
         let run = move || {
             let _in = span.enter();
             work(&shared)
         };
-        match place {
-            Some(_place) => {
-                panic::catch_unwind(AssertUnwindSafe(|| tokio::task::block_in_place(run)))
-                    .map_err(|_| "it panicked".to_owned())
-            }
-            None => tokio::task::spawn_blocking(run)
+        match permit {
+            Some(permit) => tokio::spawn(async move { permit.work(run) })
                 .await
                 .map_err(|e| e.to_string()),
+            None => self.pool.run(run).await,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::acquire::PullPolicy;
 use crate::artifact::{self, ArtifactUrl, Digest, FileName, Place, parse_size};
-use crate::fault::Fault;
+use crate::fault::{Fault, Setting};
 
 /// An attribute that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,11 +28,17 @@ pub enum Error {
     #[error("the attribute {0} is not built yet; leave it out (known are {known})", known = known())]
     NotBuilt(&'static str),
     /// Its value is wrong.
-    #[error("the attribute {name}: {why}")]
+    #[error("{name:#}: {why}")]
     Value {
-        /// Its name.
-        name: &'static str,
+        /// Which.
+        name: Setting,
         /// What is wrong, and what is allowed.
+        why: String,
+    },
+    /// The URL gives the file no name.
+    #[error("{url:#}: {why}; give {name}", url = Setting::Url, name = Setting::FileName)]
+    Nameless {
+        /// What is wrong with its end.
         why: String,
     },
 }
@@ -43,7 +49,8 @@ impl Error {
         Fault::Invalid
     }
 
-    fn value(name: &'static str, why: impl ToString) -> Self {
+    /// For a value of `name`.
+    pub fn value(name: Setting, why: impl ToString) -> Self {
         Self::Value {
             name,
             why: why.to_string(),
@@ -134,27 +141,29 @@ impl Want {
                 });
             }
         }
-        let get = |name: &'static str| (name, attributes.get(name).map(String::as_str));
-        let url: ArtifactUrl = parsed(get("downloadURL"))?.ok_or(Error::Missing("downloadURL"))?;
-        let pin: Option<Digest> = parsed(get("checksum"))?;
-        let name = match parsed::<FileName>(get("fileName"))? {
+        let get = |name: Setting| (name, attributes.get(name.attribute()).map(String::as_str));
+        let url = parsed(get(Setting::Url))?;
+        let url: ArtifactUrl = url.ok_or(Error::Missing(Setting::Url.attribute()))?;
+        let pin: Option<Digest> = parsed(get(Setting::Checksum))?;
+        let name = match parsed::<FileName>(get(Setting::FileName))? {
             Some(name) => name,
-            None => url
-                .file_name()
-                .map_err(|e| Error::value("downloadURL", e))?,
+            None => file_name(&url)?,
         };
-        let path = attributes.get("path").map_or("", String::as_str);
-        let pull = match parsed(get("pullPolicy"))? {
+        let (_, path) = get(Setting::Path);
+        let pull = match parsed(get(Setting::PullPolicy))? {
             Some(policy) => policy,
             None if pin.is_some() => PullPolicy::IfNotPresent,
             None => PullPolicy::Always,
         };
-        let size = attributes.get("maxSize").map(|text| parse_size(text));
+        let size = get(Setting::MaxSize).1.map(parse_size);
         Ok(Self {
-            place: Place::new(path, name).map_err(|e| Error::value("path", e))?,
-            max_size: size.transpose().map_err(|e| Error::value("maxSize", e))?,
+            place: Place::new(path.unwrap_or_default(), name)
+                .map_err(|e| Error::value(Setting::Path, e))?,
+            max_size: size
+                .transpose()
+                .map_err(|e| Error::value(Setting::MaxSize, e))?,
             layout: one_of(
-                get("layout"),
+                get(Setting::Layout),
                 &[
                     ("auto", Layout::Auto),
                     ("overlay", Layout::Overlay),
@@ -162,7 +171,7 @@ impl Want {
                 ],
             )?
             .unwrap_or(Layout::Auto),
-            scratch: one_of(get("writable"), &[("scratch", true)])?.unwrap_or(false),
+            scratch: one_of(get(Setting::Writable), &[("scratch", true)])?.unwrap_or(false),
             url,
             pin,
             pull,
@@ -171,15 +180,26 @@ impl Want {
 }
 
 fn parsed<T: std::str::FromStr<Err: ToString>>(
-    (name, text): (&'static str, Option<&str>),
+    (name, text): (Setting, Option<&str>),
 ) -> Result<Option<T>, Error> {
     text.map(str::parse)
         .transpose()
         .map_err(|e| Error::value(name, e))
 }
 
+/// Reads one value, for whoever has no other.
+pub fn value<T: std::str::FromStr<Err: ToString>>(name: Setting, text: &str) -> Result<T, Error> {
+    text.parse().map_err(|e| Error::value(name, e))
+}
+
+/// The name that a URL gives to the file.
+pub fn file_name(url: &ArtifactUrl) -> Result<FileName, Error> {
+    url.file_name()
+        .map_err(|e| Error::Nameless { why: e.to_string() })
+}
+
 fn one_of<T: Copy>(
-    (name, text): (&'static str, Option<&str>),
+    (name, text): (Setting, Option<&str>),
     allowed: &[(&str, T)],
 ) -> Result<Option<T>, Error> {
     let Some(text) = text else { return Ok(None) };

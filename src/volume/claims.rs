@@ -9,17 +9,19 @@
 //! Left out on purpose: listing, capacity, expansion, snapshots; an artifact has the size that it has.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
+use super::Pool;
 use super::attributes::{self, Want};
 use super::record::key_name;
 use crate::artifact;
 use crate::fault::Fault;
-use crate::store::{self, Key, Store};
+use crate::lock::Short;
+use crate::store::{self, Key, Parsed, Store, Version};
 
 /// How much room is made for a record that finds none: more than it needs.
 const ROOM: u64 = 1 << 16;
@@ -40,6 +42,12 @@ pub enum Error {
         artifact::shown(.0)
     )]
     Differs(String),
+    /// Provisioned by a newer program, whose record this one would misread.
+    #[error(
+        "the volume {} was provisioned by a newer war-vol; run that version, or delete the claim and create it again",
+        artifact::shown(.0)
+    )]
+    Newer(String),
     /// Never provisioned here, or deleted.
     #[error("no volume {} was provisioned here", artifact::shown(.0))]
     Unknown(String),
@@ -59,7 +67,7 @@ impl Error {
             Self::Store(e) => e.fault(),
             Self::Differs(_) => Fault::Differs,
             Self::Unknown(_) => Fault::NotFound,
-            Self::NotReady(_) => Fault::Unavailable,
+            Self::NotReady(_) | Self::Newer(_) => Fault::Unavailable,
             Self::Bug(_) => Fault::Bug,
         }
     }
@@ -119,6 +127,7 @@ impl Provision {
             parts.extend([name.as_bytes(), value.as_bytes()]);
         }
         Record {
+            version: Version::CURRENT,
             fingerprint: key.name("claim", &parts).as_str().to_owned(),
             key: key_name(key),
         }
@@ -128,6 +137,8 @@ impl Provision {
 /// What is remembered of a call: an HMAC, because a URL's query may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
+    #[serde(default)]
+    version: Version,
     fingerprint: String,
     /// Names the key that the fingerprint was made with.
     key: String,
@@ -155,22 +166,24 @@ fn is_ours(id: &str) -> bool {
 
 /// The volumes that are provisioned, once the store is there, and until then the reason why not.
 pub struct Claims {
-    store: RwLock<Result<Arc<Store>, String>>,
+    store: Short<Result<Arc<Store>, String>>,
     /// One call at a time: two with one name find each other's record, and a disk that hangs holds one thread.
     alone: Arc<Mutex<()>>,
+    pool: Pool,
 }
 
 impl Claims {
     /// Without a store.
-    pub fn shut() -> Self {
+    pub fn shut(pool: Pool) -> Self {
         Self {
-            store: RwLock::new(Err("it starts".to_owned())),
+            store: Short::new(Err("it starts".to_owned())),
             alone: Arc::default(),
+            pool,
         }
     }
 
     fn set(&self, store: Result<Arc<Store>, String>) {
-        *self.store.write().unwrap_or_else(PoisonError::into_inner) = store;
+        *self.store.lock() = store;
     }
 
     /// Says why the store cannot be used.
@@ -195,8 +208,7 @@ impl Claims {
     }
 
     fn store(&self) -> Result<Arc<Store>, String> {
-        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
-        store.clone()
+        self.store.lock().clone()
     }
 
     /// Provisions a volume, or finds that it is: [`Error::Differs`] where its name stands for another one.
@@ -204,14 +216,17 @@ impl Claims {
         let made = asked.checked()?;
         self.run(move |store| {
             let record = asked.record(store.key());
-            let before: Option<Record> = store
+            match store
                 .claim(&made.id)
-                .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            match before {
-                Some(before) if before == record => Ok(made),
-                Some(before) if before.key == record.key => Err(Error::Differs(asked.name)),
+                .map(|bytes| Parsed::<Record>::of(&bytes))
+            {
+                Some(Parsed::Known(before)) if before == record => Ok(made),
+                Some(Parsed::Known(before)) if before.key == record.key => {
+                    Err(Error::Differs(asked.name))
+                }
+                Some(Parsed::Newer) => Err(Error::Newer(asked.name)),
                 // None, unreadable, or of a key that is lost: nothing says that it is another one.
-                Some(_) | None => {
+                Some(Parsed::Known(_) | Parsed::Lost) | None => {
                     remember(store, &made.id, &record)?;
                     Ok(made)
                 }
@@ -249,12 +264,14 @@ impl Claims {
     ) -> Result<T, Error> {
         let store = self.get()?;
         let alone = Arc::clone(&self.alone).lock_owned().await;
-        let done = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let _alone = alone;
             work(&store)
-        });
+        };
         // What a panic says is not for callers.
-        done.await
+        self.pool
+            .run(work)
+            .await
             .map_err(|_| Error::Bug("the work on the disk broke off"))?
     }
 }
@@ -322,5 +339,12 @@ mod tests {
         for bad in ["", "wv-", "key", "../key", &long, &upper, &path] {
             assert!(!is_ours(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn records_of_the_first_version_are_read() {
+        let first = include_bytes!("../../tests/front/records/claim.json");
+        let record = Parsed::<Record>::of(first).known().expect("it can be read");
+        assert_eq!(record.version, Version::CURRENT);
     }
 }

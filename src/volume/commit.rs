@@ -19,14 +19,15 @@ pub(super) struct Anew {
 }
 
 impl Anew {
-    pub(super) fn of(want: &Publish) -> Result<Self, Error> {
+    pub(super) fn of(want: &Publish, relabels: bool) -> Result<Self, Error> {
         let meant = Want::parse(&want.attributes)?;
         let writable = match want.writable {
             Writable::Yes => true,
             Writable::No => false,
             Writable::IfScratch => meant.scratch,
         };
-        let view = plan::view(want.readonly, writable, meant.layout).ok_or(Error::NoSafeForm)?;
+        let view =
+            plan::view(want.readonly, writable, meant.layout, relabels).ok_or(Error::NoSafeForm)?;
         let (url, pin) = (meant.url.clone(), meant.pin.clone());
         let request = Request::new(url, pin, meant.pull, want.secrets.clone())?;
         Ok(Self {
@@ -135,6 +136,7 @@ impl<M: Mounter> Shared<M> {
             | Error::GoneAgain { .. }
             | Error::Damaged { .. }
             | Error::Published(_)
+            | Error::Thread(_)
             | Error::Bug { .. }) => other,
         }
     }

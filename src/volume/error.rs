@@ -107,6 +107,9 @@ pub enum Error {
     /// forget it (law 1).
     #[error("{0}")]
     Published(Box<Error>),
+    /// The system gives us no thread.
+    #[error("cannot start a thread: {0}; raise the limit of processes or memory of this program")]
+    Thread(std::io::Error),
     /// A thread of ours ended as it never should.
     #[error("an internal error at the volume {}: {what}; please report it", target.display())]
     Bug {
@@ -138,7 +141,9 @@ impl Error {
             Self::Differs { .. } => Fault::Differs,
             Self::Occupied { .. } | Self::SecondTarget { .. } => Fault::Occupied,
             Self::Busy { .. } | Self::Ended { .. } => Fault::Pending,
-            Self::Damaged { .. } | Self::Published(_) | Self::NotReady(_) => Fault::Unavailable,
+            Self::Damaged { .. } | Self::Published(_) | Self::NotReady(_) | Self::Thread(_) => {
+                Fault::Unavailable
+            }
             Self::Bug { .. } => Fault::Bug,
         }
     }

@@ -1,17 +1,20 @@
 //! The volumes once they are there, and until then the reason why not.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::claims::Claims;
 use super::plan::Place;
-use super::{Error, Volumes};
+use super::shown::bug;
+use super::{Error, Pool, Volumes};
+use crate::lock::Short;
 use crate::mount::{self, Mounter, Probe, Target};
 
 /// Shut at first: the store may be another's, and what the machine can is still to be found out.
 pub struct Gate<M> {
-    state: RwLock<State<M>>,
+    state: Short<State<M>>,
     /// For the little that can be done while it is shut.
     mounter: M,
+    pool: Pool,
     claims: Arc<Claims>,
 }
 
@@ -25,12 +28,18 @@ enum State<M> {
 
 impl<M: Mounter> Gate<M> {
     /// Shut; `mounter` need not have been tried out.
-    pub fn shut(mounter: M) -> Self {
+    pub fn shut(mounter: M, pool: Pool) -> Self {
         Self {
-            state: RwLock::new(State::Blind("it starts".to_owned())),
+            state: Short::new(State::Blind("it starts".to_owned())),
             mounter,
-            claims: Arc::new(Claims::shut()),
+            claims: Arc::new(Claims::shut(pool.clone())),
+            pool,
         }
+    }
+
+    /// The threads that may wait for a disk.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// The volumes that are provisioned; shut as long as this is, and opened apart.
@@ -42,7 +51,7 @@ impl<M: Mounter> Gate<M> {
         if let State::Blind(why) | State::Shut(why) = &state {
             self.claims.without_store(why.as_str());
         }
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.state.lock() = state;
     }
 
     /// Says why nothing can be done at all.
@@ -62,7 +71,7 @@ impl<M: Mounter> Gate<M> {
 
     /// Whether the volumes are there, or why not.
     pub fn check(&self) -> Result<(), String> {
-        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.state.lock() {
             State::Open(_) => Ok(()),
             State::Shut(why) | State::Blind(why) => Err(why.clone()),
         }
@@ -70,15 +79,14 @@ impl<M: Mounter> Gate<M> {
 
     /// The volumes, or [`Error::NotReady`].
     pub fn get(&self) -> Result<Arc<Volumes<M>>, Error> {
-        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.state.lock() {
             State::Open(volumes) => Ok(Arc::clone(volumes)),
             State::Shut(why) | State::Blind(why) => Err(Error::NotReady(why.clone())),
         }
     }
 
     fn is_blind(&self) -> bool {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        match &*state {
+        match &*self.state.lock() {
             State::Blind(_) => true,
             State::Shut(_) | State::Open(_) => false,
         }
@@ -86,14 +94,15 @@ impl<M: Mounter> Gate<M> {
 
     /// Takes a volume away. Where the store cannot be used its directory there stays, for the sweep of a driver that
     /// can: a pod must be able to end whatever is wrong with this driver.
-    pub async fn unpublish(&self, volume: &str, target: &Target) -> Result<(), Error> {
+    pub async fn unpublish(self: &Arc<Self>, volume: &str, target: &Target) -> Result<(), Error> {
         match self.get() {
             Ok(volumes) => volumes.unpublish(volume, target).await,
             Err(not_ready) if self.is_blind() => Err(not_ready),
             Err(not_ready) => {
                 tracing::warn!(target = %target.path().display(), %not_ready, "unpublishing without the store");
-                // Rare, and nobody waits for anything else of this driver.
-                tokio::task::block_in_place(|| self.take_away(target))
+                let (gate, at) = (Arc::clone(self), target.clone());
+                let taken = self.pool.run(move || gate.take_away(&at)).await;
+                taken.unwrap_or_else(|what| Err(bug(target, what)))
             }
         }
     }

@@ -5,13 +5,15 @@
 //! to come back.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::lock::{Guard, Short};
+
 /// The volumes that somebody works on.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Guards(Arc<Mutex<HashMap<String, Slot>>>);
+pub(super) struct Guards(Arc<Short<HashMap<String, Slot>>>);
 
 #[derive(Debug)]
 struct Slot {
@@ -47,8 +49,8 @@ pub(super) enum Busy {
 }
 
 impl Guards {
-    fn slots(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> Guard<'_, HashMap<String, Slot>> {
+        self.0.lock()
     }
 
     pub(super) fn wait(&self, id: &str) -> Wait {
@@ -208,5 +210,18 @@ mod tests {
             guards.slots().is_empty(),
             "nothing is kept of volumes that nobody works on"
         );
+    }
+
+    #[tokio::test]
+    async fn what_nobody_works_on_is_not_remembered() {
+        let guards = Guards::default();
+        for n in 0..10_000 {
+            let wait = guards.wait(&n.to_string());
+            drop(wait.commit().unwrap());
+            drop(wait);
+            drop(guards.end(&n.to_string()).unwrap());
+            drop(guards.everywhere(&n.to_string()).unwrap());
+        }
+        assert!(guards.slots().is_empty());
     }
 }

@@ -15,18 +15,21 @@ mod commit;
 mod error;
 mod gate;
 mod guard;
+mod janitor;
 mod kubelet;
 pub mod plan;
+mod pool;
 mod publish;
 mod record;
 mod recover;
 mod renew;
 mod shown;
 mod unpublish;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
@@ -37,6 +40,7 @@ pub use self::command_line::{Mount, directory};
 pub use self::error::Error;
 pub use self::gate::Gate;
 pub use self::kubelet::Kubelet;
+pub use self::pool::{Pool, THREADS};
 pub use self::record::{Owner, Record};
 pub use self::recover::Listed;
 pub use self::shown::{Standing, Usage};
@@ -44,9 +48,12 @@ pub use crate::acquire::{Phase, Snapshot};
 pub use crate::mount::{Error as TargetError, Mounter, Target};
 
 use self::guard::Guards;
+use self::janitor::Janitor;
 use self::plan::{Kept, Place};
 use self::shown::Shown;
-use crate::acquire::{Acquire, Waiting};
+use self::waiting::Waits;
+use crate::acquire::Acquire;
+use crate::lock::{Guard, Short, Turn};
 use crate::mount::{self, Probe};
 use crate::policy::Policy;
 use crate::store::{Store, VolumeDir};
@@ -106,8 +113,8 @@ pub enum Sharing {
 pub struct Volumes<M> {
     shared: Arc<Shared<M>>,
     guards: Guards,
-    /// Places for work on the threads that answer calls.
-    in_place: Semaphore,
+    pool: Pool,
+    janitor: Janitor,
     /// The one place for whoever counts what was written.
     counting: Arc<Semaphore>,
 }
@@ -119,11 +126,11 @@ struct Shared<M> {
     policy: Policy,
     mounter: M,
     /// The mounts that are ours: made by this process, or found at its start.
-    mounted: Mutex<HashMap<String, Shown>>,
+    mounted: Short<HashMap<String, Shown>>,
     /// Whether the read-only view is known to be there; it is made when it is first needed.
-    view: Mutex<bool>,
+    view: Turn<bool>,
     /// Who waits for what.
-    waiting: Mutex<HashMap<String, Weak<Waiting>>>,
+    waiting: Short<Waits>,
 }
 
 impl<M: Mounter> Volumes<M> {
@@ -133,21 +140,24 @@ impl<M: Mounter> Volumes<M> {
         acquire: Acquire,
         policy: Policy,
         mounter: M,
+        pool: Pool,
     ) -> Result<Self, Error> {
+        let janitor = Janitor::start(Arc::clone(&store)).map_err(Error::Thread)?;
         let shared = Shared {
             store,
             acquire,
             policy,
             mounter,
-            mounted: Mutex::default(),
-            view: Mutex::default(),
-            waiting: Mutex::default(),
+            mounted: Short::default(),
+            view: Turn::default(),
+            waiting: Short::default(),
         };
         shared.find_mounts()?;
         Ok(Self {
             shared: Arc::new(shared),
             guards: Guards::default(),
-            in_place: Semaphore::new(aside::IN_PLACE),
+            pool,
+            janitor,
             counting: Arc::new(Semaphore::new(1)),
         })
     }
@@ -155,22 +165,15 @@ impl<M: Mounter> Volumes<M> {
     /// How far the artifact is that a volume waits for.
     pub fn progress(&self, volume: &str, target: &Target) -> Option<Snapshot> {
         let id = self.shared.id(volume, target);
-        self.shared
-            .waits()
-            .get(id.as_str())
-            .and_then(Weak::upgrade)
-            .map(|w| w.progress())
+        let waiting = self.shared.waiting.lock();
+        waiting.get(id.as_str()).map(|w| w.gauge.snapshot())
     }
 
     /// Ends downloads at their next chunk, and takes away the view, this process's or one that a kill left: under the
     /// store's lock nobody else uses it, and what was bound from it stays.
     pub fn close(&self) -> Result<(), Error> {
         self.shared.acquire.stop();
-        let mut view = self
-            .shared
-            .view
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.shared.view.take();
         self.shared.mounter.unview(&self.shared.view_path())?;
         *view = false;
         Ok(())
@@ -265,21 +268,8 @@ impl<M: Mounter> Shared<M> {
         }
     }
 
-    fn mounts(&self) -> std::sync::MutexGuard<'_, HashMap<String, Shown>> {
-        self.mounted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waits(&self) -> std::sync::MutexGuard<'_, HashMap<String, Weak<Waiting>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets others see what a volume waits for, for as long as somebody waits.
-    fn watched(&self, id: &Id, waiting: Waiting) -> Arc<Waiting> {
-        let waiting = Arc::new(waiting);
-        let mut all = self.waits();
-        all.retain(|_, w| w.strong_count() > 0);
-        all.insert(id.as_str().to_owned(), Arc::downgrade(&waiting));
-        waiting
+    fn mounts(&self) -> Guard<'_, HashMap<String, Shown>> {
+        self.mounted.lock()
     }
 
     fn view_path(&self) -> PathBuf {
@@ -288,7 +278,7 @@ impl<M: Mounter> Shared<M> {
 
     /// The read-only view of all volumes' directories, made when it is first needed.
     fn view(&self) -> Result<PathBuf, mount::Error> {
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view.take();
         let path = self.view_path();
         if !*view {
             self.mounter.view(&self.store.volumes_dir(), &path)?;

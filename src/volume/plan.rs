@@ -45,9 +45,11 @@ impl View {
 
 /// The table of layouts; nothing where there is no safe form.
 ///
-/// `call` is what the caller's `readonly` says, `writable` whether we let the volume be written.
-pub fn view(call: bool, writable: bool, layout: Layout) -> Option<View> {
+/// `call` is what the caller's `readonly` says, `writable` whether we let the volume be written. `relabels`: container
+/// runtimes label files for their pod (SELinux), so that shared ones are shown by overlays alone.
+pub fn view(call: bool, writable: bool, layout: Layout, relabels: bool) -> Option<View> {
     match (call, writable, layout) {
+        (true, _, Layout::Auto | Layout::Copy) if relabels => Some(View::ReadOnlyOverlay),
         (true, _, Layout::Auto | Layout::Copy) => Some(View::Bind),
         (true, _, Layout::Overlay) | (false, false, Layout::Auto | Layout::Overlay) => {
             Some(View::ReadOnlyOverlay)
@@ -294,7 +296,13 @@ mod tests {
             (false, true, Layout::Overlay, Some(View::Overlay)),
             (false, true, Layout::Copy, Some(View::Copy)),
         ] {
-            assert_eq!(view(call, writable, layout), expected);
+            assert_eq!(view(call, writable, layout, false), expected);
+            // With SELinux the same, but for the bind of shared files.
+            let labelled = match expected {
+                Some(View::Bind) => Some(View::ReadOnlyOverlay),
+                other => other,
+            };
+            assert_eq!(view(call, writable, layout, true), labelled);
         }
     }
 }

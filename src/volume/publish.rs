@@ -10,7 +10,8 @@ use super::guard::{Busy, Commit, Guards, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
 use super::{Error, Id, Publish, Shared, Sharing, Volumes};
-use crate::acquire::{Artifact, Joined, Waiting};
+use crate::acquire::{Artifact, Gauge, Joined, Waiting};
+use crate::artifact::ArtifactUrl;
 use crate::mount::{Mounter, Target};
 use crate::store::{self, Blob};
 
@@ -33,7 +34,9 @@ enum First {
     /// It is to be shown, and nothing has to be waited for.
     Now(Goal, Option<Blob>),
     /// Its artifact is on its way.
-    Later(Goal, Arc<Waiting>),
+    Later(Goal, Waiting),
+    /// It is to be written to, and the disk is too full for that: room has to be made first.
+    Full(ArtifactUrl),
 }
 
 impl<M: Mounter> Volumes<M> {
@@ -81,6 +84,10 @@ impl<M: Mounter> Volumes<M> {
             let was_there = *was_there.get_or_insert(is_there);
             let done = match first {
                 Ok(None) => Ok(()),
+                Ok(Some(First::Full(url))) => match self.make_room(&call, &url).await {
+                    Ok(()) => continue,
+                    Err(error) => Err(error),
+                },
                 Ok(Some(first)) => self.go_on(&call, first).await,
                 Err(error) => Err(error),
             };
@@ -102,7 +109,10 @@ impl<M: Mounter> Volumes<M> {
                 return Ok(());
             }
             First::Now(goal, blob) => (goal, blob),
+            // The caller's loop has made room.
+            First::Full(_) => return Err(call.ask.bug("a full disk is seen twice")),
             First::Later(goal, waiting) => {
+                let _shown = self.shared.shows(call.ask.id.as_str(), waiting.gauge());
                 // In this order: an unpublish also stops the flight, and is the reason why.
                 let landed = tokio::select! {
                     biased;
@@ -119,6 +129,19 @@ impl<M: Mounter> Volumes<M> {
         let commit = move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, blob));
         let committed = self.aside(takes, commit).await;
         committed.map_err(|what| ask.bug(what))?
+    }
+
+    /// Removes what is unused, beside the call: that may take longer than its caller has time.
+    async fn make_room(&self, call: &Call, url: &ArtifactUrl) -> Result<(), Error> {
+        let gauge = Arc::new(Gauge::making_room(url));
+        let _shown = self.shared.shows(call.ask.id.as_str(), gauge);
+        let work = |shared: &Shared<M>| shared.store.make_room(0, "a writable volume");
+        let made = tokio::select! {
+            biased;
+            () = call.wait.ended() => return Err(call.ask.busy(Busy::Ended)),
+            made = self.aside(Takes::Long, work) => made,
+        };
+        Ok(made.map_err(|what| call.ask.bug(what))??)
     }
 }
 
@@ -187,7 +210,9 @@ impl<M: Mounter> Shared<M> {
                 self.commit_now(call, call.hands()?, (goal, blob))?;
                 Ok(None)
             }
-            rest @ (First::Shown { .. } | First::Now(..) | First::Later(..)) => Ok(Some(rest)),
+            rest @ (First::Shown { .. } | First::Now(..) | First::Later(..) | First::Full(_)) => {
+                Ok(Some(rest))
+            }
         }
     }
 
@@ -224,7 +249,7 @@ impl<M: Mounter> Shared<M> {
         // The view is needed only for what is to be mounted, and a known volume has one already.
         let goal = match &found.record {
             Some(record) => Goal::Again(Box::new(record.clone())),
-            None => Goal::Anew(Box::new(Anew::of(&ask.want)?)),
+            None => Goal::Anew(Box::new(Anew::of(&ask.want, self.mounter.relabels())?)),
         };
         let steps = plan::publish(goal.view(), found.kept, found.place)
             .map_err(|r| Error::of_refusal(r, target.path()))?;
@@ -236,19 +261,16 @@ impl<M: Mounter> Shared<M> {
 
     /// What is cached, or a place in the flight that gets it.
     fn acquire(&self, ask: &Ask, anew: Box<Anew>) -> Result<First, Error> {
-        if anew.view.writable() {
-            // A writable layer has no limit of its own, so none begins on a disk that is nearly full.
-            self.store.make_room(0, "a writable volume")?;
+        // A writable layer has no limit of its own, so none begins on a disk that is nearly full.
+        if anew.view.writable() && !self.store.has_room(0)? {
+            return Ok(First::Full(anew.meant.url));
         }
         tracing::Span::current().record("artifact", tracing::field::display(&anew.meant.url));
         let permit = self.policy.check(&anew.meant.url, anew.meant.max_size);
         Ok(
             match self.acquire.join(&permit, &anew.request, ask.id.as_str())? {
                 Joined::Have(Artifact::File(blob)) => First::Now(Goal::Anew(anew), Some(blob)),
-                Joined::Flying(waiting) => {
-                    let waiting = self.watched(&ask.id, waiting);
-                    First::Later(Goal::Anew(anew), waiting)
-                }
+                Joined::Flying(waiting) => First::Later(Goal::Anew(anew), waiting),
             },
         )
     }

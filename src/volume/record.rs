@@ -7,40 +7,48 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::View;
 use crate::artifact::{self, Digest, FileName};
-use crate::store::{Key, Layers};
+use crate::store::{Key, Layers, Parsed, Version};
 
 /// Written once, when the volume's directory is made. Holds no secret: the URL is redacted, and of the attributes
 /// (query strings are secrets) only an HMAC is kept. A record that cannot be read, or was made under another key,
 /// compares as equal to any request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
+    /// The format.
+    #[serde(default)]
+    pub version: Version,
     /// The volume's id as the caller gave it.
     pub volume: String,
     /// Where it is shown.
     pub target: PathBuf,
     /// Whether the directory there was made for it, and goes with it.
+    #[serde(default)]
     pub made_target: bool,
     /// Whose volume it is.
     pub owner: Owner,
     /// What it shows, redacted.
+    #[serde(default)]
     pub url: String,
     /// What that hashes to.
     pub sha256: Digest,
     /// How many bytes.
     pub size: u64,
     /// The directory in the volume that the file is in.
+    #[serde(default)]
     pub path: String,
     /// The file's name.
     pub name: String,
     /// How it is shown.
     pub view: View,
     /// The group that may write to it.
+    #[serde(default)]
     pub group: Option<u32>,
     /// The HMAC of the attributes as written and of the call's `readonly`.
     pub fingerprint: String,
     /// Names the key that the fingerprint was made with.
     pub key: String,
     /// The boot in which it was published.
+    #[serde(default)]
     pub boot: String,
 }
 
@@ -60,9 +68,18 @@ pub enum Owner {
 }
 
 impl Record {
-    /// Reads a record; none if it cannot be read.
+    /// Reads a record; none if it cannot be read. Of a newer program's there is none here: with one of those no store is
+    /// opened.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+        Parsed::of(bytes).known()
+    }
+
+    /// Whether a newer program wrote it, in a way that this one would misread.
+    pub(super) fn is_newer(bytes: &[u8]) -> bool {
+        match Parsed::<Self>::of(bytes) {
+            Parsed::Newer => true,
+            Parsed::Known(_) | Parsed::Lost => false,
+        }
     }
 
     /// Whether it may have been made from the request of this fingerprint.
@@ -105,4 +122,56 @@ pub(super) fn fingerprint(
 /// Tells keys apart, and nothing of them.
 pub(super) fn key_name(key: &Key) -> String {
     key.name("key", &[]).as_str().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first released version wrote it.
+    const FIRST: &[u8] = include_bytes!("../../tests/front/records/want.json");
+
+    /// What that version reads: all of it had to be there, and what it does not know it passes over.
+    #[derive(Deserialize)]
+    #[expect(dead_code, reason = "it must be there and of this type")]
+    struct First {
+        volume: String,
+        target: PathBuf,
+        made_target: bool,
+        owner: Owner,
+        url: String,
+        sha256: Digest,
+        size: u64,
+        path: String,
+        name: String,
+        view: View,
+        group: Option<u32>,
+        fingerprint: String,
+        key: String,
+        boot: String,
+    }
+
+    #[test]
+    fn records_of_the_first_version_are_read_and_it_reads_ours() {
+        let record = Record::read(FIRST).expect("it can be read");
+        assert_eq!(record.version, Version::default());
+        assert_eq!(record.name, "sample.war");
+        let ours = serde_json::to_vec(&record).unwrap();
+        let theirs: First = serde_json::from_slice(&ours).unwrap();
+        assert_eq!(theirs.sha256, record.sha256);
+    }
+
+    #[test]
+    fn what_is_missing_has_its_default_and_a_newer_record_is_not_misread() {
+        let mut json: serde_json::Value = serde_json::from_slice(FIRST).unwrap();
+        let fields = json.as_object_mut().unwrap();
+        for optional in ["made_target", "url", "path", "group", "boot"] {
+            fields.remove(optional).unwrap();
+        }
+        assert!(Record::read(json.to_string().as_bytes()).is_some());
+        json["version"] = 2.into();
+        let newer = json.to_string();
+        assert!(Record::read(newer.as_bytes()).is_none());
+        assert!(Record::is_newer(newer.as_bytes()) && !Record::is_newer(FIRST));
+    }
 }

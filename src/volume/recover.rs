@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::shown::Shown;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::mount::{MountId, Mounted, Mounter};
+use crate::store;
 
 /// A volume as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ impl<M: Mounter> Volumes<M> {
             };
             if pod_is_gone(&record) {
                 self.shared.store.remove_volume(&listed.id)?;
+                // Where somebody else took its mount away.
+                self.shared.mounts().remove(&listed.id);
                 swept += 1;
             }
         }
@@ -91,7 +94,12 @@ impl<M: Mounter> Shared<M> {
         for mounted in &table {
             by_target.entry(&mounted.target).or_default().push(mounted);
         }
-        let volumes = self.store.volumes()?.into_iter().map(|kept| {
+        let all = self.store.volumes()?;
+        if let Some(newer) = all.iter().find(|kept| Record::is_newer(&kept.bytes)) {
+            let found = self.store.volumes_dir().join(&newer.id);
+            return Err(store::Error::Newer { found }.into());
+        }
+        let volumes = all.into_iter().map(|kept| {
             let record = Record::read(&kept.bytes);
             let at = record
                 .as_ref()

@@ -13,7 +13,7 @@ use super::record::key_name;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::artifact::Digest;
 use crate::mount::Mounter;
-use crate::store::VolumeDir;
+use crate::store::{Version, VolumeDir};
 
 impl<M: Mounter> Volumes<M> {
     /// For a volume that is shown already: no error of this is one of its publish (law 3).
@@ -44,6 +44,7 @@ impl<M: Mounter> Shared<M> {
         };
         let record = match Record::read(&self.store.record(&dir)) {
             Some(record) => Record {
+                version: Version::CURRENT,
                 fingerprint: ask.print.clone(),
                 key: key_name(self.store.key()),
                 ..record
@@ -55,7 +56,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn told_anew(&self, ask: &Ask, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
-        let anew = Anew::of(&ask.want)?;
+        let anew = Anew::of(&ask.want, self.mounter.relabels())?;
         let place = &anew.meant.place;
         let content = (dir.hash_content(place)?, dir.content_size(place)?);
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
@@ -72,6 +73,7 @@ impl<M: Mounter> Shared<M> {
     ) -> Record {
         let (want, place) = (&ask.want, &anew.meant.place);
         Record {
+            version: Version::CURRENT,
             volume: want.volume.clone(),
             target: want.target.path(),
             made_target,

@@ -128,7 +128,7 @@ impl<M: Mounter> Volumes<M> {
             return;
         };
         let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || {
+        self.pool.try_begin(move || {
             let _turn = turn;
             let counted = shared.store.volume(&id).map(|dir| dir.layer_size());
             if let (Some(Ok(bytes)), Some(shown)) = (counted, shared.mounts().get_mut(&id)) {

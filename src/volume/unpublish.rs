@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::plan::{self, Step};
-use super::{Error, Id, Owner, Shared, Volumes};
+use super::{Error, Id, Owner, Pool, Shared, Volumes};
 use crate::mount::{Mounter, Target};
 
 impl<M: Mounter> Volumes<M> {
@@ -12,8 +12,7 @@ impl<M: Mounter> Volumes<M> {
     pub async fn unpublish(&self, volume: &str, target: &Target) -> Result<(), Error> {
         self.end(volume, target, true).await?;
         // Deleting what a pod left may take long, and nobody has to wait for it.
-        let store = Arc::clone(&self.shared.store);
-        tokio::task::spawn_blocking(move || store.try_to_empty_trash());
+        self.janitor.wake();
         Ok(())
     }
 
@@ -29,21 +28,27 @@ impl<M: Mounter> Volumes<M> {
         let (shared, target) = (Arc::clone(&self.shared), target.clone());
         let path = target.path();
         let span = tracing::info_span!("unpublish", volume = id.as_str(), target = %path.display());
-        let task = tokio::task::spawn_blocking(move || {
+        let work = move || {
             let (_hands, _in) = (hands, span.enter());
             shared.take_away(&id, &target, ours)
-        });
-        task.await.unwrap_or_else(|e| {
-            Err(Error::Bug {
-                target: path,
-                what: e.to_string(),
-            })
-        })
+        };
+        let ended = self.pool.run(work).await;
+        ended.unwrap_or_else(|what| Err(Error::Bug { target: path, what }))
     }
 
     /// Deletes what was taken out of sight; for one who has the time to wait.
     pub fn clean_up(&self) {
         self.shared.store.try_to_empty_trash();
+    }
+
+    /// The same behind the caller's back.
+    pub fn clean_up_later(&self) {
+        self.janitor.wake();
+    }
+
+    /// The threads that work on these volumes may wait on.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 }
 

@@ -17,13 +17,14 @@ use std::{fmt, fs};
 use crate::tokens::{Written, written};
 
 /// Who may name whom, from the bottom up. A module that is not in this table is an offence, and so is whatever
-/// else lives at the crate's root. `words` are the four that all may use.
+/// else lives at the crate's root. `words` are the five that all may use.
 #[rustfmt::skip]
 const BORDERS: &[(&str, &str)] = &[
     // words
     ("fault",     ""),
+    ("lock",      ""),
     ("artifact",  "fault"),
-    ("metrics",   "artifact fault"),
+    ("metrics",   "artifact fault lock"),
     ("telemetry", "artifact fault"),
     ("config",    "words"),
     // effects: none of them knows another
@@ -48,12 +49,13 @@ const BORDERS: &[(&str, &str)] = &[
     ("lib",       ""),
 ];
 
-const WORDS: [&str; 4] = ["artifact", "fault", "metrics", "telemetry"];
+const WORDS: [&str; 5] = ["artifact", "fault", "lock", "metrics", "telemetry"];
 
 /// What of other crates only some modules may name.
-const RESERVED: [(&str, &[&str]); 4] = [
+const RESERVED: [(&str, &[&str]); 5] = [
     ("tonic", &["csi", "admin"]),
     ("reqwest", &["source", "cluster"]),
+    ("hyper_util::client", &["source"]),
     ("nix::mount", &["mount"]),
     ("rustix::mount", &["mount"]),
 ];

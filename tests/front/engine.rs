@@ -36,6 +36,11 @@ pub(crate) fn impatient() -> Patience {
 impl Engine {
     /// Needs root, because what is cached is given to an id that nobody has.
     pub(crate) fn open(root: &Path, ca_file: Option<&Path>) -> Self {
+        Self::with(root, ca_file, impatient())
+    }
+
+    /// The same with another patience.
+    pub(crate) fn with(root: &Path, ca_file: Option<&Path>, patience: Patience) -> Self {
         let settings = Settings {
             root: root.to_owned(),
             limits: Limits {
@@ -47,7 +52,6 @@ impl Engine {
         // The one before may still be deleting something in the background.
         let store = Store::wait_for(&settings, |_| {}).expect("a store (needs root)");
         let store = Arc::new(store);
-        let patience = impatient();
         let http = HttpSettings {
             ca_file: ca_file.map(Path::to_owned),
             patience: patience.stall_time,
@@ -95,7 +99,7 @@ pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
         url: url.parse().unwrap(),
         pin,
         pull,
-        credentials: Credentials::None,
+        credentials: Credentials::default(),
     }
 }
 

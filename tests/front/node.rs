@@ -20,7 +20,7 @@ use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Error, Owner, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use crate::sandbox::Sandbox;
 
@@ -76,6 +76,7 @@ impl Node {
                 Acquire::new(parts),
                 Policy::new(1 << 40),
                 mounter,
+                Pool::default(),
             )
         });
         Self {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use war_vol::fault::Fault;
 use war_vol::mount::{Act, Memory, Mounter, Probe, Target};
-use war_vol::volume::{Error, Owner, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use crate::engine::{Engine, sha256};
 use crate::origin::{Object, Origin};
@@ -110,7 +110,13 @@ impl World {
         }
         let engine = Engine::open(&self.dir.path().join("root"), None);
         let store = Arc::clone(&engine.store);
-        let opened = Volumes::open(store, engine.acquire, engine.policy, self.memory.clone());
+        let opened = Volumes::open(
+            store,
+            engine.acquire,
+            engine.policy,
+            self.memory.clone(),
+            Pool::default(),
+        );
         self.volumes = Some(opened.unwrap());
     }
 

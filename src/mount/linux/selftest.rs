@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
 
-use super::{Linux, look, view};
+use super::{Linux, look, selinux, view};
 use crate::mount::{Error, Mounter, Overlay, Target, Upper};
 
 /// What makes writable overlays cheap, where the kernel has it.
@@ -22,6 +22,10 @@ pub struct Features {
     /// Nothing is ever synced to disk for the writable layer, which does not outlive its mount anyway
     /// (since Linux 5.10).
     pub volatile: bool,
+    /// SELinux is on. There a container runtime labels the files of a volume for its pod, which a read-only mount refuses
+    /// and which one pod's label on shared files would keep from the others. An overlay that has its label by a mount
+    /// option is not labelled.
+    pub selinux: bool,
 }
 
 /// The directory of the self-test, of which there is one at a time.
@@ -103,8 +107,11 @@ impl Bench {
     }
 
     fn features(&self) -> Result<Features, Error> {
-        let plain = Features::default();
-        self.read_only()
+        let plain = Features {
+            selinux: selinux::is_on()?,
+            ..Features::default()
+        };
+        self.read_only(plain)
             .and_then(|()| self.writable("plain", plain))
             .map_err(|e| self.why(e))?;
         let metacopy = Features {
@@ -120,6 +127,7 @@ impl Bench {
                 .offered("metacopy", metacopy)?
                 .is_some_and(|copied| !copied),
             volatile: self.offered("volatile", volatile)?.is_some(),
+            selinux: plain.selinux,
         })
     }
 
@@ -135,15 +143,13 @@ impl Bench {
         }
     }
 
-    fn read_only(&self) -> Result<(), Error> {
+    fn read_only(&self, features: Features) -> Result<(), Error> {
         let overlay = Overlay {
             volume: "self-test",
             lower: &[self.root.join("lower"), self.root.join("empty")],
             upper: None,
         };
-        let linux = Linux {
-            features: Features::default(),
-        };
+        let linux = Linux { features };
         linux.overlay(&overlay, &self.target)?;
         linux.unmount(&self.target).map(drop)
     }

@@ -157,6 +157,7 @@ fn a_change_of_mode_copies_no_data() {
         assert_eq!(
             m.linux.features(),
             Features {
+                selinux: false,
                 metacopy: true,
                 volatile: true
             }

@@ -5,17 +5,21 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Response;
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
-    HeaderName, LAST_MODIFIED, RETRY_AFTER, TRANSFER_ENCODING,
+    CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, LAST_MODIFIED,
+    RETRY_AFTER, TRANSFER_ENCODING,
 };
 use url::Url;
 
+use super::field::{list, text};
 use super::{cause, host_of};
-use crate::artifact::{ArtifactUrl, Facts, Validator};
+use crate::artifact::{ArtifactUrl, Facts, State, Validator};
 use crate::source::{Answer, Error, Object, Start};
 
-/// A time that names one state of an object only: at least this much older than the answer (RFC 9110 §8.8.2.2).
-const SETTLED: Duration = Duration::from_secs(60);
+/// A time that alone names one state of an object: at least so many seconds older than the answer (RFC 7232 §2.2.2).
+const STRONG: i64 = 60;
+
+/// Beside a tag the least age will do, "at least one second" between two clocks' ticks (RFC 9110 §8.8.2.2).
+const SETTLED: i64 = 2;
 
 pub(super) enum Reading {
     Answer(Answer),
@@ -32,25 +36,23 @@ pub(super) fn interpret(
     let status = response.status().as_u16();
     match (status, start) {
         (200, _) => {
-            let facts = facts(response.headers(), plain_length(response.headers()));
+            let counted = response.content_length();
+            let facts = facts(response.headers(), counted, counted);
             Ok(Reading::Answer(Answer::Object(object(
                 url, at, facts, 0, response,
             ))))
         }
-        (206, Start::At { offset, tag }) => {
-            let headers = response.headers();
-            let Some((first, total)) = content_range(headers).filter(|_| !is_multipart(headers))
-            else {
+        (206, Start::At { offset, of }) => {
+            let (headers, counted) = (response.headers(), response.content_length());
+            let range = content_range(headers, counted).filter(|_| !is_multipart(headers));
+            let Some((first, total)) = range else {
                 return Ok(Reading::AskForTheWhole);
             };
-            let mut facts = facts(headers, Some(total));
-            let other_tag =
-                tag.is_some() && facts.validator.etag.is_some() && facts.validator.etag != *tag;
-            if first != *offset || other_tag {
+            let other = of.as_ref().is_some_and(|state| !is_of(headers, state));
+            if first != *offset || other {
                 return Ok(Reading::AskForTheWhole);
             }
-            // A partial answer need not repeat the tag that it was asked for under (RFC 9110 §15.3.7).
-            facts.validator.etag = facts.validator.etag.or_else(|| tag.clone());
+            let facts = facts(headers, Some(total), counted);
             Ok(Reading::Answer(Answer::Object(object(
                 url, at, facts, first, response,
             ))))
@@ -102,66 +104,82 @@ fn object(url: &ArtifactUrl, at: &Url, facts: Facts, offset: u64, response: Resp
     }
 }
 
-fn facts(headers: &HeaderMap, length: Option<u64>) -> Facts {
-    let last_modified = text(headers, &LAST_MODIFIED).filter(|time| settled(time, headers));
-    let coding = text(headers, &CONTENT_ENCODING)
-        .filter(|c| !c.is_empty() && !c.eq_ignore_ascii_case("identity"));
+/// `counted` is what the parser counts down of this body; without it the body comes in chunks or ends by closing.
+fn facts(headers: &HeaderMap, length: Option<u64>, counted: Option<u64>) -> Facts {
+    let modified = text(headers, &LAST_MODIFIED);
+    let age = age(headers);
+    let is_young = age.is_some_and(|age| age < SETTLED);
+    let at_least = |least| age.is_some_and(|age| age >= least);
     Facts {
         length,
         validator: Validator {
-            etag: text(headers, &ETAG).filter(|t| t.len() <= 1024),
-            last_modified,
+            etag: text(headers, &ETAG).filter(|t| t.len() <= 1024 && !is_young),
+            last_modified: modified.clone().filter(|_| at_least(STRONG)),
         },
-        framed: headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING),
-        coding,
+        framed: counted.is_some() || is_chunked(headers),
+        coding: coding(headers),
+        settled: at_least(SETTLED),
+        modified,
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers
-        .get(name)?
-        .to_str()
-        .ok()
-        .map(|t| t.trim().to_owned())
+/// How many seconds an object is older than its answer, if both times are told; below zero where a clock is ahead.
+fn age(headers: &HeaderMap) -> Option<i64> {
+    let time = |name| {
+        let time = httpdate::parse_http_date(&text(headers, name)?).ok()?;
+        let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+        i64::try_from(seconds).ok()
+    };
+    Some(time(&DATE)? - time(&LAST_MODIFIED)?)
 }
 
-/// The length that the whole has, unless the framing makes the header void (RFC 9112 §6.3).
-fn plain_length(headers: &HeaderMap) -> Option<u64> {
-    (!headers.contains_key(TRANSFER_ENCODING))
-        .then(|| text(headers, &CONTENT_LENGTH))
-        .flatten()?
-        .parse()
-        .ok()
+/// Whether a part is of this state, by its own words. The condition that it was asked under is not enough: there are
+/// servers that answer 206 whatever `If-Range` says. The tag must be there (RFC 9110 §15.3.7), the time need not.
+fn is_of(headers: &HeaderMap, state: &State) -> bool {
+    text(headers, &ETAG).as_ref() == Some(&state.tag)
+        && text(headers, &LAST_MODIFIED).is_none_or(|time| time == state.modified)
+}
+
+/// Whether the parser takes the body apart in chunks: it does if they are the last coding (RFC 9112 §6.3), judged by
+/// the last line as it judges it. Every other transfer coding ends where the connection does, whatever length is told.
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    last.and_then(|line| line.to_str().ok()?.rsplit(',').next())
+        .is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+}
+
+/// What was done to the bytes on their way, beside the chunks that the parser has taken off.
+fn coding(headers: &HeaderMap) -> Option<String> {
+    let named = |header: &str, codings: Vec<String>| {
+        let changes = |coding: &String| !coding.eq_ignore_ascii_case("identity");
+        let codings: Vec<_> = codings.into_iter().filter(changes).collect();
+        (!codings.is_empty()).then(|| format!("{header} {}", codings.join(", ")))
+    };
+    let mut transfer = list(headers, &TRANSFER_ENCODING);
+    if is_chunked(headers) {
+        transfer.pop();
+    } else {
+        // Its end is not known either, which is said first.
+        transfer.clear();
+    }
+    named("Content-Encoding", list(headers, &CONTENT_ENCODING))
+        .or_else(|| named("Transfer-Encoding", transfer))
 }
 
 /// First position and total length of `Content-Range: bytes FIRST-LAST/TOTAL`, if it runs to the object's end and
-/// the body that was announced has just that length.
-fn content_range(headers: &HeaderMap) -> Option<(u64, u64)> {
+/// the body that is counted has just that length.
+fn content_range(headers: &HeaderMap, counted: Option<u64>) -> Option<(u64, u64)> {
     let value = text(headers, &CONTENT_RANGE)?;
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     let (first, last, total): (u64, u64, u64) =
         (first.parse().ok()?, last.parse().ok()?, total.parse().ok()?);
     let runs_to_the_end = last.checked_add(1)? == total && first < total;
-    let body = plain_length(headers);
-    (runs_to_the_end && body.is_none_or(|b| b == total - first)).then_some((first, total))
+    (runs_to_the_end && counted.is_none_or(|b| b == total - first)).then_some((first, total))
 }
 
 fn is_multipart(headers: &HeaderMap) -> bool {
     text(headers, &CONTENT_TYPE).is_some_and(|t| t.to_ascii_lowercase().starts_with("multipart/"))
-}
-
-fn settled(time: &str, headers: &HeaderMap) -> bool {
-    let parsed = |t: &str| httpdate::parse_http_date(t).ok();
-    match (
-        parsed(time),
-        text(headers, &DATE).as_deref().and_then(parsed),
-    ) {
-        (Some(changed), Some(answered)) => answered
-            .duration_since(changed)
-            .is_ok_and(|age| age >= SETTLED),
-        _ => false,
-    }
 }
 
 /// `Retry-After` in either form (RFC 9110 §10.2.3).
@@ -182,7 +200,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -200,9 +218,8 @@ mod tests {
 
     #[test]
     fn only_a_range_to_the_end_with_a_fitting_length_is_a_range() {
-        let range = |r: &str, l: &str| {
-            content_range(&headers(&[("content-range", r), ("content-length", l)]))
-        };
+        let range =
+            |r: &str, l: &str| content_range(&headers(&[("content-range", r)]), l.parse().ok());
         assert_eq!(range("bytes 5-9/10", "5"), Some((5, 10)));
         for (r, l) in [
             ("bytes 5-9/10", "6"),
@@ -220,18 +237,54 @@ mod tests {
     }
 
     #[test]
-    fn a_young_modification_time_names_nothing() {
-        let with = |date: &str| {
+    fn a_young_object_has_no_names() {
+        let of = |date: &str| {
             let h = headers(&[
                 ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+                ("etag", "\"t\""),
                 ("date", date),
             ]);
-            facts(&h, None).validator.last_modified
+            let facts = facts(&h, None, None);
+            assert!(facts.modified.is_some());
+            let Validator {
+                etag,
+                last_modified,
+            } = facts.validator;
+            (etag.is_some(), facts.settled, last_modified.is_some())
         };
-        assert!(with("Sun, 06 Nov 1994 08:50:37 GMT").is_some());
-        assert!(with("Sun, 06 Nov 1994 08:50:36 GMT").is_none());
-        assert!(with("Sun, 06 Nov 1994 08:48:37 GMT").is_none());
-        assert!(with("nonsense").is_none());
+        let second = |n: u32| of(&format!("Sun, 06 Nov 1994 08:49:{n} GMT"));
+        assert_eq!(second(36), (false, false, false));
+        assert_eq!(second(37), (false, false, false));
+        assert_eq!(second(38), (false, false, false));
+        assert_eq!(second(39), (true, true, false));
+        assert_eq!(of("Sun, 06 Nov 1994 08:50:36 GMT"), (true, true, false));
+        assert_eq!(of("Sun, 06 Nov 1994 08:50:37 GMT"), (true, true, true));
+        // Without a date the tag may still be asked with, but nothing is joined under it.
+        assert_eq!(of("nonsense"), (true, false, false));
+    }
+
+    #[test]
+    fn a_part_is_of_a_state_by_its_own_words() {
+        let state = State {
+            tag: "\"t\"".into(),
+            modified: "then".into(),
+        };
+        for (pairs, same) in [
+            (&[("etag", "\"t\""), ("last-modified", "then")][..], true),
+            (&[("etag", "\"t\"")], true),
+            (&[("etag", "W/\"t\"")], false),
+            (&[("etag", "\"u\"")], false),
+            (&[("etag", "\"t\""), ("last-modified", "now")], false),
+            (&[("etag", "\"t\""), ("etag", "\"u\"")], false),
+            (&[("last-modified", "then")], false),
+            (&[], false),
+        ] {
+            let mut all = HeaderMap::new();
+            for (name, value) in pairs {
+                all.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(is_of(&all, &state), same, "{pairs:?}");
+        }
     }
 
     #[test]
@@ -249,14 +302,51 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beside_a_transfer_coding_is_void() {
+    fn framed_is_what_the_parser_counts_or_takes_apart() {
+        let of = |codings: &[&str]| {
+            let mut all = HeaderMap::new();
+            for line in codings {
+                all.append(TRANSFER_ENCODING, HeaderValue::from_str(line).unwrap());
+            }
+            facts(&all, None, None)
+        };
+        for lines in [
+            &["chunked"][..],
+            &["identity, CHUNKED"],
+            &["identity", "chunked "],
+        ] {
+            assert!(of(lines).framed && of(lines).coding.is_none(), "{lines:?}");
+        }
+        for lines in [
+            &[][..],
+            &[""],
+            &["identity"],
+            &["chunked, gzip"],
+            &["chunked", "identity"],
+        ] {
+            assert!(!of(lines).framed && of(lines).coding.is_none(), "{lines:?}");
+        }
         assert_eq!(
-            plain_length(&headers(&[
-                ("content-length", "5"),
-                ("transfer-encoding", "chunked")
-            ])),
-            None
+            of(&["gzip", "chunked"]).coding.as_deref(),
+            Some("Transfer-Encoding gzip")
         );
-        assert_eq!(plain_length(&headers(&[("content-length", "5")])), Some(5));
+        // What was counted is the end, whatever else is said.
+        assert!(facts(&HeaderMap::new(), None, Some(5)).framed);
+    }
+
+    #[test]
+    fn a_content_coding_is_seen_in_every_line() {
+        let of = |codings: &[&'static str]| {
+            let mut all = HeaderMap::new();
+            for line in codings {
+                all.append(CONTENT_ENCODING, HeaderValue::from_static(line));
+            }
+            coding(&all)
+        };
+        assert_eq!(of(&["", "identity", "Identity, "]), None);
+        assert_eq!(
+            of(&["identity", "br"]).as_deref(),
+            Some("Content-Encoding br")
+        );
     }
 }

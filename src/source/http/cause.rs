@@ -5,60 +5,131 @@ use std::io;
 
 use url::Url;
 
-use super::{host_of, resolver};
+use super::connect::{Trouble, Who};
+use super::{MOST_FIELDS, host_of, resolver, tls};
 use crate::artifact::ArtifactUrl;
 use crate::source::Error;
 
 /// Turns a client's error into ours. The client's own text is not used: it holds the URL as it is.
-pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &reqwest::Error) -> Error {
-    let (url, host) = (url.to_string(), host_of(at));
-    if let Some(refused) = find::<resolver::Refused>(error) {
-        return match refused {
-            resolver::Refused::Unreachable { addr, .. } => Error::Forbidden {
-                url,
-                what: format!("{addr}, the address of {host},"),
-            },
-            resolver::Refused::Unknown { name, why } => Error::Resolve {
-                url,
-                host: name.clone(),
-                why: why.clone(),
-            },
-        };
+pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &(dyn StdError + 'static)) -> Error {
+    if let Some(trouble) = find::<Trouble>(error) {
+        return of_trouble(url.to_string(), host_of(at), trouble.clone());
     }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        return Error::Tls {
+    let (url, host) = (url.to_string(), host_of(at));
+    // Behind the handshake: a server that wants a client's certificate says so when it is too late (RFC 8446 §4.4.2.4).
+    if let Some(error) = find::<rustls::Error>(error) {
+        let why = tls::words(error);
+        return Error::Tls { url, host, why };
+    }
+    if let Some(what) = unreadable(error) {
+        return Error::Nonsense {
             url,
             host,
-            why: in_words(tls),
+            why: format!("sent {what}; ask it with curl -v, and mend the origin"),
         };
     }
     let why = text(error);
-    if error.is_connect() {
-        Error::Connect { url, host, why }
-    } else if error.is_builder() {
-        Error::Nonsense {
-            url,
-            host,
-            why: format!("cannot be asked: {why}"),
-        }
-    } else {
-        Error::Broken { url, host, why }
-    }
+    Error::Broken { url, host, why }
 }
 
-/// With what to do: the certificate is one thing, a server that does not speak TLS another.
-fn in_words(error: &rustls::Error) -> String {
-    if let rustls::Error::InvalidCertificate(why) = error {
-        return format!(
-            "its certificate is not valid: {why}; if it is from a private CA, add that CA with --ca-file"
-        );
+/// What the parser of HTTP/1 does not take, however often it is asked for; nothing where the connection only broke.
+fn unreadable(error: &(dyn StdError + 'static)) -> Option<String> {
+    let http = find::<hyper::Error>(error)?;
+    if http.is_parse_too_large() {
+        return Some(format!(
+            "too many header fields, or too long ones (more than {MOST_FIELDS}, or 400 KiB)"
+        ));
     }
-    format!("{error}; check that this port speaks https")
+    let what = if http.is_parse_status() {
+        "a status line that is not valid"
+    } else if http.is_parse() {
+        // The library tells these apart by its text alone. Where that is another one some day, the last will do.
+        match http.to_string().as_str() {
+            "invalid HTTP version parsed" => {
+                "no answer of HTTP/1 (is another protocol spoken on this port?)"
+            }
+            "invalid content-length parsed" => "a Content-Length that is not one number",
+            "unexpected transfer-encoding parsed" => "a Transfer-Encoding in HTTP/1.0",
+            _ => "a header field that is not valid",
+        }
+    } else {
+        let kind = find::<io::Error>(http)?.kind();
+        let invalid = matches!(
+            kind,
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+        );
+        return invalid.then(|| "chunks that are not valid".to_owned());
+    };
+    Some(what.to_owned())
+}
+
+fn of_trouble(url: String, origin: String, trouble: Trouble) -> Error {
+    let name = |who: &Who| match who {
+        Who::Origin => origin.clone(),
+        Who::Proxy(proxy) => format!("the proxy {proxy}"),
+    };
+    match trouble {
+        Trouble::Name { who, refused } => match refused {
+            resolver::Refused::Unreachable { addr } => Error::Forbidden {
+                url,
+                what: format!("{addr}, the address of {},", name(&who)),
+            },
+            resolver::Refused::Unknown { why } => Error::Resolve {
+                url,
+                host: name(&who),
+                why,
+            },
+        },
+        Trouble::Forbidden { who, addr } => Error::Forbidden {
+            url,
+            what: format!("{addr}, the address of {},", name(&who)),
+        },
+        Trouble::Connect { who, why } => match who {
+            Who::Origin => Error::Connect {
+                url,
+                host: origin,
+                why,
+            },
+            Who::Proxy(proxy) => Error::ProxyConnect {
+                url,
+                proxy: proxy.to_string(),
+                why,
+            },
+        },
+        Trouble::Tls { who, why } => Error::Tls {
+            url,
+            host: name(&who),
+            why,
+        },
+        Trouble::Answer {
+            proxy,
+            asked,
+            status,
+            offers,
+        } => Error::ProxyStatus {
+            url,
+            proxy: proxy.to_string(),
+            asked,
+            status,
+            offers,
+        },
+        Trouble::Socks { proxy, why } => Error::ProxyRefused {
+            url,
+            proxy: proxy.to_string(),
+            host: origin,
+            why,
+        },
+        Trouble::Broken { proxy, why } => Error::ProxyBroken {
+            url,
+            proxy: proxy.to_string(),
+            why,
+        },
+    }
 }
 
 /// The innermost cause in words.
-pub(super) fn text(error: &reqwest::Error) -> String {
-    let mut last: &dyn StdError = error;
+pub(super) fn text(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
     let mut depth = 0;
     while let Some(next) = below(last) {
         last = next;
@@ -70,7 +141,10 @@ pub(super) fn text(error: &reqwest::Error) -> String {
     last.to_string()
 }
 
-fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {
+/// The error of a kind, in whatever layer it is.
+pub(super) fn find<'e, T: StdError + 'static>(
+    error: &'e (dyn StdError + 'static),
+) -> Option<&'e T> {
     let mut at = Some(error);
     while let Some(this) = at {
         if let Some(found) = this.downcast_ref::<T>() {

@@ -3,11 +3,17 @@
 //! Owns the one place in the crate where an HTTP client is made, so that every request, hop and address passes the
 //! same [`Reach`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
 //! headers to other origins; bodies come over HTTP/1.1 only, because a single HTTP/2 stream is a third slower.
+//! Connections are made in [`connect`], and not by reqwest, which says neither whether an origin or a proxy has failed
+//! nor with what status: requests and answers are its, what is between them is hyper's.
 //! Left out on purpose: retries and resuming, which belong to whoever counts the bytes.
 #![expect(clippy::disallowed_methods, reason = "the one factory of HTTP clients")]
 
 mod answer;
 mod cause;
+mod client_cert;
+mod connect;
+mod field;
+mod proxy;
 mod resolver;
 mod tls;
 
@@ -15,30 +21,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::client_cert::ClientCert;
+
+use futures_util::{StreamExt, TryStreamExt};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::TokioExecutor;
 use reqwest::header::{
-    ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE,
+    ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION,
+    PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
-use reqwest::{RequestBuilder, Response};
-use secrecy::ExposeSecret;
+use reqwest::{Body, RequestBuilder, Response};
 use url::Url;
 
-use super::{Answer, Credentials, Error, Source, Start};
+use self::connect::Connector;
+use self::proxy::{Kind, Proxies, Proxy};
+use self::tls::Trust;
+use super::{Answer, Credentials, Error, Object, Source, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
 
-/// The variables that name proxies, as curl and others have them.
-const PROXIES: [&str; 8] = [
-    "http_proxy",
-    "HTTP_PROXY",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-];
+/// How many header fields an answer may have: as many as curl takes. Their bytes are bounded by the parser, at 408 KiB.
+const MOST_FIELDS: usize = 5000;
+
+/// How the program calls itself.
+const AGENT: &str = concat!("war-vol/", env!("CARGO_PKG_VERSION"));
 
 /// What every client of this process shares.
 #[derive(Clone, Debug)]
@@ -57,25 +66,50 @@ pub fn names() -> Arc<dyn reqwest::dns::Resolve> {
 /// Makes clients.
 #[derive(Clone)]
 pub struct Factory {
-    tls: rustls::ClientConfig,
+    trust: Arc<Trust>,
+    /// With a certificate of ours for the origin, where there is one.
+    to_known: Option<Arc<rustls::ClientConfig>>,
+    requests: reqwest::Client,
+    proxies: Arc<Proxies>,
     identity: Vec<u8>,
     patience: Duration,
 }
 
 impl Factory {
-    /// Loads the trusted certificates.
+    /// Loads the trusted certificates, and reads the environment's proxies.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
-        let (tls, mut identity) = tls::configure(settings.ca_file.as_deref())?;
-        // A proxy sees and may change what comes over plain http.
-        for name in PROXIES {
-            let value = std::env::var_os(name).unwrap_or_default();
-            identity.extend(value.as_encoded_bytes());
-            identity.push(0);
-        }
+        let get = |name: &str| std::env::var_os(name);
+        let trust = Trust::load(settings.ca_file.as_deref(), get)?;
+        let proxies = Proxies::read(get)?;
         Ok(Self {
-            tls,
-            identity,
+            identity: [trust.identity(), proxies.identity()].concat(),
+            requests: requests(&trust)?,
+            trust: Arc::new(trust),
+            to_known: None,
+            proxies: Arc::new(proxies),
             patience: settings.patience,
+        })
+    }
+
+    /// Shows this certificate to an origin that asks for one, and to nobody else. A pair that cannot be used is an error
+    /// here already.
+    pub fn with_client_cert(mut self, files: &ClientCert) -> Result<Self, Error> {
+        let (config, identity) = client_cert::present(&self.trust.to_origins, files)?;
+        self.to_known = Some(Arc::new(config));
+        self.identity.extend(identity);
+        Ok(self)
+    }
+
+    /// For whoever asks no origin: no setting is read, so that none can be wrong, and nobody is believed.
+    pub fn idle() -> Result<Self, Error> {
+        let trust = Trust::none()?;
+        Ok(Self {
+            requests: requests(&trust)?,
+            trust: Arc::new(trust),
+            to_known: None,
+            proxies: Arc::default(),
+            identity: Vec::new(),
+            patience: Duration::from_secs(1),
         })
     }
 
@@ -84,33 +118,67 @@ impl Factory {
         &self.identity
     }
 
+    /// The proxies in force, for a log: without anything secret.
+    pub fn proxies(&self) -> String {
+        self.proxies.to_string()
+    }
+
     /// A client whose connections live in the runtime that first uses it.
     pub fn client(&self, reach: Reach, credentials: Credentials) -> Result<Http, Error> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("war-vol/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .http1_only()
-            .retry(reqwest::retry::never())
-            .tls_backend_preconfigured(self.tls.clone())
-            .connect_timeout(self.patience)
-            .dns_resolver(Arc::new(resolver::Filtered::new(reach.clone())))
-            .build()
-            .map_err(|e| {
-                Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e)))
-            })?;
+        let client_with = |tls| self.client_with(tls, &reach);
         Ok(Http {
-            client,
+            client: client_with(&self.trust.to_origins),
+            known: self.to_known.as_ref().map(client_with),
+            requests: self.requests.clone(),
+            proxies: Arc::clone(&self.proxies),
             reach,
             credentials,
             patience: self.patience,
         })
     }
+
+    fn client_with(
+        &self,
+        to_origins: &Arc<rustls::ClientConfig>,
+        reach: &Reach,
+    ) -> Client<Connector, Body> {
+        let connector = Connector::new(
+            reach.clone(),
+            Arc::clone(&self.proxies),
+            (Arc::clone(&self.trust), Arc::clone(to_origins)),
+            self.patience,
+        );
+        Client::builder(TokioExecutor::new())
+            // A connection is asked once: bytes that an answer has too much would be taken for the head of the next one.
+            .pool_max_idle_per_host(0)
+            .http1_max_headers(MOST_FIELDS)
+            // A folded line is to be unfolded (RFC 9112 §5.2), and behind most other lines that are no header field curl
+            // and browsers go on. The end of a body is never guessed because of it: see [`answer`].
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .build(connector)
+    }
+}
+
+/// What builds requests. It sends none: a client of that kind does not say whether an origin or a proxy has answered.
+fn requests(trust: &Trust) -> Result<reqwest::Client, Error> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_backend_preconfigured((*trust.to_origins).clone());
+    client
+        .build()
+        .map_err(|e| Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e))))
 }
 
 /// A client for the objects of one request.
 pub struct Http {
-    client: reqwest::Client,
+    client: Client<Connector, Body>,
+    /// By whom the origin knows us, where there is a certificate for that.
+    known: Option<Client<Connector, Body>>,
+    /// Builds requests, and sends none.
+    requests: reqwest::Client,
+    proxies: Arc<Proxies>,
     reach: Reach,
     credentials: Credentials,
     patience: Duration,
@@ -120,11 +188,11 @@ impl Source for Http {
     async fn open(&self, url: &ArtifactUrl, start: &Start) -> Result<Answer, Error> {
         let (at, response) = self.follow(url, start).await?;
         // A range that the origin cannot give (416), or gives wrongly, is no reason to fail: the whole will do.
-        match answer::interpret(url, &at, start, response)? {
+        match self.interpret(url, &at, start, response)? {
             answer::Reading::Answer(answer) => Ok(answer),
             answer::Reading::AskForTheWhole => {
                 let (at, response) = self.follow(url, &Start::Beginning).await?;
-                match answer::interpret(url, &at, &Start::Beginning, response)? {
+                match self.interpret(url, &at, &Start::Beginning, response)? {
                     answer::Reading::Answer(answer) => Ok(answer),
                     answer::Reading::AskForTheWhole => {
                         Err(answer::nonsense(url, &at, "cannot give the whole object"))
@@ -165,61 +233,126 @@ impl Http {
         if !self.reach.allows_url(at) {
             return Err(forbidden(host_of(at)));
         }
-        let request = conditions(self.client.get(at.clone()), start)
+        let request = conditions(self.requests.get(at.clone()), start)
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, HeaderValue::from_static("*/*"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let request = if same_origin(at, url.as_url()) {
-            self.authorize(request)
-        } else {
-            request
+        let is_origin = same_origin(at, url.as_url());
+        let request = match is_origin {
+            true => self.credentials.sign(request),
+            false => request,
         };
-        let response = match tokio::time::timeout(self.patience, request.send()).await {
-            Ok(answered) => answered.map_err(|e| cause::classify(url, at, &e))?,
-            Err(_) => {
-                return Err(Error::Broken {
-                    url: url.to_string(),
-                    host: host_of(at),
-                    why: format!(
-                        "no answer for {}",
-                        humantime::format_duration(self.patience)
-                    ),
-                });
-            }
+        let reader = self.reader(at);
+        let request = match reader.and_then(|proxy| proxy.basic()) {
+            Some(login) => request.header(PROXY_AUTHORIZATION, login),
+            None => request,
         };
-        // The belt to the resolver's braces: whatever way the connection was made.
-        match response.remote_addr() {
-            Some(peer) if !self.reach.allows_addr(peer.ip()) => {
-                Err(forbidden(peer.ip().to_string()))
-            }
+        let client = self.known.as_ref().filter(|_| is_origin);
+        let client = client.unwrap_or(&self.client);
+        let response = self.send((url, at), client, request).await?;
+        match reader {
+            Some(proxy) if response.status() == 407 => Err(Error::ProxyStatus {
+                url: url.to_string(),
+                proxy: proxy.to_string(),
+                asked: "GET".to_owned(),
+                status: 407,
+                offers: proxy::offers(response.headers()),
+            }),
             Some(_) | None => Ok(response),
         }
     }
 
-    fn authorize(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.credentials {
-            Credentials::None => request,
-            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Credentials::Basic { username, password } => {
-                request.basic_auth(username.expose_secret(), Some(password.expose_secret()))
-            }
+    /// Sends a request; returns when the answer's head is there.
+    async fn send(
+        &self,
+        (url, at): (&ArtifactUrl, &Url),
+        client: &Client<Connector, Body>,
+        request: RequestBuilder,
+    ) -> Result<Response, Error> {
+        let named = |error: Error| match self.proxies.of(at) {
+            Some(proxy) => error.through(proxy),
+            None => error,
+        };
+        let request = request.build().and_then(http::Request::<Body>::try_from);
+        let mut request = request.map_err(|e| {
+            answer::nonsense(url, at, &format!("cannot be asked: {}", cause::text(&e)))
+        })?;
+        let mut connection = capture_connection(&mut request);
+        // Making a connection has its own limit, which says what it was that took so long.
+        let silence = async {
+            connection.wait_for_connection_metadata().await;
+            tokio::time::sleep(self.patience).await;
+        };
+        tokio::select! {
+            biased;
+            answered = client.request(request) => match answered {
+                Ok(answer) => Ok(answer.map(Body::wrap).into()),
+                Err(e) => Err(named(cause::classify(url, at, &e))),
+            },
+            () = silence => Err(named(Error::Broken {
+                url: url.to_string(),
+                host: host_of(at),
+                why: format!(
+                    "no answer for {}",
+                    humantime::format_duration(self.patience)
+                ),
+            })),
         }
+    }
+
+    /// The proxy that reads the request for this URL and answers in the origin's place, as it sees fit.
+    fn reader(&self, at: &Url) -> Option<&Proxy> {
+        let proxy = self.proxies.of(at).filter(|_| at.scheme() == "http")?;
+        match proxy.kind() {
+            Kind::Http | Kind::Https => Some(proxy),
+            Kind::Socks5 | Kind::Socks5h => None,
+        }
+    }
+
+    /// What an answer means; where a proxy may have had a hand in it, it is named.
+    fn interpret(
+        &self,
+        url: &ArtifactUrl,
+        at: &Url,
+        start: &Start,
+        response: Response,
+    ) -> Result<answer::Reading, Error> {
+        let reading =
+            answer::interpret(url, at, start, response).map_err(|e| match self.reader(at) {
+                Some(proxy) => e.through(proxy),
+                None => e,
+            })?;
+        Ok(match (reading, self.proxies.of(at)) {
+            (answer::Reading::Answer(Answer::Object(object)), Some(proxy)) => {
+                let proxy = Arc::clone(proxy);
+                let body = object.body.map_err(move |e| e.through(&proxy)).boxed();
+                answer::Reading::Answer(Answer::Object(Object { body, ..object }))
+            }
+            (reading, _) => reading,
+        })
     }
 }
 
 fn conditions(request: RequestBuilder, start: &Start) -> RequestBuilder {
     match start {
         Start::Beginning => request,
-        Start::At { offset, tag } => {
-            let request = request.header(RANGE, format!("bytes={offset}-"));
-            match tag {
-                Some(tag) => request.header(IF_RANGE, tag),
-                None => request,
+        Start::At { offset, of } => {
+            let range = format!("bytes={offset}-");
+            match of.as_ref().map(|state| field::value(&state.tag)) {
+                None => request.header(RANGE, range),
+                Some(Some(tag)) => request.header(RANGE, range).header(IF_RANGE, tag),
+                // No origin's tag, so none of its states: then all of it.
+                Some(None) => request,
             }
         }
-        Start::IfChanged(validator) => match (&validator.etag, &validator.last_modified) {
-            (Some(tag), _) => request.header(IF_NONE_MATCH, tag),
-            (None, Some(time)) => request.header(IF_MODIFIED_SINCE, time),
-            (None, None) => request,
-        },
+        Start::IfChanged(validator) => {
+            let read = |text: &Option<String>| text.as_deref().and_then(field::value);
+            match (read(&validator.etag), read(&validator.last_modified)) {
+                (Some(tag), _) => request.header(IF_NONE_MATCH, tag),
+                (None, Some(time)) => request.header(IF_MODIFIED_SINCE, time),
+                (None, None) => request,
+            }
+        }
     }
 }
 
@@ -232,12 +365,8 @@ fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
         .headers()
         .get(LOCATION)
         .ok_or_else(|| refuse("names no place (no Location header)".into()))?;
-    let text = location
-        .to_str()
-        .map_err(|_| refuse("has a Location that is not text".into()))?;
-    let next = at
-        .join(text)
-        .map_err(|_| refuse("has a Location that is not a URL".into()))?;
+    let next = field::join(at, location)
+        .ok_or_else(|| refuse("has a Location that is not a URL".into()))?;
     match (at.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => Ok(without_userinfo(next)),
         ("https", "http") => Err(refuse(format!(

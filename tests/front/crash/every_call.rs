@@ -45,6 +45,8 @@ enum Kind {
     Fetch,
     /// `fetch` to a file that is there.
     FetchOver,
+    /// `fetch --continue`.
+    FetchOn,
 }
 
 #[test]
@@ -75,6 +77,11 @@ fn fetch_may_be_killed_at_every_call() {
 #[test]
 fn fetch_over_a_file_may_be_killed_at_every_call() {
     sweep(Kind::FetchOver);
+}
+
+#[test]
+fn fetch_that_can_be_continued_may_be_killed_at_every_call() {
+    sweep(Kind::FetchOn);
 }
 
 fn sweep(kind: Kind) {
@@ -155,6 +162,11 @@ impl Course {
             Kind::Mount | Kind::MountCached | Kind::MountAgain => self.rig.mount(&self.artifact),
             Kind::Unmount => self.rig.unmount(),
             Kind::Fetch | Kind::FetchOver => self.rig.fetch(&self.artifact),
+            Kind::FetchOn => {
+                let mut command = self.rig.fetch(&self.artifact);
+                command.arg("--continue");
+                command
+            }
         }
     }
 
@@ -173,6 +185,10 @@ impl Course {
                 self.take_the_mount_away();
             }
             Kind::Fetch => drop(fs::remove_file(self.rig.sandbox.path("file"))),
+            Kind::FetchOn => {
+                let _ = fs::remove_file(self.rig.sandbox.path("file"));
+                let _ = fs::remove_dir_all(self.rig.sandbox.path("file.war-vol-part"));
+            }
             Kind::FetchOver => fs::write(self.rig.sandbox.path("file"), OLD).unwrap(),
         }
     }
@@ -183,7 +199,7 @@ impl Course {
 
     /// Back to nothing, without a check.
     fn clear(&self) {
-        if !matches!(self.kind, Kind::Fetch | Kind::FetchOver) {
+        if !matches!(self.kind, Kind::Fetch | Kind::FetchOver | Kind::FetchOn) {
             ended(self.rig.unmount()).must(0);
         }
     }
@@ -249,7 +265,7 @@ impl Course {
         let killed = self.killed(way);
         let context = Told(format!("killed at {name}, {way:?}"));
         match self.kind {
-            Kind::Fetch | Kind::FetchOver => self.fetch_recovers(),
+            Kind::Fetch | Kind::FetchOver | Kind::FetchOn => self.fetch_recovers(),
             Kind::Unmount if round.is_multiple_of(2) => {
                 self.rig.goes(&self.artifact);
             }
@@ -268,14 +284,14 @@ impl Course {
             let old = self.kind == Kind::FetchOver && bytes == OLD;
             assert!(old || bytes == *self.artifact.bytes, "half a file");
         } else {
-            assert!(self.kind == Kind::Fetch, "the old file is gone");
+            assert!(self.kind != Kind::FetchOver, "the old file is gone");
         }
         ended(self.command()).must(0);
         assert!(fs::read(&file).unwrap() == *self.artifact.bytes);
         let left: Vec<_> = fs::read_dir(file.parent().unwrap())
             .unwrap()
             .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .filter(|n| n.contains("partial"))
+            .filter(|n| n.contains("partial") || n.contains("war-vol-part"))
             .collect();
         // A file is replaced by a rename, which needs a name to begin with: for the time of one call, in which a kill
         // leaves it. Whoever fetches beside nothing never has it.

@@ -13,10 +13,13 @@ mod sweep;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
+use crate::node::until;
 use crate::sandbox::Sandbox;
 
 /// Puts the store on a memory file system of its own, with these options.
@@ -41,15 +44,19 @@ pub(crate) struct Ext4 {
 impl Ext4 {
     /// So many MiB; after an error the kernel makes it read-only.
     pub(crate) fn under_store(sandbox: &Sandbox, mib: u64) -> Self {
-        let image = sandbox.path("disk.img");
-        let file = fs::File::create(&image).unwrap();
+        Self::of(sandbox, &sandbox.path("disk.img"), mib)
+    }
+
+    /// The same, of an image at this place.
+    fn of(sandbox: &Sandbox, image: &Path, mib: u64) -> Self {
+        let file = fs::File::create(image).unwrap();
         file.set_len(mib << 20).unwrap();
         run(Command::new("mkfs.ext4")
             .args(["-q", "-m", "0", "-E", "nodiscard"])
-            .arg(&image));
+            .arg(image));
         let device = run(Command::new("losetup")
             .args(["--find", "--show"])
-            .arg(&image));
+            .arg(image));
         let at = sandbox.root();
         fs::create_dir(&at).unwrap();
         let options = Some("errors=remount-ro");
@@ -80,6 +87,88 @@ impl Drop for Ext4 {
         let _ = Command::new("losetup")
             .args(["--detach", &self.device])
             .status();
+    }
+}
+
+/// A disk whose every block comes from a server, a process that can be stopped: then it neither reads nor writes.
+pub(crate) struct ServedDisk {
+    // In this order: the file system goes before what it lies on.
+    _disk: Ext4,
+    server: Server,
+}
+
+/// The server, and where its files are seen.
+struct Server {
+    child: Child,
+    at: PathBuf,
+}
+
+/// As long as the server is stopped.
+pub(crate) struct Stopped(Pid);
+
+impl ServedDisk {
+    /// So many MiB, under the store.
+    pub(crate) fn under_store(sandbox: &Sandbox, mib: u64) -> Self {
+        let (files, at) = (sandbox.path("served"), sandbox.path("server"));
+        fs::create_dir(&files).unwrap();
+        fs::create_dir(&at).unwrap();
+        fs::write(files.join("is-there"), "").unwrap();
+        let mut command = Command::new("bindfs");
+        let command = command.arg("-f").args([&files, &at]);
+        let child = command.spawn().expect("bindfs is there");
+        let server = Server { child, at };
+        until("the server serves", || server.at.join("is-there").exists());
+        Self {
+            _disk: Ext4::of(sandbox, &server.at.join("disk.img"), mib),
+            server,
+        }
+    }
+
+    /// Stops it. What is cached of the disk is forgotten, so that reads hang, too.
+    pub(crate) fn stop(&self) -> Stopped {
+        let pid = Pid::from_raw(self.server.child.id().try_into().unwrap());
+        nix::unistd::sync();
+        kill(pid, Signal::SIGSTOP).unwrap();
+        let stopped = Stopped(pid);
+        fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = umount2(&self.at, MntFlags::MNT_DETACH);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A file system that takes no write and gives no answer, until this is dropped.
+pub(crate) struct Frozen<'a>(&'a Ext4);
+
+impl<'a> Frozen<'a> {
+    pub(crate) fn new(disk: &'a Ext4) -> Self {
+        let this = Self(disk);
+        assert!(this.run("--freeze"));
+        this
+    }
+
+    fn run(&self, how: &str) -> bool {
+        let mut command = Command::new("fsfreeze");
+        let ran = command.arg(how).arg(&self.0.at).status();
+        ran.expect("fsfreeze is there").success()
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.run("--unfreeze");
     }
 }
 

@@ -68,7 +68,7 @@ below; so that each claim can have its own, external-provisioner fills in what s
 ## Keys of a secret
 
 Those of the Secret that a pod names with `nodePublishSecretRef`, or that a StorageClass names: a token, or a user name
-and a password. Any other key is refused.
+and a password, and headers. Any other key is refused.
 
 | key | meaning |
 |---|---|
@@ -76,6 +76,11 @@ and a password. Any other key is refused.
     for key in Credentials::KEYS {
         row(&mut text, &[&tick(key), secret(key)]);
     }
+    let header = [
+        "`header.NAME`",
+        "sent as the header NAME to the URL's own origin; not `Host`, `Range`, `If-…` and others that are the driver's own",
+    ];
+    row(&mut text, &header);
     text += "
 ## Commands
 

@@ -98,12 +98,18 @@ impl Driver {
         answer.map(drop).map_err(said)
     }
 
-    /// Unpublishes.
+    /// Unpublishes with the two minutes that kubelet gives.
     pub(crate) fn unpublish(&self, call: &Call) -> Answer {
-        let request = NodeUnpublishVolumeRequest {
+        self.unpublish_within(call, Duration::from_secs(120))
+    }
+
+    /// Unpublishes with a deadline.
+    pub(crate) fn unpublish_within(&self, call: &Call, deadline: Duration) -> Answer {
+        let mut request = Request::new(NodeUnpublishVolumeRequest {
             volume_id: call.request.volume_id.clone(),
             target_path: call.request.target_path.clone(),
-        };
+        });
+        request.set_timeout(deadline);
         self.wait(async {
             let channel = self.dial().await.map_err(nobody)?;
             let answer = NodeClient::new(channel)

@@ -5,6 +5,8 @@ mod administration;
 mod calls;
 mod controlling;
 mod disks;
+mod formats;
+mod hanging;
 mod kept_claims;
 mod kubelet_dir;
 mod laws;

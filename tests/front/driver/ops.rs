@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::process::Command;
 use std::time::Duration;
 
 use tonic::Code;
@@ -16,7 +15,7 @@ use war_vol::csi::pluginregistration::registration_client::RegistrationClient;
 
 use super::numbers::value;
 use super::{Driver, dial, read};
-use crate::disk::Ext4;
+use crate::disk::{Ext4, Frozen};
 use crate::node::{bytes, mounts_at, until};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
@@ -236,29 +235,6 @@ fn a_store_that_turns_read_only_is_said_and_what_is_mounted_goes_on() {
     });
     driver.publish(&live).unwrap();
     assert_eq!(mounts_at(&live.target()), before);
-}
-
-/// A file system that takes no write and gives no answer, until this is dropped.
-struct Frozen<'a>(&'a Ext4);
-
-impl<'a> Frozen<'a> {
-    fn new(disk: &'a Ext4) -> Self {
-        let this = Self(disk);
-        assert!(this.run("--freeze"));
-        this
-    }
-
-    fn run(&self, how: &str) -> bool {
-        let mut command = Command::new("fsfreeze");
-        let ran = command.arg(how).arg(&self.0.at).status();
-        ran.expect("fsfreeze is there").success()
-    }
-}
-
-impl Drop for Frozen<'_> {
-    fn drop(&mut self) {
-        self.run("--unfreeze");
-    }
 }
 
 #[test]

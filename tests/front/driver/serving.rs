@@ -1,8 +1,10 @@
 //! The driver starts, or says why not.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
 
 use tonic::Code;
 
@@ -147,4 +149,60 @@ fn a_new_driver_waits_for_the_old_one_and_finds_its_volumes() {
     new.unpublish(&call).unwrap();
     until("its trash is gone", || sandbox.bucket("trash").is_empty());
     sandbox.assert_no_volume_left();
+}
+
+/// A client that names the socket's path as its host (`%2Frun%2Fcsi.sock`), as Python's grpcio does.
+#[test]
+fn a_caller_that_names_the_path_of_the_socket_as_its_host_is_answered() {
+    let sandbox = Sandbox::new();
+    let driver = Driver::start(&sandbox);
+    let mut stream = UnixStream::connect(sandbox.path("csi/csi.sock")).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let literal = |index: u8, value: &str| {
+        let length = u8::try_from(value.len()).unwrap();
+        [&[0x40 | index, length][..], value.as_bytes()].concat()
+    };
+    let named = |name: &str, value: &str| {
+        let length = u8::try_from(name.len()).unwrap();
+        [
+            &[0x40, length][..],
+            name.as_bytes(),
+            &literal(0, value)[1..],
+        ]
+        .concat()
+    };
+    // POST, http, and the rest as gRPC wants it (RFC 7541, Appendix A has the indices).
+    let headers = [
+        vec![0x83, 0x86],
+        literal(4, "/csi.v1.Identity/Probe"),
+        literal(1, "%2Frun%2Fwar-vol%2Fcsi.sock"),
+        literal(31, "application/grpc"),
+        named("te", "trailers"),
+    ]
+    .concat();
+    let frame = |kind: u8, flags: u8, payload: &[u8], stream: u8| {
+        let length = u8::try_from(payload.len()).unwrap();
+        [&[0, 0, length, kind, flags, 0, 0, 0, stream][..], payload].concat()
+    };
+    let request = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, &[], 0),
+        frame(1, 4, &headers, 1),
+        frame(0, 1, &[0; 5], 1),
+    ]
+    .concat();
+    stream.write_all(&request).unwrap();
+    // Its first frame of this stream: headers of an answer (1), or a reset (3).
+    let mut head = [0; 9];
+    let kind = loop {
+        stream.read_exact(&mut head).unwrap();
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).unwrap();
+        if head[8] == 1 && head[3] != 8 {
+            break head[3];
+        }
+    };
+    assert_eq!(kind, 1, "it was reset: {}", driver.log());
 }

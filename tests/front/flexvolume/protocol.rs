@@ -125,11 +125,15 @@ fn a_secret_reaches_the_origin_and_nothing_else() {
     for (key, value, words) in [
         ("token", encoded("c4nary-wrong"), "answered 401"),
         ("token", "c4nary-bare".to_owned(), "no base64"),
-        ("token", encoded("c4nary\n"), "the token in the secret"),
+        (
+            "token",
+            encoded("c4nary\n"),
+            "the secret: the token is empty",
+        ),
         (
             "tokn",
             encoded("c4nary-right"),
-            "the key \"tokn\" of the secret is not known",
+            "the secret: the key \"tokn\" is not known",
         ),
         ("token", encoded("c4nary-right"), ""),
     ] {

@@ -36,23 +36,23 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
             "the scheme \"ftp\" is not built in",
         ),
         (url("s3://bucket/a"), "the scheme \"s3\" is not built in"),
-        (url("http:///a"), "the attribute downloadURL"),
+        (url("http:///a"), "URL: "),
         (url("https://me:canary@example.com/a"), "user or password"),
         (
             url("https://canary@example.com/a"),
-            "give credentials in a secret",
+            "give credentials apart from it",
         ),
         (url("https://example.com/a#canary"), "has a fragment"),
-        (url("https://example.com/"), "give fileName"),
+        (url("https://example.com/"), "give --file-name"),
         (
             url("https://example.com/%2e%2e%2fetc%2fpasswd"),
-            "give fileName",
+            "give --file-name",
         ),
-        (url("https://example.com/a%00b"), "give fileName"),
-        (url("https://example.com/a%0ab"), "give fileName"),
+        (url("https://example.com/a%00b"), "give --file-name"),
+        (url("https://example.com/a%0ab"), "give --file-name"),
         (
             url("https://example.com/%FF.war"),
-            "is not UTF-8; give fileName",
+            "is not UTF-8; give --file-name",
         ),
         (url("https://example.com/a b"), "white space"),
     ];
@@ -63,7 +63,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
             "not a known algorithm",
         ),
         (with("--checksum", &format!("sha256:{short}")), "62 digits"),
-        (with("--checksum", &huge), "the attribute checksum"),
+        (with("--checksum", &huge), "--checksum: "),
         (with("--max-size", "lots"), "not a size"),
         (with("--max-size", "-1"), "--max-size"),
         (with("--max-size", "0"), "above 0"),
@@ -83,7 +83,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
         (with("--file-name", ""), "empty"),
         (with("--file-name", &long), "too long"),
         (with("--file-name", &huge), "at most 255 bytes"),
-        (with("--path", "../x"), "the attribute path: \"../x\""),
+        (with("--path", "../x"), "--path: \"../x\""),
         (with("--path", "a/../../x"), "without .."),
         (with("--path", "/etc"), "absolute"),
         (with("--path", "a\u{1b}[31m"), "\\u{1b}"),
@@ -98,7 +98,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
             with("--layout", "flat"),
             "allowed is auto or overlay or copy",
         ),
-        (with("--log-level", "=,="), "log level"),
+        (with("--log-level", "=,="), "no log level; allowed is"),
     ];
     let flags = flags
         .iter()
@@ -110,6 +110,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
         let ran = ran.says(says);
         assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
         assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.stderr);
+        crate::fetch::speaks_no_yaml(&ran);
         assert!(!sandbox.path("dir").exists(), "{shown:?}");
     }
 }
@@ -248,12 +249,15 @@ fn credentials_that_are_none_are_invalid_and_not_shown() {
         ("canary", "line 1 has no ="),
         (
             "tokens=canary",
-            "the key \"tokens\" of the secret is not known",
+            "the key \"tokens\" is not known; allowed are lines of token=",
         ),
         ("token=can ary", "white space"),
-        ("token=canary\nusername=u", "a token and a username"),
-        ("username=canary", "a username and no password"),
-        ("password=canary", "a password and no username"),
+        (
+            "token=canary\nusername=u",
+            "a token is given, and a username",
+        ),
+        ("username=canary", "a username is given, and no password"),
+        ("password=canary", "a password is given, and no username"),
         ("username=can:ary\npassword=p", "colon"),
     ] {
         fs::write(&file, text).unwrap();

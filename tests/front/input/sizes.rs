@@ -34,7 +34,7 @@ fn what_is_larger_than_the_limit_is_too_large_before_and_during_the_download() {
                 .run(arguments)
                 .must(7)
                 .says(size)
-                .says("the driver's --max-size of 1.0 MiB")
+                .says("--max-size of 1.0 MiB; raise that limit")
                 .says("raise that limit");
         }
         assert_eq!(origin.gets("/a.war"), 2, "final: asked once each");

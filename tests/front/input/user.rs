@@ -127,6 +127,7 @@ fn a_fetch_that_fails_leaves_nothing_and_replaces_nothing() {
     for old in [None, Some("old")] {
         if let Some(old) = old {
             fs::write(&file, old).unwrap();
+            chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
         }
         let before = scene.files();
         let failing = [

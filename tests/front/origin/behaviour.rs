@@ -67,12 +67,24 @@ pub(crate) enum Behaviour {
     Multipart,
     /// 416 to a range that exists.
     Unsatisfiable,
+    /// 206 whatever `If-Range` says, as Jetty does; it tells the new object's own validators.
+    IgnoresIfRange,
+    /// 206 without the validators that a 200 has.
+    BareParts,
 
     // --- Where the body ends, and how it is coded.
     /// Chunked, without a length.
     Chunked,
     /// Neither length nor chunks: the connection closes.
     CloseDelimited,
+    /// `Transfer-Encoding` in lines like these, beside a `Content-Length` or not; in chunks only where `chunked` is the
+    /// last coding, and the bytes are coded in no other way.
+    Codings {
+        lines: &'static [&'static str],
+        length: bool,
+    },
+    /// HTTP/1.0, with a `Content-Length` or without.
+    OldVersion { length: bool },
     /// `Content-Length` says fewer bytes than are sent.
     TooShort { less: u64 },
     /// `Content-Length` says more bytes than there are; FIN after the last.
@@ -116,6 +128,10 @@ pub(crate) enum Behaviour {
     ContentType { name: &'static str },
     /// So many KiB of headers.
     HugeHead { kib: usize },
+    /// So many header fields more.
+    ManyFields { count: usize },
+    /// A line in the head that is no header field, or not one by the book.
+    OddLine { line: &'static str },
 }
 
 /// When a client is asked to come back.
@@ -154,6 +170,9 @@ impl Behaviour {
             Self::Offers(Validator::Strong) => "has strong validators",
             Self::Offers(Validator::Weak) => "has weak validators",
             Self::Offers(Validator::None) => "has no validators",
+            Self::Offers(Validator::Second) => "has validators of a second",
+            Self::Offers(Validator::Ripening) => "has validators that ripen",
+            Self::Offers(Validator::Mirrored) => "is two mirrors",
             Self::Garbage => "sends garbage",
             Self::Silence => "says nothing",
             Self::EndlessHead => "sends headers without end",
@@ -175,8 +194,12 @@ impl Behaviour {
             Self::OtherBytes => "sends other bytes than the range it says",
             Self::Multipart => "sends several parts",
             Self::Unsatisfiable => "has no such range",
+            Self::IgnoresIfRange => "ignores the range's condition",
+            Self::BareParts => "sends parts without validators",
             Self::Chunked => "sends chunks",
             Self::CloseDelimited => "ends the body by closing",
+            Self::Codings { .. } => "names transfer codings",
+            Self::OldVersion { .. } => "speaks HTTP/1.0",
             Self::TooShort { .. } => "declares too few bytes",
             Self::TooLong { .. } => "declares too many bytes",
             Self::TwoLengths => "declares two lengths",
@@ -195,6 +218,8 @@ impl Behaviour {
             Self::SlowHead { .. } => "is slow to answer",
             Self::ContentType { .. } => "has another content type",
             Self::HugeHead { .. } => "sends huge headers",
+            Self::ManyFields { .. } => "sends many headers",
+            Self::OddLine { .. } => "sends an odd line in its head",
         }
     }
 
@@ -222,9 +247,13 @@ impl Behaviour {
             | Self::OtherTotal { .. }
             | Self::OtherBytes
             | Self::Multipart
-            | Self::Unsatisfiable => Slot::Range,
+            | Self::Unsatisfiable
+            | Self::IgnoresIfRange
+            | Self::BareParts => Slot::Range,
             Self::Chunked
             | Self::CloseDelimited
+            | Self::Codings { .. }
+            | Self::OldVersion { .. }
             | Self::TooShort { .. }
             | Self::TooLong { .. }
             | Self::TwoLengths
@@ -241,7 +270,9 @@ impl Behaviour {
             Self::Interim { .. }
             | Self::SlowHead { .. }
             | Self::ContentType { .. }
-            | Self::HugeHead { .. } => Slot::Dress,
+            | Self::HugeHead { .. }
+            | Self::ManyFields { .. }
+            | Self::OddLine { .. } => Slot::Dress,
         }
     }
 

@@ -82,9 +82,19 @@ impl Behaviour {
                 multipart(plan, part);
                 true
             }),
+            Self::IgnoresIfRange => turn.insist(),
+            Self::BareParts => turn.range(|plan, _, _| {
+                let validator = |name: &str| matches!(name, "ETag" | "Last-Modified");
+                plan.headers.retain(|(name, _)| !validator(name));
+                true
+            }),
 
             Self::Chunked => turn.frame(|_| Framing::Chunked),
             Self::CloseDelimited => turn.frame(|_| Framing::Close),
+            Self::Codings { lines, length } => {
+                turn.frame(|n| Framing::Codings(lines, length.then_some(n)))
+            }
+            Self::OldVersion { length } => turn.frame(|n| Framing::Old(length.then_some(n))),
             Self::TooShort { less } => turn.frame(|n| Framing::Length(n.saturating_sub(*less))),
             Self::TooLong { more } => turn.frame(|n| Framing::Length(n + more)),
             Self::TwoLengths => turn.frame(|n| Framing::Lengths(n, n + 1)),
@@ -122,6 +132,11 @@ impl Behaviour {
                     plan.set(&format!("X-Filler-{n}"), "x".repeat(1024));
                 }
             }),
+            Self::ManyFields { count } => turn.dress(|plan| {
+                let fields = (0..*count).map(|n| (format!("X-{n}"), "x".to_owned()));
+                plan.headers.extend(fields);
+            }),
+            Self::OddLine { line } => turn.dress(|plan| plan.odd.push(line)),
         }
     }
 }

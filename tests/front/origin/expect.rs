@@ -1,6 +1,7 @@
 //! What must become of a download from an origin that misbehaves.
 
 use super::behaviour::{Behaviour, RetryAfter, Slot};
+use super::plan::is_chunked;
 
 /// A behaviour, and how often it shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,20 @@ impl Behaviour {
         self.slot() == Slot::Range
     }
 
+    /// Whether the end of its bodies looks like that of a connection that breaks.
+    fn unframed(&self) -> bool {
+        let closes = matches!(
+            self,
+            Self::CloseDelimited | Self::OldVersion { length: false }
+        );
+        closes || matches!(self, Self::Codings { lines, .. } if !is_chunked(lines))
+    }
+
+    /// Whether it claims that the bytes are coded in another way than in chunks.
+    fn coded(&self) -> bool {
+        matches!(self, Self::Codings { lines, .. } if lines.concat().contains("gzip"))
+    }
+
     /// Whether without a checksum nobody could notice: HTTP itself says that these bytes are right.
     fn deceives(&self) -> bool {
         matches!(self, Self::OtherBytes | Self::TooShort { .. } | Self::Empty)
@@ -111,11 +126,14 @@ impl Spell {
             | B::OtherTotal { .. }
             | B::Multipart
             | B::Unsatisfiable
+            | B::IgnoresIfRange
+            | B::BareParts
             | B::Chunked
             | B::Pause { .. }
             | B::Interim { .. }
             | B::SlowHead { .. }
-            | B::ContentType { .. } => MustSucceed,
+            | B::ContentType { .. }
+            | B::OddLine { .. } => MustSucceed,
 
             B::ClosedOnAccept | B::Silence => passes(0),
             B::Busy { retry_after, .. } => match retry_after {
@@ -145,14 +163,19 @@ impl Spell {
             // The other bytes come, whole, to whoever did not ask for the old ones.
             B::Changes { .. } if pinned => MustFail,
             B::Changes { .. } => passes(1),
-            // Right bytes; whether to trust an end that nothing announced is the client's choice.
-            B::CloseDelimited => only_if(pinned),
+            // An end that nothing announced may be that of a connection that broke.
+            b if !pinned && (b.unframed() || b.coded()) => is_final,
+            B::CloseDelimited | B::Codings { .. } | B::OldVersion { .. } => MustSucceed,
             // A mismatch after a resume is tried once more, from zero.
             B::OtherBytes => only_if(pinned && self.times == Times::First(1)),
             B::TooShort { .. } | B::Empty if pinned => is_final,
             B::TooShort { .. } | B::Empty => MayFail,
             B::EncodingLabel { coding } => only_if(*coding == "identity"),
-            B::UnaskedPart | B::HugeHead { .. } => MayFail,
+            B::UnaskedPart => MayFail,
+            // What curl takes, and what it does not.
+            B::HugeHead { kib } if *kib <= 290 => MustSucceed,
+            B::ManyFields { count } if *count < 4990 => MustSucceed,
+            B::HugeHead { .. } | B::ManyFields { .. } => is_final,
         }
     }
 
@@ -176,9 +199,8 @@ impl Spell {
 pub(crate) fn outcome(spells: &[Spell], pinned: bool) -> Option<Expect> {
     let has = |what: fn(&Behaviour) -> bool| spells.iter().any(|s| what(&s.behaviour));
     // A body that ends where the connection closes, and a connection that closes too early.
-    let unnoticed =
-        has(|b| *b == Behaviour::CloseDelimited) && has(|b| matches!(b, Behaviour::FinAt { .. }));
-    if !pinned && (unnoticed || has(Behaviour::deceives)) {
+    let unnoticed = has(Behaviour::unframed) && has(|b| matches!(b, Behaviour::FinAt { .. }));
+    if !pinned && has(Behaviour::deceives) {
         return None;
     }
     let mut pairs = spells
@@ -218,5 +240,8 @@ fn clash(a: &Spell, b: &Spell) -> bool {
     let frames = matches!(a.behaviour, B::ChunkedCut { .. }) && other == Slot::Frame;
     // Both choose the validators.
     let views = slot == Slot::View && b.behaviour.validator().is_some();
-    shadows || same || frames || views
+    // Each may be as large as it can be.
+    let heads =
+        matches!(a.behaviour, B::HugeHead { .. }) && matches!(b.behaviour, B::ManyFields { .. });
+    shadows || same || frames || views || heads
 }

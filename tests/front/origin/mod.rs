@@ -32,7 +32,7 @@ mod wire;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub(crate) use self::behaviour::{Behaviour, RetryAfter};
 pub(crate) use self::expect::{Expect, PATIENCE, Spell, Times, outcome};
@@ -82,6 +82,18 @@ impl Origin {
     /// Puts an object behind a path, in the place of the one that is there; answers under way are finished.
     pub(crate) fn put(&self, path: &str, object: Object) {
         self.shared.state.lock().unwrap().put(path, object);
+    }
+
+    /// When the object behind a path changed last, as it says.
+    pub(crate) fn modified(&self, path: &str) -> Option<SystemTime> {
+        self.shared.state.lock().unwrap().objects[path].last_modified
+    }
+
+    /// Other bytes in the place of those that are there, as if in the same second.
+    pub(crate) fn replace_within_the_second(&self, path: &str, bytes: Vec<u8>) {
+        let mut state = self.shared.state.lock().unwrap();
+        let next = state.objects[path].replaced(bytes);
+        state.put(path, next);
     }
 
     /// All bytes that were ever behind a path, the first first: what a client may rightly end up with.

@@ -16,6 +16,10 @@ pub(crate) struct Object {
     pub(crate) last_modified: Option<SystemTime>,
     /// The `Authorization` header that a request must have; without it the answer is 401.
     pub(crate) guard: Option<String>,
+    /// When it was put there, as a file system would say. A minute from now, so that no test is so slow that it is old.
+    pub(crate) made: SystemTime,
+    /// How many versions were there before.
+    pub(crate) version: u32,
 }
 
 /// How well an origin tells one version of an object from another.
@@ -28,6 +32,14 @@ pub(crate) enum Validator {
     Weak,
     /// Neither tag nor date.
     None,
+    /// As nginx makes it: a tag that looks strong, of the time in seconds and the size. Other bytes of the same size
+    /// within that second keep it, and the date.
+    Second,
+    /// As Apache makes it: weak at first, because the bytes may change within the second, and the same text strong
+    /// after they did.
+    Ripening,
+    /// Two servers in turn, each with a strong tag of its own for the same bytes.
+    Mirrored,
 }
 
 impl Object {
@@ -41,6 +53,8 @@ impl Object {
             )),
             last_modified: Some(UNIX_EPOCH + Duration::from_hours(490_000)),
             guard: None,
+            made: SystemTime::now() + Duration::from_mins(1),
+            version: 0,
             bytes,
         }
     }
@@ -53,8 +67,8 @@ impl Object {
         }
     }
 
-    /// The object as an origin with such validators shows it.
-    pub(super) fn seen_with(self, validator: Validator) -> Self {
+    /// The object as an origin with such validators shows it at its so-manieth answer.
+    pub(super) fn seen_with(self, validator: Validator, answer: usize) -> Self {
         match validator {
             Validator::Strong => self,
             Validator::Weak => Self {
@@ -69,6 +83,34 @@ impl Object {
                 last_modified: None,
                 ..self
             },
+            Validator::Second => {
+                let seconds = self.made.duration_since(UNIX_EPOCH).unwrap().as_secs();
+                Self {
+                    etag: Some(format!("\"{seconds:x}-{:x}\"", self.bytes.len())),
+                    last_modified: Some(self.made),
+                    ..self
+                }
+            }
+            Validator::Ripening => Self {
+                etag: self.etag.map(|tag| match self.version {
+                    0 => format!("W/{tag}"),
+                    _later => tag,
+                }),
+                last_modified: Some(self.made),
+                ..self
+            },
+            Validator::Mirrored => Self {
+                etag: Some(format!("\"{}-{}\"", answer % 2, self.version)),
+                ..self
+            },
+        }
+    }
+
+    /// Other bytes with the same time.
+    pub(super) fn replaced(&self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            ..self.clone()
         }
     }
 
@@ -78,11 +120,15 @@ impl Object {
         let next = Self::new(bytes);
         Self {
             etag: match validator {
-                Validator::Strong => next.etag,
-                Validator::Weak | Validator::None => self.etag.clone(),
+                Validator::Strong | Validator::Mirrored => next.etag,
+                Validator::Weak | Validator::None | Validator::Second | Validator::Ripening => {
+                    self.etag.clone()
+                }
             },
             last_modified: Some(SystemTime::now()),
             guard: self.guard.clone(),
+            made: self.made,
+            version: self.version + 1,
             bytes: next.bytes,
         }
     }

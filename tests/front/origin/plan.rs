@@ -15,8 +15,10 @@ pub(super) struct Plan {
     /// Status codes of 1xx that go out first.
     pub(super) interim: Vec<u16>,
     pub(super) status: u16,
-    /// Without those that say where the body ends.
+    /// Without those that say where the body ends. Each character is one byte on the wire (ISO-8859-1).
     pub(super) headers: Vec<(String, String)>,
+    /// Lines of the head that are no header fields.
+    pub(super) odd: Vec<&'static str>,
     pub(super) framing: Framing,
     /// Whether a behaviour chose the framing or the coding of the body.
     pub(super) framed: bool,
@@ -56,6 +58,10 @@ pub(super) enum Framing {
     Lengths(u64, u64),
     /// `Transfer-Encoding: chunked`.
     Chunked,
+    /// `Transfer-Encoding`, a line each, beside a length or not. In chunks only where `chunked` is the last coding.
+    Codings(&'static [&'static str], Option<u64>),
+    /// HTTP/1.0, with a length or without.
+    Old(Option<u64>),
     /// The connection closes.
     Close,
     /// There is no body: 204 and 304.
@@ -102,6 +108,25 @@ pub(super) enum Ending {
     Silence,
 }
 
+impl Framing {
+    /// Whether the body goes out in chunks.
+    pub(super) fn chunks(self) -> bool {
+        match self {
+            Self::Chunked => true,
+            Self::Codings(lines, _) => is_chunked(lines),
+            Self::Length(_) | Self::Lengths(..) | Self::Old(_) | Self::Close | Self::None => false,
+        }
+    }
+}
+
+/// Whether `chunked` is the last coding of these lines of `Transfer-Encoding` (RFC 9112, 6.3).
+pub(super) fn is_chunked(lines: &[&str]) -> bool {
+    lines
+        .last()
+        .and_then(|line| line.rsplit(',').next())
+        .is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+}
+
 impl Body {
     /// The whole of these bytes.
     pub(super) fn of(bytes: impl Into<Arc<[u8]>>) -> Self {
@@ -129,6 +154,7 @@ impl Plan {
             interim: Vec::new(),
             status,
             headers: vec![("Date".to_owned(), http_date(SystemTime::now()))],
+            odd: Vec::new(),
             framing: match status {
                 204 | 304 => Framing::None,
                 _other_status => Framing::Length(body.len()),

@@ -13,7 +13,7 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
-    /// Names in lower case, in the order of the wire.
+    /// Names in lower case, in the order of the wire; each character of a value is one byte of it (ISO-8859-1).
     pub(crate) headers: Vec<(String, String)>,
 }
 
@@ -31,7 +31,8 @@ impl Request {
         loop {
             if let Some(end) = find(rest, b"\r\n\r\n") {
                 let head: Vec<u8> = rest.drain(..end + 4).collect();
-                return Self::parse(&String::from_utf8_lossy(&head))
+                let head: String = head.into_iter().map(char::from).collect();
+                return Self::parse(&head)
                     .map(Some)
                     .ok_or_else(|| io::Error::other("not a request"));
             }

@@ -43,7 +43,7 @@ pub(super) fn send(
         };
         wire.put(format!("HTTP/1.1 {status} {}\r\n{link}\r\n", reason(*status)).as_bytes())?;
     }
-    wire.put(head(plan).as_bytes())?;
+    wire.put(&octets(&head(plan)))?;
     if plan.head_only || plan.framing == Framing::None {
         return Ok(None);
     }
@@ -51,17 +51,33 @@ pub(super) fn send(
     Ok(ending(plan))
 }
 
+/// Each character as the byte of its number.
+fn octets(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(c).unwrap()).collect()
+}
+
 fn head(plan: &Plan) -> String {
-    let mut text = format!("HTTP/1.1 {} {}\r\n", plan.status, reason(plan.status));
+    let minor = u8::from(!matches!(plan.framing, Framing::Old(_)));
+    let mut text = format!("HTTP/1.{minor} {} {}\r\n", plan.status, reason(plan.status));
     for (name, value) in &plan.headers {
         let _ = write!(text, "{name}: {value}\r\n");
     }
+    for line in &plan.odd {
+        let _ = write!(text, "{line}\r\n");
+    }
+    if let Framing::Codings(lines, _) = plan.framing {
+        for line in lines {
+            let _ = write!(text, "Transfer-Encoding: {line}\r\n");
+        }
+    }
     let _ = match plan.framing {
-        Framing::Length(n) => write!(text, "Content-Length: {n}\r\n"),
+        Framing::Length(n) | Framing::Codings(_, Some(n)) | Framing::Old(Some(n)) => {
+            write!(text, "Content-Length: {n}\r\n")
+        }
         Framing::Lengths(n, m) => write!(text, "Content-Length: {n}\r\nContent-Length: {m}\r\n"),
         Framing::Chunked => write!(text, "Transfer-Encoding: chunked\r\n"),
         Framing::Close => write!(text, "Connection: close\r\n"),
-        Framing::None => Ok(()),
+        Framing::Codings(_, None) | Framing::Old(None) | Framing::None => Ok(()),
     };
     text + "\r\n"
 }
@@ -82,7 +98,7 @@ fn body(plan: &Plan, wire: &mut Wire, sent: &mut dyn FnMut(u64)) -> io::Result<(
             Pace::Pause(..) => {}
         }
         let bytes = bytes(plan, at, piece);
-        if plan.framing == Framing::Chunked {
+        if plan.framing.chunks() {
             let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
             wire.put(&chunk)?;
         } else {
@@ -91,7 +107,7 @@ fn body(plan: &Plan, wire: &mut Wire, sent: &mut dyn FnMut(u64)) -> io::Result<(
         at += bytes.len() as u64;
         sent(bytes.len() as u64);
     }
-    if plan.framing == Framing::Chunked && plan.cut.is_none() && !plan.body.endless {
+    if plan.framing.chunks() && plan.cut.is_none() && !plan.body.endless {
         wire.put(b"0\r\n\r\n")?;
     }
     Ok(())
@@ -117,7 +133,12 @@ fn ending(plan: &Plan) -> Option<Ending> {
     }
     match plan.framing {
         Framing::Length(n) if n == plan.body.len() => None,
-        Framing::Length(_) | Framing::Lengths(..) | Framing::Close => Some(Ending::Fin),
+        Framing::Codings(..) if plan.framing.chunks() => None,
+        Framing::Length(_)
+        | Framing::Lengths(..)
+        | Framing::Codings(..)
+        | Framing::Old(_)
+        | Framing::Close => Some(Ending::Fin),
         Framing::Chunked | Framing::None => None,
     }
 }

@@ -84,10 +84,11 @@ impl State {
 
     /// The plan of an answer, and the number of its line in the log.
     pub(super) fn answer(&mut self, request: &Request, tls: bool) -> (Plan, usize) {
+        let before = self.log.iter().filter(|s| s.path == request.path).count();
         let burning = self.burning.entry(request.path.clone()).or_default();
         let object = self.objects.get(&request.path).map(|object| {
             let validators = burning.iter().filter_map(|b| b.behaviour.validator());
-            validators.fold(object.clone(), Object::seen_with)
+            validators.fold(object.clone(), |o, v| o.seen_with(v, before))
         });
         let mut turn = Turn::new(request, object.as_ref(), tls);
         let mut fired = Vec::new();

@@ -30,8 +30,6 @@ impl Scene {
         let mut all = vec![
             B::ClosedOnAccept.times(2),
             B::SlowAccept { ms: 20 }.always(),
-            B::Offers(Validator::Weak).always(),
-            B::Offers(Validator::None).always(),
             B::Garbage.always(),
             B::Silence.times(1),
             B::EndlessHead.always(),
@@ -50,6 +48,8 @@ impl Scene {
             B::OtherBytes.times(1),
             B::Multipart.always(),
             B::Unsatisfiable.always(),
+            B::IgnoresIfRange.always(),
+            B::BareParts.always(),
             B::Chunked.always(),
             B::CloseDelimited.always(),
             B::TooShort { less: 1 }.always(),
@@ -69,8 +69,18 @@ impl Scene {
             B::Interim { status: 103 }.always(),
             B::SlowHead { ms: 20 }.always(),
             B::ContentType { name: "text/html" }.always(),
-            B::HugeHead { kib: 80 }.always(),
+            B::HugeHead { kib: 290 }.always(),
+            B::HugeHead { kib: 500 }.always(),
+            B::ManyFields { count: 150 }.always(),
+            B::ManyFields { count: 4900 }.always(),
+            B::ManyFields { count: 5100 }.always(),
         ];
+        all.extend(CODINGS.iter().flat_map(|lines| {
+            let lines = *lines;
+            [true, false].map(|length| B::Codings { lines, length }.always())
+        }));
+        all.extend([true, false].map(|length| B::OldVersion { length }.always()));
+        all.extend(ODD_LINES.map(|line| B::OddLine { line }.always()));
         all.extend([401, 403, 404, 410].map(|status| B::Refused { status }.always()));
         all.extend((0..4).map(|form| B::RedirectToLinkLocal { form }.always()));
         all.extend(BUSY.map(|status| {
@@ -90,6 +100,7 @@ impl Scene {
             }),
         );
         all.extend(VALIDATORS.map(|behind| B::Changes { at, behind }.times(1)));
+        all.extend(VALIDATORS[1..].iter().map(|v| B::Offers(*v).always()));
         all.extend(
             self.elsewhere
                 .clone()
@@ -138,6 +149,8 @@ impl Scene {
             (1..self.size).prop_map(|more| B::OtherTotal { more }),
             Just(B::Multipart),
             Just(B::Unsatisfiable),
+            Just(B::IgnoresIfRange),
+            Just(B::BareParts),
             Just(B::OtherBytes),
         ];
         let body = prop_oneof![
@@ -192,4 +205,29 @@ impl Scene {
 }
 
 const BUSY: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
-const VALIDATORS: [Validator; 3] = [Validator::Strong, Validator::Weak, Validator::None];
+const VALIDATORS: [Validator; 6] = [
+    Validator::Strong,
+    Validator::Weak,
+    Validator::None,
+    Validator::Second,
+    Validator::Ripening,
+    Validator::Mirrored,
+];
+/// `Transfer-Encoding` as it is, was and should not be.
+const CODINGS: [&[&str]; 8] = [
+    &["identity"],
+    &["gzip"],
+    &["chunked, identity"],
+    &["chunked", "identity"],
+    &["chunked;q=1"],
+    &["gzip, chunked"],
+    &["identity, chunked"],
+    &["identity", "Chunked"],
+];
+/// Lines that RFC 9112 does not allow and that curl and browsers go on behind.
+const ODD_LINES: [&str; 4] = [
+    "X Y: a name with a space",
+    "X-Folded: one\r\n two",
+    "X-Spaced : before the colon",
+    "X-Control: \u{1}",
+];

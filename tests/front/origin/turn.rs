@@ -93,6 +93,19 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// 206 to a range although its condition does not hold any more.
+    pub(super) fn insist(&mut self) -> bool {
+        let (Some(object), Some(asked)) = (self.object, self.request.range()) else {
+            return false;
+        };
+        let total = object.bytes.len() as u64;
+        let free = self.has_body() && self.plan.status == 200 && asked.first < total;
+        if free {
+            self.plan = honest::part(object, asked.first, total - 1);
+        }
+        free
+    }
+
     /// How the client learns where the body ends, given its true length.
     pub(super) fn frame(&mut self, framing: impl FnOnce(u64) -> Framing) -> bool {
         let free = self.has_body() && !self.plan.framed;

@@ -6,6 +6,7 @@ use nix::unistd;
 use rustix::mount::unmount; //~ only mount may name rustix::mount
 use reqwest; //~ only source and cluster may name reqwest
 use reqwest::Client; //~ only source and cluster may name reqwest
+use hyper_util::client::legacy::Client; //~ only source may name hyper_util::client
 use tonic as rpc; //~ only csi and admin may name tonic
 
 fn call(status: ::tonic::Status) {} //~ only csi and admin may name tonic

@@ -14,7 +14,7 @@ use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Error, Owner, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use super::super::Random;
 use super::super::origin::{Artifact, Origin};
@@ -338,6 +338,12 @@ fn open(dir: &Path) -> (Arc<Store>, Arc<Volumes<Linux>>) {
     };
     let mounter = Linux::new(store.root()).unwrap();
     let acquire = Acquire::new(parts);
-    let volumes = Volumes::open(Arc::clone(&store), acquire, Policy::new(1 << 30), mounter);
+    let volumes = Volumes::open(
+        Arc::clone(&store),
+        acquire,
+        Policy::new(1 << 30),
+        mounter,
+        Pool::default(),
+    );
     (store, Arc::new(volumes.unwrap()))
 }

@@ -150,7 +150,7 @@ impl Reply {
 
     /// The status codes, those of 1xx first; none where there is no HTTP.
     pub(super) fn statuses(&self) -> Vec<u16> {
-        let status = |head: &&str| head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok();
+        let status = |head: &&str| head.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok();
         self.parts().0.iter().filter_map(status).collect()
     }
 
@@ -159,10 +159,14 @@ impl Reply {
         self.statuses().last().copied().unwrap_or(0)
     }
 
+    /// The last head as it came.
+    pub(super) fn head(&self) -> &str {
+        self.parts().0.last().copied().unwrap_or_default()
+    }
+
     /// All values of a header of the last head.
     pub(super) fn all(&self, name: &str) -> Vec<&str> {
-        let (heads, _) = self.parts();
-        let lines = heads.last().copied().unwrap_or_default().split("\r\n");
+        let lines = self.head().split("\r\n");
         lines
             .filter_map(|line| line.split_once(": "))
             .filter(|(k, _)| k.eq_ignore_ascii_case(name))
@@ -186,6 +190,11 @@ impl Reply {
     pub(super) fn chunks(&self) -> (Vec<u8>, bool) {
         assert_eq!(self.header("transfer-encoding"), Some("chunked"));
         assert_eq!(self.header("content-length"), None);
+        self.dechunked()
+    }
+
+    /// The same, whatever the head says.
+    pub(super) fn dechunked(&self) -> (Vec<u8>, bool) {
         let (mut bytes, mut rest) = (Vec::new(), self.body());
         while let Some(end) = find(rest, b"\r\n") {
             let length = str::from_utf8(&rest[..end]).unwrap();

@@ -80,3 +80,63 @@ fn heads_are_slow_huge_and_of_another_type() {
     assert_eq!(other.header("content-type"), Some("text/html"));
     assert_eq!(other.body(), sample(1000));
 }
+
+#[test]
+fn transfer_codings_are_named_and_only_chunks_are_made() {
+    let of = |lines, length| first(B::Codings { lines, length });
+    for lines in [
+        &["identity"][..],
+        &["chunked, identity"],
+        &["chunked", "identity"],
+    ] {
+        for length in [true, false] {
+            let reply = of(lines, length);
+            assert_eq!(reply.all("transfer-encoding"), lines);
+            assert_eq!(reply.length(), length.then_some(1000));
+            assert_eq!((reply.body(), reply.ended), (&sample(1000)[..], Ended::Fin));
+        }
+    }
+    let both = of(&["gzip, chunked"], true);
+    assert_eq!(both.length(), Some(1000));
+    assert_eq!(both.dechunked(), (sample(1000), true));
+}
+
+#[test]
+fn an_old_version_is_spoken() {
+    for length in [true, false] {
+        let reply = first(B::OldVersion { length });
+        assert!(reply.head().starts_with("HTTP/1.0 200 "));
+        assert_eq!(reply.length(), length.then_some(1000));
+        assert_eq!((reply.body(), reply.ended), (&sample(1000)[..], Ended::Fin));
+    }
+}
+
+#[test]
+fn a_cut_shows_in_no_framing_that_announces_nothing() {
+    for framing in [
+        B::CloseDelimited,
+        B::OldVersion { length: false },
+        B::Codings {
+            lines: &["identity"],
+            length: true,
+        },
+    ] {
+        let origin = origin(vec![framing.always(), B::FinAt { at: 500 }.always()]);
+        let reply = get(&origin, PATH, &[]);
+        assert_eq!(
+            (reply.body(), reply.ended),
+            (&sample(1000)[..500], Ended::Fin)
+        );
+    }
+}
+
+#[test]
+fn heads_have_many_fields_and_odd_lines() {
+    let many = first(B::ManyFields { count: 150 });
+    assert!(many.head().lines().count() > 150);
+    assert_eq!(many.body(), sample(1000));
+    let line = "X Y: a name with a space";
+    let odd = first(B::OddLine { line });
+    assert!(odd.head().contains(line));
+    assert_eq!(odd.body(), sample(1000));
+}

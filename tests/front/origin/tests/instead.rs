@@ -27,6 +27,29 @@ fn weak_and_missing_validators_never_allow_a_range() {
 }
 
 #[test]
+fn validators_of_a_second_outlive_a_change_and_those_of_two_mirrors_take_turns() {
+    let changes = |behind| B::Changes { at: 10, behind }.times(1);
+    let tags = |origin: &Origin| -> Vec<String> {
+        let reply = || get(origin, PATH, &[]);
+        (0..2)
+            .map(|_| reply().header("etag").unwrap().to_owned())
+            .collect()
+    };
+    let second = tags(&origin(vec![changes(Validator::Second)]));
+    assert!(
+        second[0] == second[1] && second[0].starts_with('"'),
+        "{second:?}"
+    );
+    let ripe = tags(&origin(vec![changes(Validator::Ripening)]));
+    assert!(ripe[0] == format!("W/{}", ripe[1]), "{ripe:?}");
+    let mirrors = tags(&origin(vec![B::Offers(Validator::Mirrored).always()]));
+    assert!(
+        mirrors[0] != mirrors[1] && mirrors[0].starts_with('"'),
+        "{mirrors:?}"
+    );
+}
+
+#[test]
 fn garbage_is_no_http() {
     let reply = first(B::Garbage.always());
     assert!(reply.statuses().is_empty());

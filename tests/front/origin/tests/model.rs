@@ -2,10 +2,13 @@
 //! what must fail does, over many origins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prop_assert;
 use proptest::test_runner::{Config, TestRunner};
 
+use super::super::date::parse_http_date;
+use super::super::plan::is_chunked;
 use super::super::{Expect, PATIENCE, Scene};
 use super::client::{Ended, Reply, hasty_get};
 use super::*;
@@ -14,7 +17,8 @@ use super::*;
 #[derive(Default)]
 struct Partial {
     bytes: Vec<u8>,
-    tag: Option<String>,
+    /// A strong tag, and a time of change that was at least two seconds old.
+    known: Option<(String, String)>,
     total: Option<u64>,
     resumed: bool,
 }
@@ -61,10 +65,12 @@ impl Client<'_> {
     fn attempt(&self, partial: &mut Partial) -> Result<(), Lost> {
         let range = format!("bytes={}-", partial.bytes.len());
         let mut headers = Vec::new();
-        let resume = !partial.bytes.is_empty() && (partial.tag.is_some() || self.pin.is_some());
+        // A checksum proves any joint; without one both parts must be known to be of one object.
+        let known = partial.known.as_ref().filter(|_| self.pin.is_none());
+        let resume = !partial.bytes.is_empty() && (known.is_some() || self.pin.is_some());
         if resume {
             headers.push(("Range", range.as_str()));
-            headers.extend(partial.tag.as_deref().map(|tag| ("If-Range", tag)));
+            headers.extend(known.map(|(tag, _)| ("If-Range", tag.as_str())));
         }
         let reply = self.follow(&headers)?;
         match reply.status() {
@@ -75,7 +81,11 @@ impl Client<'_> {
                 let right =
                     |n: &u64| range == format!("bytes {}-{}/{n}", partial.bytes.len(), n - 1);
                 let total: u64 = total.filter(right).ok_or(Lost::Stale)?;
-                if partial.total.is_some_and(|before| before != total) {
+                let same = known.is_none_or(|(tag, time)| {
+                    let now = |name: &str| reply.header(name);
+                    now("etag") == Some(tag) && now("last-modified").is_none_or(|t| t == time)
+                });
+                if !same || partial.total.is_some_and(|before| before != total) {
                     return Err(Lost::Stale);
                 }
                 partial.resumed = true;
@@ -116,11 +126,20 @@ impl Client<'_> {
         {
             return Err(Lost::Final);
         }
-        if reply.ended == Ended::TooMuch {
+        let head = reply.head();
+        if reply.ended == Ended::TooMuch || head.len() > 400 << 10 || head.lines().count() > 5001 {
             return Err(Lost::Final);
         }
-        let (bytes, complete) = if reply.header("transfer-encoding").is_some() {
-            reply.chunks()
+        let codings = reply.all("transfer-encoding");
+        let chunked = is_chunked(&codings);
+        let framed = chunked || codings.is_empty() && reply.length().is_some();
+        if self.pin.is_none() && (!framed || codings.concat().contains("gzip")) {
+            return Err(Lost::Final);
+        }
+        let (bytes, complete) = if chunked {
+            reply.dechunked()
+        } else if !framed {
+            (reply.body().to_vec(), reply.ended == Ended::Fin)
         } else if let Some(length) = reply.length() {
             let body = reply.body();
             let taken = body.len().min(usize::try_from(length).unwrap());
@@ -130,14 +149,23 @@ impl Client<'_> {
         };
         if reply.status() == 200 {
             partial.total = reply.length();
-            partial.tag = reply
-                .header("etag")
-                .filter(|t| !t.starts_with("W/"))
-                .map(str::to_owned);
+            partial.known = known(reply);
         }
         partial.bytes.extend(bytes);
         if complete { Ok(()) } else { Err(Lost::Passing) }
     }
+}
+
+/// What an answer names its object by, if no other object can have the same.
+fn known(reply: &Reply) -> Option<(String, String)> {
+    let tag = reply.header("etag").filter(|t| !t.starts_with("W/"))?;
+    let time = reply.header("last-modified")?;
+    let (changed, answered) = (
+        parse_http_date(time)?,
+        parse_http_date(reply.header("date")?)?,
+    );
+    let age = answered.duration_since(changed).ok()?;
+    (age >= Duration::from_secs(2)).then(|| (tag.to_owned(), time.to_owned()))
 }
 
 /// Goes through so many origins of one scene.

@@ -70,3 +70,28 @@ fn a_range_that_exists_does_not() {
         (416, Some("bytes */1000"))
     );
 }
+
+#[test]
+fn a_range_comes_whatever_its_condition_says() {
+    let origin = origin(vec![B::IgnoresIfRange.always()]);
+    let stale = [("Range", "bytes=600-"), ("If-Range", "\"another\"")];
+    let reply = get(&origin, PATH, &stale);
+    assert_eq!(reply.header("content-range"), Some("bytes 600-999/1000"));
+    assert_eq!(reply.body(), &sample(1000)[600..]);
+    // The validators are those of what is sent.
+    let whole = get(&origin, PATH, &[]);
+    assert_eq!(whole.status(), 200);
+    assert!(whole.header("etag").is_some());
+    assert_eq!(whole.header("etag"), reply.header("etag"));
+}
+
+#[test]
+fn a_range_has_no_validators() {
+    let reply = resumed(B::BareParts);
+    assert_eq!(reply.header("content-range"), Some("bytes 600-999/1000"));
+    assert_eq!(
+        (reply.header("etag"), reply.header("last-modified")),
+        (None, None)
+    );
+    assert_eq!(reply.body(), &sample(1000)[600..]);
+}

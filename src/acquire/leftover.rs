@@ -1,0 +1,118 @@
+//! What a `fetch --continue` leaves beside the file, and the next one goes on with.
+//!
+//! Invariant: only its owner can write to it. Bytes that were hashed once are believed at the end, so nobody else may
+//! have had a hand on them.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Error;
+use super::destination::Place;
+use super::fetch::io_error;
+use crate::artifact::ArtifactUrl;
+use crate::store::{self, Partial};
+
+/// What the directory's name ends with.
+const SUFFIX: &str = ".war-vol-part";
+
+/// A directory beside the file, with the bytes that came and what is known of them.
+pub(super) struct Leftover {
+    dir: PathBuf,
+    partial: Partial,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+impl Leftover {
+    /// Opens what is there, or begins it.
+    pub(super) fn open(place: &Place) -> Result<Self, Error> {
+        let dir = directory(place);
+        loop {
+            match DirBuilder::new().mode(0o700).create(&dir) {
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(io_error("create", &dir, e));
+                }
+                Ok(()) | Err(_) => {}
+            }
+            if let Some(lock) = locked(&dir)? {
+                return Ok(Self {
+                    partial: Partial::in_directory(&dir)?,
+                    dir,
+                    _lock: lock,
+                });
+            }
+        }
+    }
+
+    /// Removes what an earlier one left, if it left something.
+    pub(super) fn remove_of(place: &Place) -> Result<(), Error> {
+        match fs::symlink_metadata(directory(place)) {
+            Ok(_) => Self::open(place)?.remove(),
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn partial(&mut self) -> &mut Partial {
+        &mut self.partial
+    }
+
+    /// The file with the bytes, and where it is.
+    pub(super) fn file(&self) -> (&File, &Path) {
+        (self.partial.file(), self.partial.path())
+    }
+
+    /// Removes it, once it is of no more use.
+    pub(super) fn remove(self) -> Result<(), Error> {
+        fs::remove_dir_all(&self.dir).map_err(|e| io_error("remove", &self.dir, e))
+    }
+}
+
+/// Without a checksum a download is continued only in the boot of the machine that it began in, because another may
+/// have lost bytes, and only under the URL that it began with. A hash, because the URL's query may be secret.
+pub(super) fn origin_of(url: &ArtifactUrl) -> Result<String, Error> {
+    let url = Sha256::digest(url.canonical());
+    Ok(format!("{} {}", store::boot_id()?, hex::encode(url)))
+}
+
+fn directory(place: &Place) -> PathBuf {
+    let mut name = place.path.file_name().unwrap_or_default().to_owned();
+    name.push(SUFFIX);
+    place.dir.join(name)
+}
+
+/// Locks a directory that is ours alone; nothing if it went meanwhile: then another process has completed it.
+fn locked(dir: &Path) -> Result<Option<File>, Error> {
+    let target = |why: &str| Error::Target {
+        path: dir.display().to_string(),
+        why: why.to_owned(),
+    };
+    let failed = |e| io_error("open", dir, e);
+    let meta = match fs::symlink_metadata(dir) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let own = nix::unistd::geteuid().as_raw();
+    if !meta.is_dir() || meta.uid() != own || meta.mode() & 0o077 != 0 {
+        return Err(target(
+            "it is no download of this user's own to be continued",
+        ));
+    }
+    let lock = match File::open(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => return Err(target("another process downloads to it")),
+        Err(TryLockError::Error(e)) => return Err(failed(e)),
+        Ok(()) => {}
+    }
+    let here = lock.metadata().map_err(failed)?;
+    let there = fs::symlink_metadata(dir);
+    let is_same = there.is_ok_and(|there| (there.dev(), there.ino()) == (here.dev(), here.ino()));
+    Ok(is_same.then_some(lock))
+}

@@ -1,0 +1,118 @@
+//! What a request is called in the store, and what is there of it.
+
+use super::decide::{Decision, decide};
+use super::{Error, Parts, Request};
+use crate::artifact::Validator;
+use crate::policy::Permit;
+use crate::store::{Blob, Entry, Name, Store};
+
+/// The names that a request has in the store.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    /// What its URL gave in its trust context.
+    pub(super) entry: Name,
+    /// The object that it and other signed URLs name; see [`object`](Self::object).
+    pub(super) object: Option<Name>,
+    /// Its download: the same URL, context, promise and reach share one.
+    pub(super) flight: Name,
+}
+
+impl Names {
+    pub(super) fn of(parts: &Parts, permit: &Permit, request: &Request) -> Self {
+        let key = parts.store.key();
+        let mut inputs = request.credentials.parts();
+        inputs.push(parts.http.identity());
+        let context = key.name("context", &inputs);
+        let url = request.url.canonical().as_bytes();
+        let pin = request
+            .pin
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let reach = format!("{:?}", permit.reach());
+        let context = context.as_str().as_bytes();
+        // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
+        // and one entry serves them all; without one another query may be another object.
+        let object = request.url.without_query().filter(|_| !pin.is_empty());
+        Self {
+            entry: key.name("entry", &[url, context]),
+            object: object.map(|o| key.name("object", &[o.as_bytes(), context, pin.as_bytes()])),
+            flight: key.name("flight", &[url, context, pin.as_bytes(), reach.as_bytes()]),
+        }
+    }
+
+    /// Where it is written down that the URL gave what was promised.
+    pub(super) fn of_success(&self) -> &Name {
+        self.object.as_ref().unwrap_or(&self.entry)
+    }
+}
+
+/// What a look into the store found.
+pub(super) enum Found {
+    /// What is wanted, and the origin need not be asked.
+    Here(Blob),
+    /// It is cached. The URL is a new signed one of its object, and the signature is the login: the origin has to let
+    /// it in before the bytes are given, and need not send them.
+    Signed { known: Option<Validator> },
+    /// The origin has to be asked; with a validator only for what is not the object that it names.
+    Missing { known: Option<Validator> },
+}
+
+/// What an origin is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// The object; of one that is known already only whether it changed.
+    Object { known: Option<Validator> },
+    /// Whether it lets this URL have the object, whose bytes are here and proven by their checksum. The body is not
+    /// read. A validator saves the origin from beginning to send it.
+    Admission { known: Option<Validator> },
+}
+
+/// Looks for what a request wants. Reads the disk.
+pub(super) fn find(store: &Store, names: &Names, request: &Request) -> Result<Found, Error> {
+    let entry = store.entry(&names.entry)?;
+    if let Some(object) = &names.object
+        && entry.is_none()
+        && let Some(entry) = store.entry(object)?
+    {
+        return of_object(store, names, request, &entry);
+    }
+    let blob = match &entry {
+        Some(entry) => store.blob(entry)?,
+        None => None,
+    };
+    decided(request, entry.as_ref(), blob)
+}
+
+fn of_object(
+    store: &Store,
+    names: &Names,
+    request: &Request,
+    entry: &Entry,
+) -> Result<Found, Error> {
+    let blob = store.blob(entry)?;
+    if entry.admitted.contains(&names.entry) {
+        return decided(request, Some(entry), blob);
+    }
+    match decided(request, Some(entry), blob)? {
+        Found::Here(_) if request.pull.asks() => Ok(Found::Signed {
+            known: Some(entry.validator.clone()).filter(|v| !v.is_empty()),
+        }),
+        Found::Here(_) => Err(Error::NotCached {
+            url: request.url.to_string(),
+        }),
+        // Asked conditionally anyhow.
+        rest @ (Found::Missing { .. } | Found::Signed { .. }) => Ok(rest),
+    }
+}
+
+fn decided(request: &Request, entry: Option<&Entry>, blob: Option<Blob>) -> Result<Found, Error> {
+    match (decide(request, entry, blob.is_some()), blob) {
+        (Decision::Have, Some(blob)) => Ok(Found::Here(blob)),
+        (Decision::Have, None) => Ok(Found::Missing { known: None }),
+        (Decision::Fetch { known }, _) => Ok(Found::Missing { known }),
+        (Decision::Refuse, _) => Err(Error::NotCached {
+            url: request.url.to_string(),
+        }),
+    }
+}

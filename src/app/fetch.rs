@@ -1,0 +1,125 @@
+//! `fetch`: artifacts to files, without a store.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Error, http_of_command, local, patience};
+use crate::acquire::{
+    self, Budget, Destination, Fetched, Gauge, Patience, PullPolicy, Request, Stream,
+};
+use crate::artifact::{ArtifactUrl, Digest, FileName};
+use crate::config::{Downloading, Secrets};
+use crate::fault::Setting;
+use crate::policy::Policy;
+use crate::source::Credentials;
+use crate::source::http::Factory;
+use crate::volume::attributes;
+
+/// What is to be fetched.
+pub struct Order {
+    url: ArtifactUrl,
+    pin: Option<Digest>,
+    name: Option<FileName>,
+}
+
+impl Order {
+    /// As it was typed; `name` is that of the file in a directory, if it is not the URL's.
+    pub fn new(url: &str, checksum: Option<&str>, name: Option<&str>) -> Result<Self, Error> {
+        let pin = checksum.map(|text| attributes::value(Setting::Checksum, text));
+        let name = name.map(|text| attributes::value(Setting::FileName, text));
+        Ok(Self {
+            url: attributes::value(Setting::Url, url)?,
+            pin: pin.transpose()?,
+            name: name.transpose()?,
+        })
+    }
+
+    /// The URL, redacted.
+    pub fn url(&self) -> String {
+        self.url.to_string()
+    }
+
+    /// What the file is called in a directory.
+    pub fn name(&self) -> Result<FileName, Error> {
+        match &self.name {
+            Some(name) => Ok(name.clone()),
+            None => Ok(attributes::file_name(&self.url)?),
+        }
+    }
+
+    /// Finds out where it goes: `output` is a file, a directory that gets a file of the URL's name, or `-` for standard
+    /// output; without it the file lies in this directory. Nothing is asked and nothing is touched.
+    fn destination(&self, output: Option<&Path>) -> Result<Destination, Error> {
+        let in_directory = |dir: &Path| Ok::<_, Error>(dir.join(self.name()?.as_str()));
+        Ok(match output {
+            Some(path) if is_dash(path) => Destination::Stream(Stream::Stdout),
+            Some(dir) if dir.is_dir() => Destination::look(&in_directory(dir)?)?,
+            Some(path) => Destination::look(path)?,
+            None => Destination::look(&PathBuf::from(self.name()?.as_str()))?,
+        })
+    }
+}
+
+/// Whether standard output is meant; a file of that name is `./-`.
+fn is_dash(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Whether what is fetched to a path goes to standard output, so that nothing else may.
+pub fn is_stdout(path: &Path) -> bool {
+    is_dash(path) || Destination::look(path).is_ok_and(|found| found.is_stdout())
+}
+
+/// Downloads to files, one after the other.
+pub struct Fetcher {
+    http: Factory,
+    patience: Patience,
+    policy: Policy,
+    credentials: Credentials,
+    budget: Budget,
+    resume: bool,
+}
+
+impl Fetcher {
+    /// Reads what all of them share. `resume` is whether each goes on with what an earlier one left.
+    pub fn new(settings: &Downloading, secrets: &Secrets, resume: bool) -> Result<Self, Error> {
+        let budget = Budget::default();
+        Ok(Self {
+            http: http_of_command(settings, secrets)?,
+            patience: patience(settings),
+            policy: Policy::new(settings.max_size),
+            credentials: Credentials::from_keys(local::secrets(secrets)?)?,
+            budget: match settings.limit_rate {
+                Some(bytes) => budget.limited(bytes),
+                None => budget,
+            },
+            resume,
+        })
+    }
+
+    /// Downloads one; `show` is told how far it is.
+    pub async fn fetch(
+        &self,
+        order: &Order,
+        output: Option<&Path>,
+        show: impl FnOnce(&Arc<Gauge>),
+    ) -> Result<Fetched, Error> {
+        let mut destination = order.destination(output)?;
+        if self.resume {
+            destination = destination.resumed()?;
+        }
+        let request = Request {
+            url: order.url.clone(),
+            pin: order.pin.clone(),
+            pull: PullPolicy::Always,
+            credentials: self.credentials.clone(),
+        };
+        let gauge = Arc::new(Gauge::new(&order.url));
+        show(&gauge);
+        let permit = self.policy.check(&order.url, None);
+        let watched = (&*gauge, &self.budget);
+        let (http, patience) = (&self.http, &self.patience);
+        let fetched = acquire::fetch(http, patience, &permit, &request, &destination, watched);
+        Ok(fetched.await?)
+    }
+}

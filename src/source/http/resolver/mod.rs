@@ -1,0 +1,197 @@
+//! Names to addresses, of which the forbidden ones are never seen by the client.
+//!
+//! In Rust all the way, because the released program is linked statically and a static C library cannot load the
+//! system's own resolver. What that one would find is found here: the hosts file first, always, and only then the
+//! name servers. Left out on purpose: modules of nsswitch.conf other than `files` and `dns`, which are shared objects.
+
+mod dns;
+mod hosts;
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::{fmt, fs, vec};
+
+use hyper_util::client::legacy::connect::dns::Name;
+use reqwest::dns::{Addrs, Resolve, Resolving};
+use tokio::sync::Mutex;
+use tower_service::Service;
+
+use self::dns::Dns;
+use crate::artifact::Reach;
+
+const HOSTS: &str = "/etc/hosts";
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// A name that gives no address to connect to.
+#[derive(Clone, Debug)]
+pub(super) enum Refused {
+    /// All its addresses are forbidden; this is the first.
+    Unreachable { addr: IpAddr },
+    /// It has none.
+    Unknown { why: String },
+}
+
+/// On its way through the client; whoever takes it out there says it in words.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { addr } => write!(f, "{addr} is never asked"),
+            Self::Unknown { why } => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A resolver that applies a [`Reach`] to every address it finds.
+#[derive(Clone)]
+pub(super) struct Filtered {
+    reach: Reach,
+    dns: Arc<Mutex<Option<Known>>>,
+}
+
+/// Name servers, and the text that named them: whatever resolv.conf says now counts.
+struct Known {
+    text: Option<Vec<u8>>,
+    dns: Arc<Dns>,
+}
+
+impl Filtered {
+    pub(super) fn new(reach: Reach) -> Self {
+        Self {
+            reach,
+            dns: Arc::default(),
+        }
+    }
+
+    /// The addresses of a name that may be asked: at least one.
+    pub(super) async fn find(&self, name: &str) -> Result<Vec<IpAddr>, Refused> {
+        let found = self
+            .look_up(name)
+            .await
+            .map_err(|why| Refused::Unknown { why })?;
+        filter(&self.reach, found)
+    }
+
+    async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        let (found, text) = {
+            let name = name.to_owned();
+            let read = tokio::task::spawn_blocking(move || {
+                (hosts::look_up(HOSTS, &name), fs::read(RESOLV_CONF).ok())
+            });
+            read.await
+                .map_err(|_| "the look-up was cut off".to_owned())?
+        };
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if is_localhost(name) {
+            return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
+        }
+        self.servers(text).await?.look_up(name).await
+    }
+
+    async fn servers(&self, text: Option<Vec<u8>>) -> Result<Arc<Dns>, String> {
+        let mut known = self.dns.lock().await;
+        match &*known {
+            Some(known) if known.text == text => Ok(Arc::clone(&known.dns)),
+            Some(_) | None => {
+                let dns = Arc::new(Dns::of(text.as_deref().unwrap_or_default())?);
+                *known = Some(Known {
+                    text,
+                    dns: Arc::clone(&dns),
+                });
+                Ok(dns)
+            }
+        }
+    }
+}
+
+/// The loopback's own name and all below it, of which no name server has to be asked (RFC 6761 §6.3).
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// For connections to origins and proxies.
+impl Service<Name> for Filtered {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Refused;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Refused>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move { Ok(sockets(this.find(name.as_str()).await?)) })
+    }
+}
+
+/// For a client of another kind.
+impl Resolve for Filtered {
+    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
+        let this = self.clone();
+        Box::pin(async move {
+            let found = this.find(name.as_str()).await?;
+            Ok(Box::new(sockets(found)) as Addrs)
+        })
+    }
+}
+
+/// Whoever connects puts the port in.
+fn sockets(found: Vec<IpAddr>) -> vec::IntoIter<SocketAddr> {
+    let sockets: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a, 0)).collect();
+    sockets.into_iter()
+}
+
+fn filter(reach: &Reach, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {
+    let first = found.first().copied();
+    let allowed: Vec<_> = found
+        .into_iter()
+        .filter(|addr| reach.allows_addr(*addr))
+        .collect();
+    match first {
+        None => Err(Refused::Unknown {
+            why: "it has no address".into(),
+        }),
+        Some(addr) if allowed.is_empty() => Err(Refused::Unreachable { addr }),
+        Some(_) => Ok(allowed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forbidden_addresses_are_never_handed_on() {
+        let addrs = |list: &[&str]| {
+            list.iter()
+                .map(|a| a.parse().unwrap())
+                .collect::<Vec<IpAddr>>()
+        };
+        let bad = filter(&Reach, addrs(&["169.254.169.254", "fe80::1"]));
+        assert!(matches!(bad, Err(Refused::Unreachable { .. })));
+        let mixed = filter(&Reach, addrs(&["169.254.169.254", "127.0.0.1"])).unwrap();
+        assert_eq!(mixed, addrs(&["127.0.0.1"]));
+        assert!(matches!(
+            filter(&Reach, vec![]),
+            Err(Refused::Unknown { .. })
+        ));
+    }
+
+    #[test]
+    fn only_the_loopbacks_own_names_are_its() {
+        for name in ["localhost", "LocalHost.", "a.localhost"] {
+            assert!(is_localhost(name), "{name}");
+        }
+        for name in ["localhost.test", "alocalhost", "local"] {
+            assert!(!is_localhost(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a proxy means that does not connect, and what to do about it.
+
+use std::fmt;
+
+use super::error::passing;
+use crate::fault::Fault;
+
+/// Why a SOCKS proxy does not connect (RFC 1928 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It wants a login, or another one.
+    Login,
+    /// A rule of its own.
+    Rule,
+    /// It takes no address of that kind.
+    Address,
+    /// It cannot get there; in its words.
+    Unreachable(&'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Login => f.write_str(
+                "it wants a user and password, or others; write them into that variable as socks5h://USER:PASSWORD@…",
+            ),
+            Self::Rule => f.write_str(
+                "its rules forbid it; have it allowed there, or name the host in NO_PROXY",
+            ),
+            Self::Address => f.write_str(
+                "it takes no address of that kind (IPv6, or a name); try socks5h instead of socks5, or the other way round",
+            ),
+            Self::Unreachable(why) => {
+                write!(f, "{why}; check that the origin is up and that the proxy may reach it")
+            }
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn fault(self) -> Fault {
+        match self {
+            Self::Login => Fault::Unauthenticated,
+            Self::Rule | Self::Address => Fault::Denied,
+            Self::Unreachable(_) => Fault::Unavailable,
+        }
+    }
+}
+
+/// A proxy that does not find the origin says nothing about the artifact, and one that sends elsewhere (a page that
+/// wants a login) is not followed.
+pub(super) fn fault(status: u16) -> Fault {
+    match status {
+        407 => Fault::Unauthenticated,
+        s if passing(s) => Fault::Unavailable,
+        _ => Fault::Denied,
+    }
+}
+
+pub(super) fn advice(status: u16, offers: &[String]) -> String {
+    let basic = |o: &String| o.eq_ignore_ascii_case("basic");
+    match status {
+        407 if offers.is_empty() || offers.iter().any(basic) => {
+            " (proxy authentication required); write the user and password into that variable as \
+             http://USER:PASSWORD@…, or correct them"
+                .to_owned()
+        }
+        407 => format!(
+            " (proxy authentication required); it offers {}, and only Basic is spoken here: have it offer Basic, or \
+             let this node through without a login",
+            offers.join(", ")
+        ),
+        s if passing(s) => {
+            "; the proxy is in trouble or cannot reach the origin, it is asked again later"
+                .to_owned()
+        }
+        _ => "; have the proxy allow it, or name the host in NO_PROXY".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxys_status_maps_to_the_fault_that_somebody_acts_on() {
+        for (status, expected) in [
+            (302, Fault::Denied),
+            (400, Fault::Denied),
+            (403, Fault::Denied),
+            (404, Fault::Denied),
+            (407, Fault::Unauthenticated),
+            (429, Fault::Unavailable),
+            (503, Fault::Unavailable),
+        ] {
+            assert_eq!(fault(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn basic_is_asked_for_where_it_is_offered_and_no_other_way_is_promised() {
+        let advice = |offers: &[&str]| {
+            let offers: Vec<String> = offers.iter().map(|o| (*o).to_owned()).collect();
+            advice(407, &offers)
+        };
+        for offers in [&[][..], &["basic"], &["NTLM", "Basic"]] {
+            assert!(
+                advice(offers).contains("http://USER:PASSWORD@"),
+                "{offers:?}"
+            );
+        }
+        assert!(advice(&["NTLM", "Digest"]).contains("it offers NTLM, Digest, and only Basic"));
+    }
+}

@@ -1,0 +1,135 @@
+//! The threads for work that may wait for a disk, and how many of them there are.
+//!
+//! A runtime has a bounded number of blocking threads, and they also stand in for a thread that answers calls while it
+//! works in place. If all of them hang in a sick disk there is no stand-in, and every call, timer and probe stops. So
+//! whoever wants one takes a permit first, and waits for that without a thread: its caller's deadline still counts.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many blocking threads the runtime of a driver has. More than all permits together.
+pub const THREADS: usize = 16;
+
+/// How much work may wait for a disk at a time on threads of its own.
+const ASIDE: usize = 8;
+
+/// How much work runs at a time on the threads that answer calls: each that hangs costs one stand-in.
+const IN_PLACE: usize = 4;
+
+const _: () = assert!(ASIDE + IN_PLACE < THREADS, "there is always a stand-in");
+
+/// The permits of one runtime. Cheap to clone; clones share them.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    aside: Arc<Semaphore>,
+    in_place: Arc<Semaphore>,
+}
+
+/// The right to block a thread that answers calls; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    /// Works on this thread; its other tasks move to another one. Only on a thread of a multi-threaded runtime.
+    #[expect(clippy::disallowed_methods, reason = "with a permit")]
+    pub(super) fn work<T>(self, work: impl FnOnce() -> T) -> T {
+        tokio::task::block_in_place(work)
+    }
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            aside: Arc::new(Semaphore::new(ASIDE)),
+            in_place: Arc::new(Semaphore::new(IN_PLACE)),
+        }
+    }
+}
+
+impl Pool {
+    /// Runs work on a thread of its own, once there is a permit for it. Work that has begun goes on to its end, whoever
+    /// still waits for it. What it panicked with is the error.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let permit = Arc::clone(&self.aside).acquire_owned().await;
+        blocking(permit.ok(), work).await.map_err(|e| e.to_string())
+    }
+
+    /// The same for work that nobody waits for; not at all where there is no permit at once.
+    pub fn try_begin(&self, work: impl FnOnce() + Send + 'static) {
+        if let Ok(permit) = Arc::clone(&self.aside).try_acquire_owned() {
+            drop(blocking(Some(permit), work));
+        }
+    }
+
+    /// The right to work on a thread that answers calls; nothing where others hold all of it.
+    pub(super) fn in_place(&self) -> Option<Permit> {
+        let permit = Arc::clone(&self.in_place).try_acquire_owned().ok()?;
+        Some(Permit { _permit: permit })
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the runtime's blocking threads are used; it has a permit"
+)]
+fn blocking<T: Send + 'static>(
+    permit: Option<OwnedSemaphorePermit>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        work()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lock::Watched;
+
+    #[test]
+    fn work_that_hangs_leaves_the_runtime_its_stand_ins() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(THREADS)
+            .enable_all()
+            .build()
+            .unwrap();
+        let pool = Pool::default();
+        let stuck = Arc::new(Watched::<bool>::default());
+        runtime.block_on(async {
+            let hung: Vec<_> = (0..10 * THREADS)
+                .map(|_| {
+                    let (pool, stuck) = (pool.clone(), Arc::clone(&stuck));
+                    let hangs = move || stuck.wait_for(|free| free.then_some(()));
+                    tokio::spawn(async move { pool.run(hangs).await })
+                })
+                .collect();
+            while pool.aside.available_permits() > 0 {
+                tokio::task::yield_now().await;
+            }
+            pool.try_begin(|| unreachable!("there is no permit"));
+            // Timers go on, and so does work in place.
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                let permit = pool.in_place().unwrap();
+                tokio::spawn(async move { permit.work(|| ()) })
+                    .await
+                    .unwrap();
+            }
+            stuck.with(|free| *free = true);
+            for task in hung {
+                task.await.unwrap().unwrap();
+            }
+            assert_eq!(pool.aside.available_permits(), ASIDE);
+        });
+    }
+}

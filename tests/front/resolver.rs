@@ -1,0 +1,357 @@
+//! A name has the addresses that it has for every other program of the machine.
+//!
+//! Each test has a network of its own with name servers of the test's, and files of its own in `/etc`. What the
+//! program finds is read off a SOCKS proxy that refuses everything, so that all of a name's addresses are tried.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::sandbox::{Ran, Sandbox};
+
+/// Runs a test on a machine with these files; no text means no such file. It has a thread of its own, and with it
+/// namespaces of its own.
+fn on_a_machine(
+    hosts: Option<&str>,
+    resolv_conf: Option<&str>,
+    test: impl FnOnce(&Sandbox) + Send,
+) {
+    thread::scope(|scope| {
+        let ran = scope.spawn(|| test(&machine(hosts, resolv_conf))).join();
+        ran.unwrap_or_else(|e| std::panic::resume_unwind(e));
+    });
+}
+
+fn machine(hosts: Option<&str>, resolv_conf: Option<&str>) -> Sandbox {
+    let sandbox = Sandbox::new();
+    unshare(CloneFlags::CLONE_NEWNET).unwrap();
+    for arguments in [
+        &["link", "set", "lo", "up"][..],
+        &["link", "add", "d0", "type", "veth", "peer", "name", "d1"],
+        &["link", "set", "d1", "up"],
+        &["link", "set", "d0", "up"],
+        &["addr", "add", "10.9.9.9/24", "dev", "d0"],
+        &["addr", "add", "fd09::9/64", "dev", "d0", "nodad"],
+    ] {
+        assert!(
+            Command::new("ip")
+                .args(arguments)
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    // A directory of its own over the whole of /etc, as a file that is missing cannot be mounted.
+    let etc = sandbox.path("etc");
+    fs::create_dir(&etc).unwrap();
+    let files = [
+        ("hosts", hosts),
+        ("resolv.conf", resolv_conf),
+        ("nsswitch.conf", Some("hosts: files dns\n")),
+        ("host.conf", Some("multi on\n")),
+    ];
+    for (name, text) in files {
+        if let Some(text) = text {
+            fs::write(etc.join(name), text).unwrap();
+        }
+    }
+    // Whom to trust, and how programs are loaded.
+    for name in ["ssl", "ld.so.cache", "alternatives"] {
+        let from = fs::canonicalize(format!("/etc/{name}")).unwrap();
+        assert!(
+            Command::new("cp")
+                .arg("-a")
+                .args([&from, &etc])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    let none = None::<&str>;
+    mount(Some(&etc), "/etc", none, MsFlags::MS_BIND, none).unwrap();
+    sandbox
+}
+
+/// What a name server does.
+#[derive(Clone, Copy)]
+enum Serves {
+    /// These names have these addresses, and others do not exist.
+    Names(&'static [(&'static str, &'static str)]),
+    /// An error code (RFC 1035 §4.1.1).
+    Error(u8),
+    Nothing,
+}
+
+/// The names that a server was asked for.
+type Asked = Arc<Mutex<Vec<String>>>;
+
+/// A name server, over UDP alone.
+fn server(address: &str, serves: Serves) -> Asked {
+    let socket = UdpSocket::bind((address, 53)).unwrap();
+    let asked = Asked::default();
+    let log = Arc::clone(&asked);
+    thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((size, from)) = socket.recv_from(&mut query) {
+            let (name, answer) = answer(&query[..size], serves);
+            log.lock().unwrap().push(name);
+            if let Some(answer) = answer {
+                socket.send_to(&answer, from).unwrap();
+            }
+        }
+    });
+    asked
+}
+
+/// The name of a query, and what is answered.
+fn answer(query: &[u8], serves: Serves) -> (String, Option<Vec<u8>>) {
+    let (mut name, mut at) = (String::new(), 12);
+    while query[at] != 0 {
+        let label = &query[at + 1..=at + usize::from(query[at])];
+        name.push_str(&String::from_utf8_lossy(label).to_ascii_lowercase());
+        name.push('.');
+        at += 1 + label.len();
+    }
+    let wants_v6 = query[at + 2] == 28;
+    let mut text = query[..at + 5].to_vec();
+    // An answer, by one who asks others; no record beside the question and the answers.
+    text[2] = 0x81;
+    text[8..12].fill(0);
+    let code = match serves {
+        Serves::Nothing => return (name, None),
+        Serves::Error(code) => code,
+        Serves::Names(all) => {
+            let known = all.iter().filter(|(n, _)| *n == name);
+            let mut count = 0;
+            for (_, address) in known.clone() {
+                let bytes = match address.parse().unwrap() {
+                    IpAddr::V4(v4) if !wants_v6 => v4.octets().to_vec(),
+                    IpAddr::V6(v6) if wants_v6 => v6.octets().to_vec(),
+                    IpAddr::V4(_) | IpAddr::V6(_) => continue,
+                };
+                text.extend([
+                    0xc0,
+                    12,
+                    0,
+                    if wants_v6 { 28 } else { 1 },
+                    0,
+                    1,
+                    0,
+                    0,
+                    0,
+                    60,
+                    0,
+                ]);
+                text.push(bytes.len() as u8);
+                text.extend(bytes);
+                count += 1;
+            }
+            text[7] = count;
+            if known.count() == 0 { 3 } else { 0 }
+        }
+    };
+    text[3] = 0x80 | code;
+    (name, Some(text))
+}
+
+/// A SOCKS proxy that refuses everything: its address, and the addresses that it was asked for.
+fn refuses() -> (String, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Asked::default();
+    let log = Arc::clone(&asked);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut take = |count: usize| {
+                let mut bytes = vec![0; count];
+                client.read_exact(&mut bytes).unwrap();
+                bytes
+            };
+            let methods = take(2)[1];
+            take(methods.into());
+            client.write_all(&[5, 0]).unwrap();
+            let mut kind = [0; 4];
+            client.read_exact(&mut kind).unwrap();
+            let mut bytes = vec![0; if kind[3] == 1 { 4 } else { 16 }];
+            client.read_exact(&mut bytes).unwrap();
+            let address = match <[u8; 4]>::try_from(bytes.as_slice()) {
+                Ok(v4) => IpAddr::from(v4),
+                Err(_) => IpAddr::from(<[u8; 16]>::try_from(bytes).unwrap()),
+            };
+            log.lock().unwrap().push(address.to_string());
+            client.write_all(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+        }
+    });
+    (format!("socks5://{address}"), asked)
+}
+
+/// What the program finds.
+fn ours(sandbox: &Sandbox, name: &str) -> (BTreeSet<String>, Ran) {
+    let (proxy, asked) = refuses();
+    let mut command = sandbox.war_vol();
+    command.args(["fetch", &format!("http://{name}/a.war"), "--tries", "1"]);
+    command
+        .env("http_proxy", proxy)
+        .env("WAR_VOL_STALL_TIME", "1m");
+    let ran = Ran::of(command.output().unwrap()).must(11);
+    let found: BTreeSet<String> = asked.lock().unwrap().drain(..).collect();
+    assert_eq!(
+        found.is_empty(),
+        ran.stderr.contains("cannot resolve"),
+        "{}",
+        ran.stderr
+    );
+    (found, ran)
+}
+
+/// What the system's resolver finds.
+fn systems(name: &str) -> BTreeSet<String> {
+    let output = Command::new("getent")
+        .args(["ahosts", name])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let first = |line: &str| line.split_whitespace().next().unwrap().to_owned();
+    text.lines().map(first).collect()
+}
+
+fn set(addresses: &[&str]) -> BTreeSet<String> {
+    addresses.iter().map(|a| (*a).to_owned()).collect()
+}
+
+const HOSTS: &str = "127.0.0.1 localhost\n10.1.0.1 a.test alias\n10.1.0.2 a.test\nfd00::1 a.test # b.test\n\
+                     10.1.0.3\tUPPER.test\n#10.1.0.4 c.test\n10.1.0.5 short\n";
+
+#[test]
+fn a_name_has_the_addresses_that_getent_finds() {
+    let names = Serves::Names(&[
+        ("dns.test.", "10.2.0.1"),
+        ("dns.test.", "fd00::2"),
+        ("host.two.test.", "10.2.0.3"),
+        ("a.b.", "10.2.0.4"),
+        ("a.b.one.test.", "10.2.0.5"),
+        ("x.y.z.two.test.", "10.2.0.6"),
+        // Who is in the hosts file is not asked for.
+        ("short.one.test.", "10.2.0.7"),
+        ("a.test.", "10.2.0.8"),
+    ]);
+    let resolv = "# ours\nsearch one.test two.test\n; more\nnameserver 127.0.0.1\noptions ndots:2 timeout:1 attempts:1\n";
+    let rows = [
+        ("a.test", &["10.1.0.1", "10.1.0.2", "fd00::1"][..]),
+        ("alias", &["10.1.0.1"]),
+        ("upper.TEST", &["10.1.0.3"]),
+        ("short", &["10.1.0.5"]),
+        ("dns.test", &["10.2.0.1", "fd00::2"]),
+        ("dns.test.", &["10.2.0.1", "fd00::2"]),
+        ("host", &["10.2.0.3"]),
+        ("host.", &[]),
+        // Fewer dots than two: the domains come first.
+        ("a.b", &["10.2.0.5"]),
+        ("a.b.", &["10.2.0.4"]),
+        ("x.y.z", &["10.2.0.6"]),
+        ("c.test", &[]),
+        ("b.test", &[]),
+        ("localhost", &["127.0.0.1"]),
+    ];
+    on_a_machine(Some(HOSTS), Some(resolv), |sandbox| {
+        server("127.0.0.1", names);
+        for (name, expected) in rows {
+            assert_eq!(systems(name), set(expected), "getent: {name}");
+            assert_eq!(ours(sandbox, name).0, set(expected), "{name}");
+        }
+    });
+}
+
+#[test]
+fn who_is_in_the_hosts_file_needs_no_name_server() {
+    let dead = "nameserver 127.0.0.1\nnameserver 127.0.0.2\n";
+    for resolv in [None, Some(""), Some("search x.test\n"), Some(dead)] {
+        on_a_machine(Some(HOSTS), resolv, |sandbox| {
+            let asked = server("127.0.0.1", Serves::Nothing);
+            let rows = [
+                ("a.test", &["10.1.0.1", "10.1.0.2", "fd00::1"][..]),
+                ("short", &["10.1.0.5"]),
+            ];
+            for (name, expected) in rows {
+                assert_eq!(ours(sandbox, name).0, set(expected), "{name} {resolv:?}");
+                assert_eq!(systems(name), set(expected), "getent: {name} {resolv:?}");
+            }
+            assert!(asked.lock().unwrap().is_empty(), "{resolv:?}");
+        });
+    }
+}
+
+/// With no hosts file either.
+#[test]
+fn the_loopback_has_its_name_without_any_file() {
+    on_a_machine(None, None, |sandbox| {
+        let asked = server("127.0.0.1", Serves::Names(&[("localhost.", "10.2.0.1")]));
+        for name in ["localhost", "LOCALHOST.", "a.localhost"] {
+            assert_eq!(ours(sandbox, name).0, set(&["127.0.0.1", "::1"]), "{name}");
+        }
+        assert!(asked.lock().unwrap().is_empty());
+    });
+}
+
+/// Where no server is named, this machine is asked, as by glibc, and nobody else.
+#[test]
+fn without_a_named_server_this_machine_is_asked_and_the_words_say_so() {
+    for resolv in [None, Some("# nothing\n")] {
+        on_a_machine(Some(HOSTS), resolv, |sandbox| {
+            let (found, ran) = ours(sandbox, "dns.test");
+            assert!(found.is_empty());
+            ran.says("it is not in /etc/hosts, and /etc/resolv.conf names no server");
+            server("127.0.0.1", Serves::Names(&[("dns.test.", "10.2.0.1")]));
+            assert_eq!(systems("dns.test"), set(&["10.2.0.1"]));
+            assert_eq!(ours(sandbox, "dns.test").0, set(&["10.2.0.1"]));
+        });
+    }
+}
+
+#[test]
+fn a_server_that_is_dead_or_in_trouble_is_followed_by_the_next_and_a_no_is_believed() {
+    const GOOD: Serves = Serves::Names(&[("dns.test.", "10.2.0.1")]);
+    let resolv = "nameserver 127.0.0.1\nnameserver ::1\nnameserver 127.0.0.3\noptions timeout:1 attempts:2\n";
+    for (first, second, expected) in [
+        (Serves::Nothing, GOOD, &["10.2.0.1"][..]),
+        (Serves::Error(2), GOOD, &["10.2.0.1"]),
+        (Serves::Error(5), GOOD, &["10.2.0.1"]),
+        (Serves::Names(&[]), GOOD, &[]),
+        (Serves::Nothing, Serves::Error(2), &["10.2.0.9"]),
+    ] {
+        on_a_machine(None, Some(resolv), |sandbox| {
+            server("127.0.0.1", first);
+            server("::1", second);
+            server("127.0.0.3", Serves::Names(&[("dns.test.", "10.2.0.9")]));
+            assert_eq!(systems("dns.test"), set(expected), "getent");
+            assert_eq!(ours(sandbox, "dns.test").0, set(expected));
+        });
+    }
+}
+
+/// In the time that resolv.conf gives them, with each named.
+#[test]
+fn dead_servers_are_given_up_in_the_time_that_the_file_says() {
+    let resolv = "nameserver 127.0.0.1\nnameserver ::1\noptions timeout:1 attempts:2\n";
+    on_a_machine(None, Some(resolv), |sandbox| {
+        let asked = [
+            server("127.0.0.1", Serves::Nothing),
+            server("::1", Serves::Nothing),
+        ];
+        let (found, ran) = ours(sandbox, "dns.test");
+        assert!(found.is_empty());
+        ran.says("the name server 127.0.0.1 did not answer within 1s")
+            .says("the name server ::1 did not answer within 1s");
+        for asked in asked {
+            assert!(!asked.lock().unwrap().is_empty());
+        }
+    });
+}

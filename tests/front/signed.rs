@@ -1,0 +1,90 @@
+//! Signed URLs: the same object under ever new queries, of which the origin lets some in and others not.
+
+use war_vol::fault::Fault;
+
+use crate::node::{Node, Wanting, bytes, digest, failed};
+use crate::origin::{Behaviour, Object, Origin};
+use crate::sandbox::Sandbox;
+
+const LENGTH: usize = 1 << 20;
+
+fn scene() -> (Sandbox, Origin, Node) {
+    let sandbox = Sandbox::new();
+    let origin = Origin::start();
+    origin.put("/a.war", Object::new(bytes(81, LENGTH)));
+    let node = Node::start(&sandbox);
+    (sandbox, origin, node)
+}
+
+#[test]
+fn a_new_signature_is_asked_for_once_and_its_body_is_not_read() {
+    let (sandbox, origin, node) = scene();
+    let pin = digest(&bytes(81, LENGTH));
+    let want = |pod: &str, query: &str| {
+        let url = format!("{}?{query}", origin.url("/a.war"));
+        node.want(pod, &url).pinned(&pin)
+    };
+    node.publish(&want("first", "sig=1")).unwrap();
+    assert_eq!(origin.gets("/a.war"), 1);
+    let sent = origin.bytes_sent("/a.war");
+    // Ten times as many as are remembered.
+    for n in 2..162 {
+        let next = want(&format!("pod-{n}"), &format!("sig={n}"));
+        node.publish(&next).unwrap();
+        assert_eq!(origin.gets("/a.war"), n, "each is asked for once");
+        node.unpublish(&next).unwrap();
+    }
+    assert!(
+        origin.bytes_sent("/a.war") - sent < LENGTH as u64 / 2,
+        "no body was needed"
+    );
+    assert_eq!(sandbox.bucket("index").len(), 1, "one object has one entry");
+    // What was let in a moment ago is not asked for again.
+    let again = want("again", "sig=161");
+    node.publish(&again).unwrap();
+    assert_eq!(origin.gets("/a.war"), 161);
+}
+
+#[test]
+fn a_bogus_or_expired_signature_gets_the_origins_answer_and_never_the_cache() {
+    let (_sandbox, origin, node) = scene();
+    let pin = digest(&bytes(81, LENGTH));
+    let url = |query: &str| format!("{}?{query}", origin.url("/a.war"));
+    node.publish(&node.want("first", &url("sig=1")).pinned(&pin))
+        .unwrap();
+    for (status, fault) in [
+        (403, Fault::Denied),
+        (401, Fault::Unauthenticated),
+        (404, Fault::NotFound),
+    ] {
+        origin.behave("/a.war", vec![Behaviour::Refused { status }.always()]);
+        let want = node
+            .want(
+                &format!("bogus-{status}"),
+                &url(&format!("sig=bogus-{status}")),
+            )
+            .pinned(&pin);
+        let (found, words) = failed(node.publish(&want));
+        assert_eq!(found, fault, "{words}");
+        assert!(words.contains(&status.to_string()), "{words}");
+        assert!(!want.target.path().exists());
+    }
+    // Nobody may be asked: only what was let in before has a copy.
+    let never = |pod: &str, query: &str| {
+        let want = node.want(pod, &url(query)).pinned(&pin);
+        want.with("pullPolicy", "Never")
+    };
+    let (found, words) = failed(node.publish(&never("never", "sig=2")));
+    assert_eq!(found, Fault::NotFound, "{words}");
+    node.publish(&never("known", "sig=1")).unwrap();
+}
+
+#[test]
+fn without_a_checksum_another_query_is_another_object() {
+    let (_sandbox, origin, node) = scene();
+    for n in 0..3 {
+        let url = format!("{}?version={n}", origin.url("/a.war"));
+        node.publish(&node.want(&format!("pod-{n}"), &url)).unwrap();
+    }
+    assert!(origin.bytes_sent("/a.war") >= 3 * LENGTH as u64);
+}
