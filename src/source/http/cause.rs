@@ -6,7 +6,7 @@ use std::io;
 use url::Url;
 
 use super::connect::{Trouble, Who};
-use super::{MOST_FIELDS, host_of, resolver, tls};
+use super::{MOST_BYTES, MOST_FIELDS, host_of, resolver, tls};
 use crate::artifact::ArtifactUrl;
 use crate::source::Error;
 
@@ -37,7 +37,8 @@ fn unreadable(error: &(dyn StdError + 'static)) -> Option<String> {
     let http = find::<hyper::Error>(error)?;
     if http.is_parse_too_large() {
         return Some(format!(
-            "too many header fields, or too long ones (more than {MOST_FIELDS}, or 400 KiB)"
+            "too many header fields, or too long ones (more than {MOST_FIELDS}, or {} KiB)",
+            MOST_BYTES >> 10
         ));
     }
     let what = if http.is_parse_status() {

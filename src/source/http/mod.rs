@@ -14,6 +14,7 @@ mod client_cert;
 mod connect;
 mod field;
 mod proxy;
+mod redirect;
 mod resolver;
 mod tls;
 
@@ -28,7 +29,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioExecutor;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
 use reqwest::{Body, RequestBuilder, Response};
@@ -36,6 +37,7 @@ use url::Url;
 
 use self::connect::Connector;
 use self::proxy::{Kind, Proxies, Proxy};
+use self::redirect::{next_hop, same_origin};
 use self::tls::Trust;
 use super::{Answer, Credentials, Error, Object, Source, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
@@ -43,8 +45,10 @@ use crate::artifact::{ArtifactUrl, Reach, Redacted};
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
 
-/// How many header fields an answer may have: as many as curl takes. Their bytes are bounded by the parser, at 408 KiB.
+/// How many header fields an answer may have, and how many bytes in all: as many as curl takes. So large does the buffer
+/// get that a body is read into, too: every running download has one.
 const MOST_FIELDS: usize = 5000;
+const MOST_BYTES: usize = 300 << 10;
 
 /// How the program calls itself.
 const AGENT: &str = concat!("war-vol/", env!("CARGO_PKG_VERSION"));
@@ -152,6 +156,7 @@ impl Factory {
             // A connection is asked once: bytes that an answer has too much would be taken for the head of the next one.
             .pool_max_idle_per_host(0)
             .http1_max_headers(MOST_FIELDS)
+            .http1_max_buf_size(MOST_BYTES)
             // A folded line is to be unfolded (RFC 9112 §5.2), and behind most other lines that are no header field curl
             // and browsers go on. The end of a body is never guessed because of it: see [`answer`].
             .http1_allow_obsolete_multiline_headers_in_responses(true)
@@ -354,42 +359,6 @@ fn conditions(request: RequestBuilder, start: &Start) -> RequestBuilder {
             }
         }
     }
-}
-
-fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
-    let refuse = |why: String| Error::Redirect {
-        url: Redacted(at).to_string(),
-        why,
-    };
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .ok_or_else(|| refuse("names no place (no Location header)".into()))?;
-    let next = field::join(at, location)
-        .ok_or_else(|| refuse("has a Location that is not a URL".into()))?;
-    match (at.scheme(), next.scheme()) {
-        (_, "https") | ("http", "http") => Ok(without_userinfo(next)),
-        ("https", "http") => Err(refuse(format!(
-            "leads from https to http, to {}",
-            Redacted(&next)
-        ))),
-        (_, scheme) => Err(refuse(format!("leads to the scheme \"{scheme}\""))),
-    }
-}
-
-/// An origin must not choose the credentials that the next one gets.
-fn without_userinfo(mut url: Url) -> Url {
-    // Both fail only for URLs without a host, which an http URL always has.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_fragment(None);
-    url
-}
-
-fn same_origin(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme()
-        && a.host() == b.host()
-        && a.port_or_known_default() == b.port_or_known_default()
 }
 
 /// Host and, where it is not the usual one, port: who is meant in a message.

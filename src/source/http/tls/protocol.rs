@@ -6,8 +6,8 @@ const OLD: &str =
     "it speaks only versions of TLS older than 1.2; enable TLS 1.2 or 1.3 at the origin";
 const NOTHING_IN_COMMON: &str = "it has no cipher suite, group or signature in common with this program; enable those of \
                                  TLS 1.3, or ECDHE with AES-GCM or ChaCha20 and a certificate with RSA or ECDSA P-256";
-const WANTS_ONE: &str = "it wants a client certificate and was shown none that it takes; let this node in without one, or \
-                         use another origin";
+const WANTS_ONE: &str = "it wants a client certificate and was shown none that it takes; give one (--cert and --key of a \
+                         command), or let this node in without one";
 
 /// In a handshake; `wanted` says that the peer asked for a certificate of ours.
 pub(super) fn of_handshake(error: &Error, wanted: bool) -> String {

@@ -1,0 +1,47 @@
+//! From one hop to the next.
+
+use reqwest::Response;
+use reqwest::header::LOCATION;
+use url::Url;
+
+use super::field;
+use crate::artifact::Redacted;
+use crate::source::Error;
+
+/// Where an answer leads, if it may be followed there.
+pub(super) fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
+    let refuse = |why: String| Error::Redirect {
+        url: Redacted(at).to_string(),
+        why,
+    };
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .ok_or_else(|| refuse("names no place (no Location header)".into()))?;
+    let next = field::join(at, location)
+        .ok_or_else(|| refuse("has a Location that is not a URL".into()))?;
+    match (at.scheme(), next.scheme()) {
+        (_, "https") | ("http", "http") => Ok(without_userinfo(next)),
+        ("https", "http") => Err(refuse(format!(
+            "leads from https to http, to {}",
+            Redacted(&next)
+        ))),
+        (_, scheme) => Err(refuse(format!("leads to the scheme \"{scheme}\""))),
+    }
+}
+
+/// An origin must not choose the credentials that the next one gets.
+fn without_userinfo(mut url: Url) -> Url {
+    // Both fail only for URLs without a host, which an http URL always has.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    url
+}
+
+/// Whether credentials for one of the two are for the other.
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
+    a.scheme() == b.scheme()
+        && a.host() == b.host()
+        && a.port_or_known_default() == b.port_or_known_default()
+}
