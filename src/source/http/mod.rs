@@ -239,8 +239,6 @@ impl Http {
             return Err(forbidden(host_of(at)));
         }
         let request = conditions(self.requests.get(at.clone()), start)
-            .header(USER_AGENT, AGENT)
-            .header(ACCEPT, HeaderValue::from_static("*/*"))
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let is_origin = same_origin(at, url.as_url());
         let request = match is_origin {
@@ -282,6 +280,14 @@ impl Http {
         let mut request = request.map_err(|e| {
             answer::nonsense(url, at, &format!("cannot be asked: {}", cause::text(&e)))
         })?;
+        // Unless the user has headers of that name.
+        let usual = [(USER_AGENT, AGENT), (ACCEPT, "*/*")];
+        for (name, value) in usual {
+            let headers = request.headers_mut();
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
         let mut connection = capture_connection(&mut request);
         // Making a connection has its own limit, which says what it was that took so long.
         let silence = async {
