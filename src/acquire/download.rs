@@ -43,8 +43,10 @@ pub(super) struct Download<'a, S> {
 /// How a download ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The object is the one that is known, or the origin lets this URL have it.
+    /// The object is the one that is known.
     Unchanged,
+    /// The origin lets this URL have the object that is known.
+    LetIn,
     /// All of it is there, and it is what was promised.
     Landed(Landed),
 }
@@ -137,14 +139,13 @@ impl<S: Source> Download<'_, S> {
         self.catch_up(partial, course).await?;
         self.gauge.enter(Phase::Asking);
         let start = match (self.ask, partial.length()) {
-            (Ask::Admission { known: None }, _) => Start::Beginning,
-            (Ask::Admission { known: Some(known) }, _) => Start::IfChanged(known.clone()),
+            (Ask::Admission { known, .. }, 0) => Start::IfChanged(known.clone()),
             (Ask::Object { known: Some(known) }, 0) if course.refuted.is_none() => {
                 Start::IfChanged(known.clone())
             }
             (Ask::Object { .. }, 0) => Start::Beginning,
             // With a promised digest the names do not matter: two mirrors in turn have one each.
-            (Ask::Object { .. }, offset) => Start::At {
+            (Ask::Object { .. } | Ask::Admission { .. }, offset) => Start::At {
                 offset,
                 of: match self.request.pin {
                     Some(_) => None,
@@ -156,11 +157,12 @@ impl<S: Source> Download<'_, S> {
             answer = self.source.open(&self.request.url, &start) => answer?,
             () = self.gauge.stopped() => return Err(self.stop()),
         };
-        let object = match (answer, self.ask) {
-            (Answer::Unchanged, _) | (Answer::Object(_), Ask::Admission { .. }) => {
-                return Ok(Outcome::Unchanged);
-            }
-            (Answer::Object(object), Ask::Object { .. }) => object,
+        if self.ask.is_let_in(&answer) {
+            return Ok(Outcome::LetIn);
+        }
+        let object = match answer {
+            Answer::Unchanged(_) => return Ok(Outcome::Unchanged),
+            Answer::Object(object) => object,
         };
         self.fits(&object.facts)?;
         if object.offset == 0 {

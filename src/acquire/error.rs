@@ -173,6 +173,23 @@ impl Error {
         }
     }
 
+    /// Whether what came so far is of no use to anybody, whoever asks for it again and when.
+    pub(super) fn refutes_partial(&self) -> bool {
+        match self.fault() {
+            Fault::Mismatch | Fault::TooLarge => true,
+            Fault::Unavailable
+            | Fault::Pending
+            | Fault::Unauthenticated
+            | Fault::Bug
+            | Fault::Invalid
+            | Fault::NotFound
+            | Fault::Denied
+            | Fault::Differs
+            | Fault::Occupied
+            | Fault::NoSpace => false,
+        }
+    }
+
     /// Whether what came so far may be of use to a later download.
     pub(super) fn keeps_partial(&self) -> bool {
         match self.fault() {

@@ -113,7 +113,9 @@ impl Fetch<'_> {
     /// has the promised digest is not asked for.
     async fn on_with(&self, place: &Place) -> Result<There, Error> {
         if let Some(there) = self.is_there(place).await? {
-            Leftover::remove_of(place)?;
+            if let Err(left) = Leftover::remove_of(place) {
+                tracing::warn!(error = %left, "cannot remove an earlier partial download");
+            }
             return Ok(there);
         }
         let mut leftover = Leftover::open(place)?;
@@ -131,8 +133,10 @@ impl Fetch<'_> {
                 Ok(landed.into())
             }
             Err(error) => {
-                if !error.keeps_partial() || leftover.partial().length() == 0 {
-                    leftover.remove()?;
+                if (error.refutes_partial() || leftover.partial().length() == 0)
+                    && let Err(left) = leftover.remove()
+                {
+                    tracing::warn!(error = %left, "cannot remove a partial download");
                 }
                 Err(error)
             }
@@ -190,7 +194,7 @@ impl Fetch<'_> {
         };
         match download.run(partial).await? {
             Outcome::Landed(landed) => Ok(landed),
-            Outcome::Unchanged => Err(Error::Changed {
+            Outcome::Unchanged | Outcome::LetIn => Err(Error::Changed {
                 url: self.request.url.to_string(),
             }),
         }

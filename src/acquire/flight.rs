@@ -163,7 +163,7 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
         })?;
     let ask = match plan.found()? {
         Found::Here(blob) => return Ok(blob),
-        Found::Signed { known } => Ask::Admission { known },
+        Found::Signed { known, size } => Ask::Admission { known, size },
         Found::Missing { known } => Ask::Object { known },
     };
     let mut partial = plan
@@ -177,9 +177,16 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
         }
         return Err(full);
     }
+    let is_admission = matches!(ask, Ask::Admission { .. });
     let mut flown = runtime.block_on(plan.download(gauge, &mut partial, ask));
-    if let Ok(Outcome::Unchanged) = flown {
-        match plan.reuse() {
+    if let Ok(Outcome::Unchanged | Outcome::LetIn) = flown {
+        let reused = match flown {
+            Ok(Outcome::LetIn) => plan.admit(),
+            // Of another's saying it is not believed for a new signed URL.
+            _ if is_admission => Ok(None),
+            _ => plan.reuse(),
+        };
+        match reused {
             Ok(Some(blob)) => {
                 plan.parts.store.drop_partial(partial)?;
                 return Ok(blob);
@@ -194,7 +201,7 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
     }
     match flown {
         Ok(Outcome::Landed(landed)) => plan.commit(partial, &landed),
-        Ok(Outcome::Unchanged) => Err(Error::Changed {
+        Ok(Outcome::Unchanged | Outcome::LetIn) => Err(Error::Changed {
             url: plan.request.url.to_string(),
         }),
         Err(error) => Err(plan.fail(gauge, partial, error)),
@@ -266,24 +273,38 @@ impl Plan {
         Ok(blob)
     }
 
-    /// What the origin says is unchanged, or lets this URL have: the cached bytes, or the wrong ones of an earlier
-    /// download.
+    /// What the origin says is unchanged: the cached bytes, or the wrong ones of an earlier download.
     fn reuse(&self) -> Result<Option<Blob>, Error> {
         let store = &self.parts.store;
-        if let Some(entry) = store.entry(&self.names.entry)? {
-            return match &self.request.pin {
-                Some(pin) if entry.matches(pin) != Some(true) => Err(self.remembered(pin, &entry)),
-                Some(_) | None => Ok(store.blob(&entry)?),
-            };
+        let entry = match (store.entry(&self.names.entry)?, &self.names.object) {
+            (None, Some(object)) => store.entry(object)?,
+            (entry, _) => entry,
+        };
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let fits = self
+            .request
+            .pin
+            .as_ref()
+            .map(|pin| (pin, entry.matches(pin)));
+        match fits {
+            Some((pin, Some(false))) => Err(self.remembered(pin, &entry)),
+            Some((_, None)) => Ok(None),
+            Some((_, Some(true))) | None => Ok(store.blob(&entry)?),
         }
-        let Some(name) = &self.names.object else {
+    }
+
+    /// The cached bytes of the object that the origin lets this URL have.
+    fn admit(&self) -> Result<Option<Blob>, Error> {
+        let (store, Some(name)) = (&self.parts.store, &self.names.object) else {
             return Ok(None);
         };
         let Some(mut entry) = store.entry(name)? else {
             return Ok(None);
         };
         let blob = store.blob(&entry)?;
-        if blob.is_some() && !entry.admitted.contains(&self.names.entry) {
+        if blob.is_some() {
             entry.admit(&self.names.entry);
             // A courtesy to the origin, which else is asked again.
             if let Err(lost) = store.remember(name, &entry) {

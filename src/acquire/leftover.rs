@@ -3,11 +3,14 @@
 //! Invariant: only its owner can write to it. Bytes that were hashed once are believed at the end, so nobody else may
 //! have had a hand on them.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
@@ -23,8 +26,9 @@ const SUFFIX: &str = ".war-vol-part";
 pub(super) struct Leftover {
     dir: PathBuf,
     partial: Partial,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// The directory itself, locked as long as it is open. All in it is reached through it: whoever may write to its parent
+    /// may put another directory in its place.
+    lock: File,
 }
 
 impl Leftover {
@@ -40,9 +44,9 @@ impl Leftover {
             }
             if let Some(lock) = locked(&dir)? {
                 return Ok(Self {
-                    partial: Partial::in_directory(&dir)?,
+                    partial: Partial::in_directory(&inside(&lock))?,
                     dir,
-                    _lock: lock,
+                    lock,
                 });
             }
         }
@@ -67,8 +71,20 @@ impl Leftover {
 
     /// Removes it, once it is of no more use.
     pub(super) fn remove(self) -> Result<(), Error> {
-        fs::remove_dir_all(&self.dir).map_err(|e| io_error("remove", &self.dir, e))
+        let failed = |e| io_error("remove", &self.dir, e);
+        for name in ["data", "meta"] {
+            match fs::remove_file(inside(&self.lock).join(name)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        fs::remove_dir(&self.dir).map_err(failed)
     }
+}
+
+/// A path to a directory that is open, wherever its name leads by now.
+fn inside(dir: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()))
 }
 
 /// Without a checksum a download is continued only in the boot of the machine that it began in, because another may
@@ -91,21 +107,30 @@ fn locked(dir: &Path) -> Result<Option<File>, Error> {
         why: why.to_owned(),
     };
     let failed = |e| io_error("open", dir, e);
-    let meta = match fs::symlink_metadata(dir) {
-        Ok(meta) => meta,
+    let others = || target("it is no download of this user's own to be continued");
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(dir);
+    let lock = match opened {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e)),
-    };
-    let own = nix::unistd::geteuid().as_raw();
-    if !meta.is_dir() || meta.uid() != own || meta.mode() & 0o077 != 0 {
-        return Err(target(
-            "it is no download of this user's own to be continued",
-        ));
-    }
-    let lock = match File::open(dir) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e)
+            if matches!(
+                e.raw_os_error().map(Errno::from_raw),
+                Some(Errno::ENOTDIR | Errno::ELOOP)
+            ) =>
+        {
+            return Err(others());
+        }
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(others()),
         opened => opened.map_err(failed)?,
     };
+    let meta = lock.metadata().map_err(failed)?;
+    let own = nix::unistd::geteuid().as_raw();
+    if meta.uid() != own || meta.mode() & 0o077 != 0 {
+        return Err(others());
+    }
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => return Err(target("another process downloads to it")),
         Err(TryLockError::Error(e)) => return Err(failed(e)),

@@ -4,6 +4,7 @@ use super::decide::{Decision, decide};
 use super::{Error, Parts, Request};
 use crate::artifact::Validator;
 use crate::policy::Permit;
+use crate::source::{Answer, By};
 use crate::store::{Blob, Entry, Name, Store};
 
 /// The names that a request has in the store.
@@ -52,8 +53,8 @@ pub(super) enum Found {
     /// What is wanted, and the origin need not be asked.
     Here(Blob),
     /// It is cached. The URL is a new signed one of its object, and the signature is the login: the origin has to let
-    /// it in before the bytes are given, and need not send them.
-    Signed { known: Option<Validator> },
+    /// it in before the bytes are given, and need not send them: as long as it names them by a strong tag.
+    Signed { known: Validator, size: u64 },
     /// The origin has to be asked; with a validator only for what is not the object that it names.
     Missing { known: Option<Validator> },
 }
@@ -64,15 +65,41 @@ pub(super) enum Ask {
     /// The object; of one that is known already only whether it changed.
     Object { known: Option<Validator> },
     /// Whether it lets this URL have the object, whose bytes are here and proven by their checksum. The body is not
-    /// read. A validator saves the origin from beginning to send it.
-    Admission { known: Option<Validator> },
+    /// read if the answer names that very object; any other one is taken for what it is.
+    Admission { known: Validator, size: u64 },
+}
+
+impl Ask {
+    /// Whether an answer lets a new signed URL have the object that is known. Its own origin must say so: elsewhere an
+    /// open redirect may lead. And it must name the object by its strong tag and length: to a query that it does not
+    /// like an origin may answer 200 with some page, and another query may be another object of the same path.
+    pub(super) fn is_let_in(&self, answer: &Answer) -> bool {
+        let Self::Admission { known, size } = self else {
+            return false;
+        };
+        match answer {
+            Answer::Unchanged(by) => *by == By::Origin,
+            Answer::Object(object) => {
+                let tag = object.facts.validator.strong_tag();
+                object.by == By::Origin
+                    && object.facts.length == Some(*size)
+                    && tag.is_some()
+                    && tag == known.strong_tag()
+            }
+        }
+    }
 }
 
 /// Looks for what a request wants. Reads the disk.
 pub(super) fn find(store: &Store, names: &Names, request: &Request) -> Result<Found, Error> {
     let entry = store.entry(&names.entry)?;
+    let promised = |entry: &Entry| {
+        let pin = request.pin.as_ref();
+        pin.is_some_and(|pin| entry.matches(pin) == Some(true))
+    };
+    // What the URL itself once gave counts only if it is what is promised now.
     if let Some(object) = &names.object
-        && entry.is_none()
+        && !entry.as_ref().is_some_and(promised)
         && let Some(entry) = store.entry(object)?
     {
         return of_object(store, names, request, &entry);
@@ -95,8 +122,13 @@ fn of_object(
         return decided(request, Some(entry), blob);
     }
     match decided(request, Some(entry), blob)? {
-        Found::Here(_) if request.pull.asks() => Ok(Found::Signed {
-            known: Some(entry.validator.clone()).filter(|v| !v.is_empty()),
+        Found::Here(_) if request.pull.asks() => Ok(match entry.validator.strong_tag() {
+            Some(_) => Found::Signed {
+                known: entry.validator.clone(),
+                size: entry.size,
+            },
+            // Nothing tells the object from a page that asks for a login.
+            None => Found::Missing { known: None },
         }),
         Found::Here(_) => Err(Error::NotCached {
             url: request.url.to_string(),

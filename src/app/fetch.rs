@@ -78,23 +78,44 @@ pub struct Fetcher {
     credentials: Credentials,
     budget: Budget,
     resume: bool,
+    /// Whether origins are shown who asks.
+    proves: bool,
 }
 
 impl Fetcher {
     /// Reads what all of them share. `resume` is whether each goes on with what an earlier one left.
     pub fn new(settings: &Downloading, secrets: &Secrets, resume: bool) -> Result<Self, Error> {
         let budget = Budget::default();
+        let keys = local::secrets(secrets)?;
         Ok(Self {
+            proves: !keys.is_empty() || secrets.cert.is_some(),
             http: http_of_command(settings, secrets)?,
             patience: patience(settings),
             policy: Policy::new(settings.max_size),
-            credentials: Credentials::from_keys(local::secrets(secrets)?)?,
+            credentials: Credentials::from_keys(keys)?,
             budget: match settings.limit_rate {
                 Some(bytes) => budget.limited(bytes),
                 None => budget,
             },
             resume,
         })
+    }
+
+    /// Whether these may be fetched together: what proves who asks is for one origin, and a list may name others'.
+    ///
+    /// Errors: there are credentials or a client certificate, and more than one origin.
+    pub fn suits(&self, orders: &[Order]) -> Result<(), Error> {
+        let mut origins = orders.iter().map(|order| order.url.as_url().origin());
+        let first = origins.next();
+        match origins.find(|other| Some(other) != first.as_ref()) {
+            Some(other) if self.proves => Err(Error::Setting(format!(
+                "the credentials are for one origin, and the URLs have several ({} and {}); fetch those of one origin at \
+                 a time",
+                first.map(|o| o.ascii_serialization()).unwrap_or_default(),
+                other.ascii_serialization()
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Downloads one; `show` is told how far it is.

@@ -22,6 +22,7 @@ pub(super) async fn run(args: &Fetch, voice: Voice) -> Result<Report, Error> {
         return Ok(Report::done(text, data));
     }
     suits_several(&orders, output)?;
+    fetcher.suits(&orders)?;
     Ok(several(&fetcher, &orders, output, voice).await)
 }
 

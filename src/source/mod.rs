@@ -48,16 +48,27 @@ pub enum Start {
     IfChanged(Validator),
 }
 
+/// Who has answered at last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The origin of the URL that was asked for.
+    Origin,
+    /// Another one, to which it has redirected.
+    Another,
+}
+
 /// What an origin answers.
 pub enum Answer {
     /// The object is the one that the validator named.
-    Unchanged,
+    Unchanged(By),
     /// The object, or the rest of it.
     Object(Object),
 }
 
 /// An object on its way.
 pub struct Object {
+    /// Who sends it.
+    pub by: By,
     /// What the origin says about the whole object.
     pub facts: Facts,
     /// The position of the body's first byte in the object.

@@ -83,14 +83,16 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made.at("create", &dir)?,
         }
-        Partial::opened(&dir, Some(claim)).map_err(|error| {
+        let mut partial = Partial::opened(&dir).map_err(|error| {
             let error = self.explain(error, "a download");
             if error.fault() == Fault::NoSpace {
-                // Even an empty directory takes an inode of those that are missing.
+                // Even an empty directory takes an inode of those that are missing. Nobody else has claimed it yet.
                 let _ = remove(&dir);
             }
             error
-        })
+        })?;
+        partial._claim = Some(claim);
+        Ok(partial)
     }
 
     /// Removes the directories of downloads that have no bytes to go on with: of one that a kill found between its
@@ -131,10 +133,10 @@ impl Partial {
     /// A download into a directory that is its own, with what a former process left of it. That nobody else has it open
     /// is the caller's to see to.
     pub fn in_directory(dir: &Path) -> Result<Self, Error> {
-        Self::opened(dir, None)
+        Self::opened(dir)
     }
 
-    fn opened(dir: &Path, claim: Option<Claim>) -> Result<Self, Error> {
+    fn opened(dir: &Path) -> Result<Self, Error> {
         let (path, meta) = (dir.join("data"), dir.join("meta"));
         let file = OpenOptions::new()
             .read(true)
@@ -155,7 +157,7 @@ impl Partial {
             started: length,
             meta: Some(meta),
             note,
-            _claim: claim,
+            _claim: None,
         })
     }
 

@@ -117,6 +117,8 @@ pub struct Volumes<M> {
     janitor: Janitor,
     /// The one place for whoever counts what was written.
     counting: Arc<Semaphore>,
+    /// The one place for whoever makes room: the others wait for the same, and need no thread for that.
+    making_room: Semaphore,
 }
 
 /// What a commit needs; it may outlive the call.
@@ -159,6 +161,7 @@ impl<M: Mounter> Volumes<M> {
             pool,
             janitor,
             counting: Arc::new(Semaphore::new(1)),
+            making_room: Semaphore::new(1),
         })
     }
 

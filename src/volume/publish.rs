@@ -135,11 +135,15 @@ impl<M: Mounter> Volumes<M> {
     async fn make_room(&self, call: &Call, url: &ArtifactUrl) -> Result<(), Error> {
         let gauge = Arc::new(Gauge::making_room(url));
         let _shown = self.shared.shows(call.ask.id.as_str(), gauge);
-        let work = |shared: &Shared<M>| shared.store.make_room(0, "a writable volume");
+        let work = async {
+            let _turn = self.making_room.acquire().await;
+            let work = |shared: &Shared<M>| shared.store.make_room(0, "a writable volume");
+            self.aside(Takes::Long, work).await
+        };
         let made = tokio::select! {
             biased;
             () = call.wait.ended() => return Err(call.ask.busy(Busy::Ended)),
-            made = self.aside(Takes::Long, work) => made,
+            made = work => made,
         };
         Ok(made.map_err(|what| call.ask.bug(what))??)
     }

@@ -88,3 +88,61 @@ fn without_a_checksum_another_query_is_another_object() {
     }
     assert!(origin.bytes_sent("/a.war") >= 3 * LENGTH as u64);
 }
+
+/// An origin that does not like a signature may say so with 200 and a page.
+#[test]
+fn a_page_with_status_200_opens_no_cache() {
+    let (_sandbox, origin, node) = scene();
+    let pin = digest(&bytes(81, LENGTH));
+    let url = |query: &str| format!("{}?{query}", origin.url("/a.war"));
+    let want = |pod: &str, query: &str| node.want(pod, &url(query)).pinned(&pin);
+    node.publish(&want("first", "sig=1")).unwrap();
+    // Of the same length, too.
+    for (n, page) in [b"please log in".to_vec(), bytes(82, LENGTH)]
+        .into_iter()
+        .enumerate()
+    {
+        origin.put("/a.war", Object::new(page));
+        let bogus = want(&format!("bogus-{n}"), &format!("sig=bogus-{n}"));
+        let (found, words) = failed(node.publish(&bogus));
+        assert_eq!(found, Fault::Mismatch, "{words}");
+        assert!(!bogus.target.path().exists());
+    }
+}
+
+/// An open redirect on the object's path leads to whoever is named in it, and that one knows the tag.
+#[test]
+fn another_origin_lets_nobody_in() {
+    let (_sandbox, origin, node) = scene();
+    let other = Origin::start();
+    other.put("/elsewhere", Object::new(bytes(81, LENGTH)));
+    let pin = digest(&bytes(81, LENGTH));
+    let url = |query: &str| format!("{}?{query}", origin.url("/a.war"));
+    node.publish(&node.want("first", &url("sig=1")).pinned(&pin))
+        .unwrap();
+    let to = other.url("/elsewhere");
+    origin.behave("/a.war", vec![Behaviour::RedirectElsewhere { to }.always()]);
+    node.publish(&node.want("second", &url("sig=2")).pinned(&pin))
+        .unwrap();
+    assert!(
+        other.bytes_sent("/elsewhere") >= LENGTH as u64,
+        "only the bytes themselves prove it"
+    );
+}
+
+/// What the URL gave before it had this checksum does not hide what it gives now.
+#[test]
+fn an_older_entry_of_the_same_url_costs_no_download_each_time() {
+    let (_sandbox, origin, node) = scene();
+    let url = format!("{}?v=latest", origin.url("/a.war"));
+    node.publish(&node.want("old", &url)).unwrap();
+    origin.put("/a.war", Object::new(bytes(83, LENGTH)));
+    let pin = digest(&bytes(83, LENGTH));
+    node.publish(&node.want("new", &url).pinned(&pin)).unwrap();
+    let asked = origin.gets("/a.war");
+    for n in 0..3 {
+        let want = node.want(&format!("again-{n}"), &url).pinned(&pin);
+        node.publish(&want).unwrap();
+    }
+    assert_eq!(origin.gets("/a.war"), asked);
+}

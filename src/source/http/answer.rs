@@ -11,9 +11,10 @@ use reqwest::header::{
 use url::Url;
 
 use super::field::{list, text};
+use super::redirect::same_origin;
 use super::{cause, host_of};
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
-use crate::source::{Answer, Error, Object, Start};
+use crate::source::{Answer, By, Error, Object, Start};
 
 /// A time that alone names one state of an object: at least so many seconds older than the answer (RFC 7232 §2.2.2).
 const STRONG: i64 = 60;
@@ -58,7 +59,7 @@ pub(super) fn interpret(
             ))))
         }
         (416, Start::At { .. }) => Ok(Reading::AskForTheWhole),
-        (304, Start::IfChanged(_)) => Ok(Reading::Answer(Answer::Unchanged)),
+        (304, Start::IfChanged(_)) => Ok(Reading::Answer(Answer::Unchanged(by(url, at)))),
         (206, _) => Err(nonsense(
             url,
             at,
@@ -91,13 +92,22 @@ pub(super) fn nonsense(url: &ArtifactUrl, at: &Url, why: &str) -> Error {
     }
 }
 
+fn by(url: &ArtifactUrl, at: &Url) -> By {
+    match same_origin(url.as_url(), at) {
+        true => By::Origin,
+        false => By::Another,
+    }
+}
+
 fn object(url: &ArtifactUrl, at: &Url, facts: Facts, offset: u64, response: Response) -> Object {
+    let by = by(url, at);
     let (url, at) = (url.clone(), at.clone());
     let body = response
         .bytes_stream()
         .map_err(move |e| cause::classify(&url, &at, &e))
         .boxed();
     Object {
+        by,
         facts,
         offset,
         body,
