@@ -1,7 +1,8 @@
 //! Which hosts are asked past the proxy.
 //!
 //! `NO_PROXY` as curl reads it (7.86 and later, lib/noproxy.c): names with all that is below them, addresses and
-//! networks, with commas or blanks between them. Beyond that what other programs have taught people to write: `*`
+//! networks, with commas or blanks between them. IPv6 networks count as its manual says, although curl 7.88 never matches
+//! one (findings/curl-noproxy-ipv6-networks.sh). Beyond that what other programs have taught people to write: `*`
 //! in a list, `*.example.com`, `HOST:PORT` and addresses in brackets, each of which curl passes over.
 
 use std::fmt;
