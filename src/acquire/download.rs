@@ -314,6 +314,7 @@ impl<S: Source> Download<'_, S> {
         let stalled =
             || source::Error::stalled(url, self.patience.stall_speed, self.patience.stall_time);
         let share = self.budget.share().await;
+        speed.resume();
         let (chunk, share) = if let Some(chunk) = body.next().now_or_never() {
             (chunk, Some(share))
         } else {
@@ -336,6 +337,7 @@ impl<S: Source> Download<'_, S> {
         if !speed.passed(chunk.len() as u64) {
             return Err(stalled().into());
         }
+        speed.pause();
         let share = match share {
             Some(share) => share,
             None => self.budget.share().await,

@@ -23,6 +23,8 @@ pub(super) struct Speedometer<'a> {
     patience: &'a Patience,
     began: Instant,
     bytes: u64,
+    /// Since when it is not the origin that is waited for, but this node: its disk, its hash, its `--limit-rate`.
+    paused: Option<Instant>,
 }
 
 impl<'a> Speedometer<'a> {
@@ -31,6 +33,19 @@ impl<'a> Speedometer<'a> {
             patience,
             began: Instant::now(),
             bytes: 0,
+            paused: None,
+        }
+    }
+
+    /// From now on the origin has no part in how long it takes.
+    pub(super) fn pause(&mut self) {
+        self.paused.get_or_insert_with(Instant::now);
+    }
+
+    /// From now on the origin is waited for again.
+    pub(super) fn resume(&mut self) {
+        if let Some(since) = self.paused.take() {
+            self.began += since.elapsed();
         }
     }
 
@@ -77,5 +92,22 @@ mod tests {
         speed.began -= Duration::from_secs(10);
         assert!(speed.passed(1000), "1,000 bytes in 10 s");
         assert!(speed.left() <= patience.stall_time);
+    }
+
+    #[test]
+    fn what_this_node_takes_is_not_held_against_the_origin() {
+        let patience = Patience {
+            tries: 1,
+            pause: Duration::ZERO,
+            longest_pause: Duration::ZERO,
+            stall_time: Duration::from_secs(10),
+            stall_speed: 100,
+        };
+        let mut speed = Speedometer::new(&patience);
+        speed.pause();
+        speed.began -= Duration::from_secs(20);
+        speed.paused = speed.paused.map(|since| since - Duration::from_secs(20));
+        speed.resume();
+        assert!(speed.passed(1), "the origin's window is not over");
     }
 }

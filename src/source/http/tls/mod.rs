@@ -131,10 +131,6 @@ fn system(
             (found.cert_file, found.cert_dir, false)
         }
         (file, dirs) => {
-            for value in [&file, &dirs] {
-                identity.extend(value.as_deref().unwrap_or_default().as_encoded_bytes());
-                identity.push(0);
-            }
             let dirs = dirs.unwrap_or_default();
             let dirs = std::env::split_paths(&dirs).filter(|d| !d.as_os_str().is_empty());
             (file.map(PathBuf::from), dirs.collect(), true)
@@ -151,6 +147,11 @@ fn system(
         return Err(Error::Setup(format!(
             "{FILE} or {DIRS} is set, and no certificate can be read there; correct it, or unset both to use the system's"
         )));
+    }
+    // By what they are, and not by their place: another bundle at the same path is another trust.
+    for certificate in certificates.iter().filter(|_| named) {
+        identity.extend((certificate.len() as u64).to_be_bytes());
+        identity.extend(certificate.as_ref());
     }
     Ok(certificates)
 }

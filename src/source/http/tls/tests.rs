@@ -85,7 +85,15 @@ fn the_variables_of_openssl_are_heeded_and_checked() {
     assert_eq!(load(path, "").unwrap().0, 1);
     assert_eq!(load("", dir).unwrap().0, 1);
     assert_eq!(load("", &format!("/nowhere:{dir}")).unwrap().0, 1);
-    assert_ne!(load(path, "").unwrap().1, load("", dir).unwrap().1);
+    // The same trust, wherever it lies; and another one at the same place is another.
+    let before = load(path, "").unwrap().1;
+    assert_eq!(before, load("", dir).unwrap().1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let other = rcgen::CertificateParams::default()
+        .self_signed(&key)
+        .unwrap();
+    fs::write(path, other.pem()).unwrap();
+    assert_ne!(before, load(path, "").unwrap().1);
     assert!(load("", "").unwrap().1.is_empty());
     for (file, dirs) in [("/nowhere", ""), ("", "/nowhere")] {
         let text = load(file, dirs).unwrap_err().to_string();
