@@ -223,6 +223,53 @@ fn a_server_that_is_dead_or_in_trouble_is_followed_by_the_next_and_a_no_is_belie
     }
 }
 
+/// A question for both kinds of address is two, and a server can fail one of them.
+#[test]
+fn a_no_for_one_kind_of_address_says_nothing_of_the_other() {
+    const V4: Serves = Serves::Names(&[("dns.test.", "10.2.0.1")]);
+    const V6: Serves = Serves::Names(&[("dns.test.", "fd00::2")]);
+    const GONE: Serves = Serves::Names(&[]);
+    const SILENT: Serves = Serves::Nothing;
+    const FAILS: Serves = Serves::Error(2);
+    const REFUSES: Serves = Serves::Error(5);
+    let resolv = "nameserver 127.0.0.1\nnameserver ::1\noptions timeout:1 attempts:2\n";
+    for (first, second, expected, as_getent) in [
+        // No address of the other kind (RFC 2308 §2.2), or no such name for it (RFC 4074 §4.2). glibc believes the
+        // server here, and so getent finds nothing.
+        (Serves::Kinds(&FAILS, &V4), V4, &["10.2.0.1"][..], false),
+        (Serves::Kinds(&REFUSES, &V4), V4, &["10.2.0.1"], false),
+        (Serves::Kinds(&FAILS, &GONE), V4, &["10.2.0.1"], false),
+        (Serves::Kinds(&SILENT, &V4), V4, &["10.2.0.1"], true),
+        (Serves::Kinds(&V6, &FAILS), V6, &["fd00::2"], false),
+        // Addresses of one kind will do: nobody else is asked for the other.
+        (Serves::Kinds(&V4, &FAILS), V6, &["10.2.0.1"], true),
+        (Serves::Kinds(&V4, &SILENT), V6, &["10.2.0.1"], true),
+        (Serves::Kinds(&FAILS, &V6), V4, &["fd00::2"], true),
+        (Serves::Kinds(&GONE, &V4), V4, &[], true),
+    ] {
+        on_a_machine(None, Some(resolv), |sandbox| {
+            server("127.0.0.1", first);
+            server("::1", second);
+            if as_getent {
+                assert_eq!(systems("dns.test"), set(expected), "getent: {first:?}");
+            }
+            assert_eq!(ours(sandbox, "dns.test").0, set(expected), "{first:?}");
+        });
+    }
+    // Each is asked as often as the file says, and it is the failure that is told.
+    on_a_machine(None, Some(resolv), |sandbox| {
+        let all = ["127.0.0.1", "::1"].map(|at| server(at, Serves::Kinds(&FAILS, &V4)));
+        let (found, ran) = ours(sandbox, "dns.test");
+        assert!(found.is_empty());
+        ran.says("the name server 127.0.0.1 answered \"Server Failure\"")
+            .says("the name server ::1 answered \"Server Failure\"");
+        for asked in all {
+            // Both kinds, and then at least the one that failed.
+            assert!(asked.lock().unwrap().len() > 2);
+        }
+    });
+}
+
 /// In the time that resolv.conf gives them, with each named.
 #[test]
 fn dead_servers_are_given_up_in_the_time_that_the_file_says() {

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// What a name server does.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Serves {
     /// These names have these addresses, and others do not exist.
     Names(&'static [(&'static str, &'static str)]),
     /// An error code (RFC 1035 §4.1.1).
     Error(u8),
     Nothing,
+    /// Not the same for both kinds of address: A first, then AAAA.
+    Kinds(&'static Serves, &'static Serves),
 }
 
 /// The names that a server was asked for.
@@ -52,6 +54,7 @@ fn answer(query: &[u8], serves: Serves) -> (String, Option<Vec<u8>>) {
     text[8..12].fill(0);
     let code = match serves {
         Serves::Nothing => return (name, None),
+        Serves::Kinds(v4, v6) => return answer(query, if wants_v6 { *v6 } else { *v4 }),
         Serves::Error(code) => code,
         Serves::Names(all) => {
             let known = all.iter().filter(|(n, _)| *n == name);

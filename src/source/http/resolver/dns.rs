@@ -11,6 +11,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 /// What glibc has where a file has none, or is not there at all.
@@ -125,28 +126,59 @@ impl Dns {
                 let Some(server) = self.servers.get(index) else {
                     continue;
                 };
-                // The library keeps to it as a rule; a rule of ours does not depend on that.
-                let asked = server.resolver.lookup_ip(name);
-                let why = match tokio::time::timeout(self.timeout, asked).await {
-                    Ok(Ok(found)) => {
+                match self.both_kinds(server, name).await {
+                    Ok(found) => {
                         *first = index;
-                        let found: Vec<IpAddr> = found.iter().collect();
                         return match found.is_empty() {
                             true => Asked::None,
                             false => Asked::Found(found),
                         };
                     }
-                    Ok(Err(NetError::Dns(DnsError::NoRecordsFound(_)))) => {
-                        *first = index;
-                        return Asked::None;
+                    Err(error) => {
+                        let why = self.why(&error);
+                        silent.push(format!("the name server {} {why}", server.addr));
                     }
-                    Ok(Err(error)) => self.why(&error),
-                    Err(_) => self.why(&NetError::Timeout),
-                };
-                silent.push(format!("the name server {} {why}", server.addr));
+                }
             }
         }
         Asked::Silence(silent.join(", "))
+    }
+
+    /// Asks one server for A and AAAA at once, as two questions: the library's own question for both tells of two
+    /// failures only one, and so takes "no AAAA" for "no address" where the answer for A is an error.
+    ///
+    /// Addresses of one kind will do although the other question failed, as for glibc (`send_dg` in
+    /// resolv/res_send.c). Nothing is found only if the server says so of both kinds. There glibc 2.36 believes a no
+    /// for one kind beside an error for the other: a name with A alone would be unknown because a server is in trouble.
+    async fn both_kinds(&self, server: &Server, name: &str) -> Result<Vec<IpAddr>, NetError> {
+        let (v4, v6) = tokio::join!(
+            self.one_kind(server, name, RecordType::A),
+            self.one_kind(server, name, RecordType::AAAA),
+        );
+        match (v4, v6) {
+            (Ok(v4), Ok(v6)) => Ok([v6, v4].concat()),
+            (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => Ok(found),
+            (Err(why), _) | (_, Err(why)) => Err(why),
+        }
+    }
+
+    /// None where the server says that there is none.
+    async fn one_kind(
+        &self,
+        server: &Server,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Vec<IpAddr>, NetError> {
+        // The library keeps to the time as a rule; a rule of ours does not depend on that.
+        let asked = tokio::time::timeout(self.timeout, server.resolver.lookup(name, kind));
+        match asked.await.unwrap_or(Err(NetError::Timeout)) {
+            Ok(found) => {
+                let addresses = found.answers().iter().filter_map(|r| r.data.ip_addr());
+                Ok(addresses.collect())
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     #[expect(
