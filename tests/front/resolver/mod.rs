@@ -13,7 +13,7 @@ use std::thread;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-use self::servers::{Serves, refuses, server};
+use self::servers::{Serves, refuses, server, server_by_name};
 use crate::sandbox::{Ran, Sandbox};
 
 /// Runs a test on a machine with these files; no text means no such file. It has a thread of its own, and with it
@@ -268,6 +268,42 @@ fn a_no_for_one_kind_of_address_says_nothing_of_the_other() {
             assert!(asked.lock().unwrap().len() > 2);
         }
     });
+}
+
+/// With the next one of `search`, and with the name itself.
+#[test]
+fn a_search_domain_in_trouble_is_followed_by_the_next_name() {
+    const FAILS: Serves = Serves::Error(2);
+    const REFUSES: Serves = Serves::Error(5);
+    const GONE: Serves = Serves::Names(&[]);
+    const GOOD: Serves = Serves::Names(&[("host.b.test.", "10.2.0.1"), ("x.test.", "10.2.0.2")]);
+    let resolv =
+        "search a.test b.test\nnameserver 127.0.0.1\noptions timeout:1 attempts:1 ndots:2\n";
+    for (domain, as_getent) in [
+        (FAILS, true),
+        (Serves::Kinds(&GONE, &FAILS), true),
+        (Serves::Kinds(&FAILS, &GONE), true),
+        // Here glibc goes on with the name itself at once.
+        (REFUSES, false),
+    ] {
+        on_a_machine(None, Some(resolv), |sandbox| {
+            server_by_name("127.0.0.1", move |name| match name.ends_with(".a.test.") {
+                true => domain,
+                false => GOOD,
+            });
+            for (name, expected) in [("host", &["10.2.0.1"][..]), ("x.test", &["10.2.0.2"])] {
+                if as_getent {
+                    assert_eq!(systems(name), set(expected), "getent: {name} {domain:?}");
+                }
+                assert_eq!(ours(sandbox, name).0, set(expected), "{name} {domain:?}");
+            }
+            // Where no name is found it is the trouble that is told.
+            let (found, ran) = ours(sandbox, "none");
+            assert!(found.is_empty());
+            ran.says("the name server 127.0.0.1 answered")
+                .says("(asked for none.a.test.)");
+        });
+    }
 }
 
 /// In the time that resolv.conf gives them, with each named.

@@ -22,13 +22,22 @@ pub(super) type Asked = Arc<Mutex<Vec<String>>>;
 
 /// A name server, over UDP alone.
 pub(super) fn server(address: &str, serves: Serves) -> Asked {
+    server_by_name(address, move |_| serves)
+}
+
+/// One that does not do the same with every name.
+pub(super) fn server_by_name(
+    address: &str,
+    serves: impl Fn(&str) -> Serves + Send + 'static,
+) -> Asked {
     let socket = UdpSocket::bind((address, 53)).unwrap();
     let asked = Asked::default();
     let log = Arc::clone(&asked);
     thread::spawn(move || {
         let mut query = [0; 512];
         while let Ok((size, from)) = socket.recv_from(&mut query) {
-            let (name, answer) = answer(&query[..size], serves);
+            let name = asks_for(&query[..size]);
+            let answer = answer(&query[..size], serves(&name));
             log.lock().unwrap().push(name);
             if let Some(answer) = answer {
                 socket.send_to(&answer, from).unwrap();
@@ -38,8 +47,8 @@ pub(super) fn server(address: &str, serves: Serves) -> Asked {
     asked
 }
 
-/// The name of a query, and what is answered.
-fn answer(query: &[u8], serves: Serves) -> (String, Option<Vec<u8>>) {
+/// The name of a query.
+fn asks_for(query: &[u8]) -> String {
     let (mut name, mut at) = (String::new(), 12);
     while query[at] != 0 {
         let label = &query[at + 1..=at + usize::from(query[at])];
@@ -47,13 +56,21 @@ fn answer(query: &[u8], serves: Serves) -> (String, Option<Vec<u8>>) {
         name.push('.');
         at += 1 + label.len();
     }
+    name
+}
+
+/// What is answered to a query.
+fn answer(query: &[u8], serves: Serves) -> Option<Vec<u8>> {
+    let name = asks_for(query);
+    // A label has its length before it, as the dot behind it has its place here.
+    let at = 12 + name.len();
     let wants_v6 = query[at + 2] == 28;
     let mut text = query[..at + 5].to_vec();
     // An answer, by one who asks others; no record beside the question and the answers.
     text[2] = 0x81;
     text[8..12].fill(0);
     let code = match serves {
-        Serves::Nothing => return (name, None),
+        Serves::Nothing => return None,
         Serves::Kinds(v4, v6) => return answer(query, if wants_v6 { *v6 } else { *v4 }),
         Serves::Error(code) => code,
         Serves::Names(all) => {
@@ -87,7 +104,7 @@ fn answer(query: &[u8], serves: Serves) -> (String, Option<Vec<u8>>) {
         }
     };
     text[3] = 0x80 | code;
-    (name, Some(text))
+    Some(text)
 }
 
 /// A SOCKS proxy that refuses everything: its address, and the addresses that it was asked for.

@@ -44,7 +44,9 @@ enum Asked {
     Found(Vec<IpAddr>),
     /// A server says that there is none.
     None,
-    /// No server could say.
+    /// No server could say, and at least one said that it cannot.
+    Trouble(String),
+    /// No server said anything.
     Silence(String),
 }
 
@@ -81,10 +83,21 @@ impl Dns {
     pub(super) async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
         // A server that was silent once is not waited for again with the next domain.
         let mut first = 0;
-        for name in self.candidates(name) {
-            match self.ask(&name, &mut first).await {
+        let mut trouble = None;
+        for candidate in self.candidates(name) {
+            match self.ask(&candidate, &mut first).await {
                 Asked::Found(found) => return Ok(found),
                 Asked::None => {}
+                // A search domain can be in trouble, or unknown to the server, which says nothing of the next name.
+                // glibc goes on in this way after SERVFAIL (`res_search`).
+                Asked::Trouble(why) => {
+                    trouble.get_or_insert(
+                        match candidate.trim_end_matches('.') == name.trim_end_matches('.') {
+                            true => why,
+                            false => format!("{why} (asked for {candidate})"),
+                        },
+                    );
+                }
                 Asked::Silence(why) if self.named => return Err(why),
                 Asked::Silence(_) => {
                     return Err(
@@ -93,7 +106,7 @@ impl Dns {
                 }
             }
         }
-        Err("it has no address".to_owned())
+        Err(trouble.unwrap_or_else(|| "it has no address".to_owned()))
     }
 
     /// The names that are asked for, in order, each with its dot at the end.
@@ -119,9 +132,9 @@ impl Dns {
     }
 
     async fn ask(&self, name: &str, first: &mut usize) -> Asked {
-        let mut silent = Vec::new();
+        let (mut failed, mut answered) = (Vec::new(), false);
         for _ in 0..self.attempts {
-            silent.clear();
+            failed.clear();
             for index in (*first..self.servers.len()).chain(0..*first) {
                 let Some(server) = self.servers.get(index) else {
                     continue;
@@ -135,13 +148,18 @@ impl Dns {
                         };
                     }
                     Err(error) => {
+                        answered |= matches!(error, NetError::Dns(DnsError::ResponseCode(_)));
                         let why = self.why(&error);
-                        silent.push(format!("the name server {} {why}", server.addr));
+                        failed.push(format!("the name server {} {why}", server.addr));
                     }
                 }
             }
         }
-        Asked::Silence(silent.join(", "))
+        let why = failed.join(", ");
+        match answered {
+            true => Asked::Trouble(why),
+            false => Asked::Silence(why),
+        }
     }
 
     /// Asks one server for A and AAAA at once, as two questions: the library's own question for both tells of two
