@@ -16,10 +16,13 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &(dyn StdError + 'sta
         return of_trouble(url.to_string(), host_of(at), trouble.clone());
     }
     let (url, host) = (url.to_string(), host_of(at));
-    // Behind the handshake: a server that wants a client's certificate says so when it is too late (RFC 8446 §4.4.2.4).
+    // Behind the handshake, as what fails in it comes as a `Trouble`. What breaks there may not break the next time.
     if let Some(error) = find::<rustls::Error>(error) {
-        let why = tls::words(error);
-        return Error::Tls { url, host, why };
+        let why = tls::words_behind(error);
+        return match tls::is_refusal(error) {
+            true => Error::Tls { url, host, why },
+            false => Error::Broken { url, host, why },
+        };
     }
     if let Some(what) = unreadable(error) {
         return Error::Nonsense {
@@ -164,5 +167,84 @@ fn below<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 
     {
         Some(inner) => Some(inner),
         None => error.source(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{
+        AlertDescription as Alert, CertificateError, ContentType, Error as Tls, InvalidMessage,
+        PeerMisbehaved,
+    };
+
+    use super::*;
+    use crate::source::Retry;
+
+    /// What the client makes of an error on a connection with TLS.
+    fn of(error: Tls) -> Error {
+        let url: ArtifactUrl = "https://origin.test/a.war".parse().unwrap();
+        let at = url.as_url().clone();
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        classify(&url, &at, &io::Error::other(error))
+    }
+
+    #[test]
+    fn a_connection_that_breaks_behind_the_handshake_is_made_again() {
+        for (error, words) in [
+            (Tls::DecryptError, "cannot be decrypted"),
+            (Tls::PeerSentOversizedRecord, "the rules of TLS"),
+            (
+                Tls::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments),
+                "the rules of TLS",
+            ),
+            (
+                Tls::InappropriateMessage {
+                    expect_types: vec![ContentType::ApplicationData],
+                    got_type: ContentType::ChangeCipherSpec,
+                },
+                "the rules of TLS",
+            ),
+            (
+                Tls::InvalidMessage(InvalidMessage::InvalidContentType),
+                "what it sends is TLS no more",
+            ),
+            (Tls::AlertReceived(Alert::InternalError), "of its own"),
+            (Tls::AlertReceived(Alert::BadRecordMac), "with TLS alert 20"),
+            (Tls::AlertReceived(Alert::DecodeError), "with TLS alert 50"),
+            (Tls::AlertReceived(Alert::UserCanceled), "with TLS alert 90"),
+            (Tls::AlertReceived(Alert::from(200)), "with TLS alert 200"),
+        ] {
+            let said = of(error.clone());
+            assert!(matches!(said, Error::Broken { .. }), "{error:?}: {said:?}");
+            assert_eq!(said.retry(), Retry::Soon, "{error:?}");
+            let said = said.to_string();
+            assert!(said.contains(words), "{error:?}: {said}");
+            assert!(!said.contains("handshake"), "{said}");
+        }
+    }
+
+    #[test]
+    fn who_is_refused_behind_the_handshake_does_not_ask_again() {
+        const WANTS: &str = "it wants a client certificate";
+        for (error, words) in [
+            (Tls::AlertReceived(Alert::CertificateRequired), WANTS),
+            (Tls::AlertReceived(Alert::BadCertificate), WANTS),
+            (Tls::AlertReceived(Alert::UnsupportedCertificate), WANTS),
+            (Tls::AlertReceived(Alert::CertificateRevoked), WANTS),
+            (Tls::AlertReceived(Alert::CertificateExpired), WANTS),
+            (Tls::AlertReceived(Alert::CertificateUnknown), WANTS),
+            (Tls::AlertReceived(Alert::UnknownCA), WANTS),
+            (Tls::AlertReceived(Alert::HandshakeFailure), WANTS),
+            (Tls::AlertReceived(Alert::AccessDenied), "let this node in"),
+            (
+                Tls::InvalidCertificate(CertificateError::Expired),
+                "its certificate is not valid",
+            ),
+        ] {
+            let said = of(error.clone());
+            assert!(matches!(said, Error::Tls { .. }), "{error:?}: {said:?}");
+            assert_eq!(said.retry(), Retry::Never, "{error:?}");
+            assert!(said.to_string().contains(words), "{error:?}: {said}");
+        }
     }
 }

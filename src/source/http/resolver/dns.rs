@@ -11,6 +11,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::rr::RecordType;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 /// What glibc has where a file has none, or is not there at all.
@@ -43,7 +44,9 @@ enum Asked {
     Found(Vec<IpAddr>),
     /// A server says that there is none.
     None,
-    /// No server could say.
+    /// No server could say, and at least one said that it cannot.
+    Trouble(String),
+    /// No server said anything.
     Silence(String),
 }
 
@@ -80,10 +83,21 @@ impl Dns {
     pub(super) async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
         // A server that was silent once is not waited for again with the next domain.
         let mut first = 0;
-        for name in self.candidates(name) {
-            match self.ask(&name, &mut first).await {
+        let mut trouble = None;
+        for candidate in self.candidates(name) {
+            match self.ask(&candidate, &mut first).await {
                 Asked::Found(found) => return Ok(found),
                 Asked::None => {}
+                // A search domain can be in trouble, or unknown to the server, which says nothing of the next name.
+                // glibc goes on in this way after SERVFAIL (`res_search`).
+                Asked::Trouble(why) => {
+                    trouble.get_or_insert(
+                        match candidate.trim_end_matches('.') == name.trim_end_matches('.') {
+                            true => why,
+                            false => format!("{why} (asked for {candidate})"),
+                        },
+                    );
+                }
                 Asked::Silence(why) if self.named => return Err(why),
                 Asked::Silence(_) => {
                     return Err(
@@ -92,7 +106,7 @@ impl Dns {
                 }
             }
         }
-        Err("it has no address".to_owned())
+        Err(trouble.unwrap_or_else(|| "it has no address".to_owned()))
     }
 
     /// The names that are asked for, in order, each with its dot at the end.
@@ -118,35 +132,71 @@ impl Dns {
     }
 
     async fn ask(&self, name: &str, first: &mut usize) -> Asked {
-        let mut silent = Vec::new();
+        let (mut failed, mut answered) = (Vec::new(), false);
         for _ in 0..self.attempts {
-            silent.clear();
+            failed.clear();
             for index in (*first..self.servers.len()).chain(0..*first) {
                 let Some(server) = self.servers.get(index) else {
                     continue;
                 };
-                // The library keeps to it as a rule; a rule of ours does not depend on that.
-                let asked = server.resolver.lookup_ip(name);
-                let why = match tokio::time::timeout(self.timeout, asked).await {
-                    Ok(Ok(found)) => {
+                match self.both_kinds(server, name).await {
+                    Ok(found) => {
                         *first = index;
-                        let found: Vec<IpAddr> = found.iter().collect();
                         return match found.is_empty() {
                             true => Asked::None,
                             false => Asked::Found(found),
                         };
                     }
-                    Ok(Err(NetError::Dns(DnsError::NoRecordsFound(_)))) => {
-                        *first = index;
-                        return Asked::None;
+                    Err(error) => {
+                        answered |= matches!(error, NetError::Dns(DnsError::ResponseCode(_)));
+                        let why = self.why(&error);
+                        failed.push(format!("the name server {} {why}", server.addr));
                     }
-                    Ok(Err(error)) => self.why(&error),
-                    Err(_) => self.why(&NetError::Timeout),
-                };
-                silent.push(format!("the name server {} {why}", server.addr));
+                }
             }
         }
-        Asked::Silence(silent.join(", "))
+        let why = failed.join(", ");
+        match answered {
+            true => Asked::Trouble(why),
+            false => Asked::Silence(why),
+        }
+    }
+
+    /// Asks one server for A and AAAA at once, as two questions: the library's own question for both tells of two
+    /// failures only one, and so takes "no AAAA" for "no address" where the answer for A is an error.
+    ///
+    /// Addresses of one kind will do although the other question failed, as for glibc (`send_dg` in
+    /// resolv/res_send.c). Nothing is found only if the server says so of both kinds. There glibc 2.36 believes a no
+    /// for one kind beside an error for the other: a name with A alone would be unknown because a server is in trouble.
+    async fn both_kinds(&self, server: &Server, name: &str) -> Result<Vec<IpAddr>, NetError> {
+        let (v4, v6) = tokio::join!(
+            self.one_kind(server, name, RecordType::A),
+            self.one_kind(server, name, RecordType::AAAA),
+        );
+        match (v4, v6) {
+            (Ok(v4), Ok(v6)) => Ok([v6, v4].concat()),
+            (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => Ok(found),
+            (Err(why), _) | (_, Err(why)) => Err(why),
+        }
+    }
+
+    /// None where the server says that there is none.
+    async fn one_kind(
+        &self,
+        server: &Server,
+        name: &str,
+        kind: RecordType,
+    ) -> Result<Vec<IpAddr>, NetError> {
+        // The library keeps to the time as a rule; a rule of ours does not depend on that.
+        let asked = tokio::time::timeout(self.timeout, server.resolver.lookup(name, kind));
+        match asked.await.unwrap_or(Err(NetError::Timeout)) {
+            Ok(found) => {
+                let addresses = found.answers().iter().filter_map(|r| r.data.ip_addr());
+                Ok(addresses.collect())
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     #[expect(

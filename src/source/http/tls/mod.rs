@@ -17,7 +17,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
-pub(super) use self::protocol::words;
+pub(super) use self::protocol::{is_refusal, words_behind};
 pub(super) use self::verify::Seen;
 use self::verify::{NoCertificate, Verifier};
 use crate::source::Error;

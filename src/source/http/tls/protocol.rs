@@ -28,14 +28,47 @@ fn may_mean_a_certificate(alert: AlertDescription) -> bool {
             | A::NoCertificate
             | A::BadCertificate
             | A::UnsupportedCertificate
+            | A::CertificateRevoked
+            | A::CertificateExpired
             | A::CertificateUnknown
+            | A::UnknownCA
             | A::CertificateRequired
             | A::AccessDenied
     )
 }
 
-/// Whenever it comes.
-pub(in super::super) fn words(error: &Error) -> String {
+/// Whether an error behind the handshake is about a certificate, which is the same the next time.
+///
+/// In TLS 1.3 a server looks at the client's certificate when the client is through with the handshake (RFC 8446
+/// §4.4.2.4), and in TLS 1.2 one may ask for it later, which is not done here, and then ends with `handshake_failure`.
+pub(in super::super) fn is_refusal(error: &Error) -> bool {
+    if let Error::AlertReceived(alert) = error {
+        return may_mean_a_certificate(*alert);
+    }
+    matches!(error, Error::InvalidCertificate(_))
+}
+
+/// Behind the handshake, where protocol and cipher suite are agreed upon.
+pub(in super::super) fn words_behind(error: &Error) -> String {
+    use AlertDescription as A;
+    if let Error::AlertReceived(alert) = *error {
+        return if alert == A::HandshakeFailure {
+            WANTS_ONE.to_owned()
+        } else if may_mean_a_certificate(alert) || alert == A::InternalError {
+            received(alert)
+        } else {
+            let number = u8::from(alert);
+            format!("it ended the connection with TLS alert {number}; see its log")
+        };
+    }
+    if matches!(error, Error::InvalidMessage(_)) {
+        return "what it sends is TLS no more; something on the way changes it, or its server is at fault".to_owned();
+    }
+    words(error)
+}
+
+/// In a handshake, whatever was asked for in it.
+pub(super) fn words(error: &Error) -> String {
     let text = match error {
         Error::InvalidCertificate(_) => {
             "its certificate is not valid; look at it with openssl s_client"

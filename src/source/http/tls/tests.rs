@@ -116,9 +116,10 @@ fn no_error_is_said_in_the_librarys_words() {
         rustls::Error::General("internal".to_owned()),
         rustls::Error::Other(other.clone()),
     ] {
-        let text = words(&error);
-        assert!(!text.contains(&error.to_string()), "{text}");
-        assert!(!text.contains("{error:?}") && text.contains("; "), "{text}");
+        for text in [protocol::words(&error), words_behind(&error)] {
+            assert!(!text.contains(&error.to_string()), "{text}");
+            assert!(!text.contains("{error:?}") && text.contains("; "), "{text}");
+        }
     }
     for error in [
         rustls::CertificateError::Expired,

@@ -3,17 +3,17 @@
 //! Each test has a network of its own with name servers of the test's, and files of its own in `/etc`. What the
 //! program finds is read off a SOCKS proxy that refuses everything, so that all of a name's addresses are tried.
 
+mod servers;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 use std::thread;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
+use self::servers::{Serves, refuses, server, server_by_name};
 use crate::sandbox::{Ran, Sandbox};
 
 /// Runs a test on a machine with these files; no text means no such file. It has a thread of its own, and with it
@@ -77,120 +77,6 @@ fn machine(hosts: Option<&str>, resolv_conf: Option<&str>) -> Sandbox {
     let none = None::<&str>;
     mount(Some(&etc), "/etc", none, MsFlags::MS_BIND, none).unwrap();
     sandbox
-}
-
-/// What a name server does.
-#[derive(Clone, Copy)]
-enum Serves {
-    /// These names have these addresses, and others do not exist.
-    Names(&'static [(&'static str, &'static str)]),
-    /// An error code (RFC 1035 §4.1.1).
-    Error(u8),
-    Nothing,
-}
-
-/// The names that a server was asked for.
-type Asked = Arc<Mutex<Vec<String>>>;
-
-/// A name server, over UDP alone.
-fn server(address: &str, serves: Serves) -> Asked {
-    let socket = UdpSocket::bind((address, 53)).unwrap();
-    let asked = Asked::default();
-    let log = Arc::clone(&asked);
-    thread::spawn(move || {
-        let mut query = [0; 512];
-        while let Ok((size, from)) = socket.recv_from(&mut query) {
-            let (name, answer) = answer(&query[..size], serves);
-            log.lock().unwrap().push(name);
-            if let Some(answer) = answer {
-                socket.send_to(&answer, from).unwrap();
-            }
-        }
-    });
-    asked
-}
-
-/// The name of a query, and what is answered.
-fn answer(query: &[u8], serves: Serves) -> (String, Option<Vec<u8>>) {
-    let (mut name, mut at) = (String::new(), 12);
-    while query[at] != 0 {
-        let label = &query[at + 1..=at + usize::from(query[at])];
-        name.push_str(&String::from_utf8_lossy(label).to_ascii_lowercase());
-        name.push('.');
-        at += 1 + label.len();
-    }
-    let wants_v6 = query[at + 2] == 28;
-    let mut text = query[..at + 5].to_vec();
-    // An answer, by one who asks others; no record beside the question and the answers.
-    text[2] = 0x81;
-    text[8..12].fill(0);
-    let code = match serves {
-        Serves::Nothing => return (name, None),
-        Serves::Error(code) => code,
-        Serves::Names(all) => {
-            let known = all.iter().filter(|(n, _)| *n == name);
-            let mut count = 0;
-            for (_, address) in known.clone() {
-                let bytes = match address.parse().unwrap() {
-                    IpAddr::V4(v4) if !wants_v6 => v4.octets().to_vec(),
-                    IpAddr::V6(v6) if wants_v6 => v6.octets().to_vec(),
-                    IpAddr::V4(_) | IpAddr::V6(_) => continue,
-                };
-                text.extend([
-                    0xc0,
-                    12,
-                    0,
-                    if wants_v6 { 28 } else { 1 },
-                    0,
-                    1,
-                    0,
-                    0,
-                    0,
-                    60,
-                    0,
-                ]);
-                text.push(bytes.len() as u8);
-                text.extend(bytes);
-                count += 1;
-            }
-            text[7] = count;
-            if known.count() == 0 { 3 } else { 0 }
-        }
-    };
-    text[3] = 0x80 | code;
-    (name, Some(text))
-}
-
-/// A SOCKS proxy that refuses everything: its address, and the addresses that it was asked for.
-fn refuses() -> (String, Asked) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let asked = Asked::default();
-    let log = Arc::clone(&asked);
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let mut client = client.unwrap();
-            let mut take = |count: usize| {
-                let mut bytes = vec![0; count];
-                client.read_exact(&mut bytes).unwrap();
-                bytes
-            };
-            let methods = take(2)[1];
-            take(methods.into());
-            client.write_all(&[5, 0]).unwrap();
-            let mut kind = [0; 4];
-            client.read_exact(&mut kind).unwrap();
-            let mut bytes = vec![0; if kind[3] == 1 { 4 } else { 16 }];
-            client.read_exact(&mut bytes).unwrap();
-            let address = match <[u8; 4]>::try_from(bytes.as_slice()) {
-                Ok(v4) => IpAddr::from(v4),
-                Err(_) => IpAddr::from(<[u8; 16]>::try_from(bytes).unwrap()),
-            };
-            log.lock().unwrap().push(address.to_string());
-            client.write_all(&[5, 5, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
-        }
-    });
-    (format!("socks5://{address}"), asked)
 }
 
 /// What the program finds.
@@ -333,6 +219,89 @@ fn a_server_that_is_dead_or_in_trouble_is_followed_by_the_next_and_a_no_is_belie
             server("127.0.0.3", Serves::Names(&[("dns.test.", "10.2.0.9")]));
             assert_eq!(systems("dns.test"), set(expected), "getent");
             assert_eq!(ours(sandbox, "dns.test").0, set(expected));
+        });
+    }
+}
+
+/// A question for both kinds of address is two, and a server can fail one of them.
+#[test]
+fn a_no_for_one_kind_of_address_says_nothing_of_the_other() {
+    const V4: Serves = Serves::Names(&[("dns.test.", "10.2.0.1")]);
+    const V6: Serves = Serves::Names(&[("dns.test.", "fd00::2")]);
+    const GONE: Serves = Serves::Names(&[]);
+    const SILENT: Serves = Serves::Nothing;
+    const FAILS: Serves = Serves::Error(2);
+    const REFUSES: Serves = Serves::Error(5);
+    let resolv = "nameserver 127.0.0.1\nnameserver ::1\noptions timeout:1 attempts:2\n";
+    for (first, second, expected, as_getent) in [
+        // No address of the other kind (RFC 2308 §2.2), or no such name for it (RFC 4074 §4.2). glibc believes the
+        // server here, and so getent finds nothing.
+        (Serves::Kinds(&FAILS, &V4), V4, &["10.2.0.1"][..], false),
+        (Serves::Kinds(&REFUSES, &V4), V4, &["10.2.0.1"], false),
+        (Serves::Kinds(&FAILS, &GONE), V4, &["10.2.0.1"], false),
+        (Serves::Kinds(&SILENT, &V4), V4, &["10.2.0.1"], true),
+        (Serves::Kinds(&V6, &FAILS), V6, &["fd00::2"], false),
+        // Addresses of one kind will do: nobody else is asked for the other.
+        (Serves::Kinds(&V4, &FAILS), V6, &["10.2.0.1"], true),
+        (Serves::Kinds(&V4, &SILENT), V6, &["10.2.0.1"], true),
+        (Serves::Kinds(&FAILS, &V6), V4, &["fd00::2"], true),
+        (Serves::Kinds(&GONE, &V4), V4, &[], true),
+    ] {
+        on_a_machine(None, Some(resolv), |sandbox| {
+            server("127.0.0.1", first);
+            server("::1", second);
+            if as_getent {
+                assert_eq!(systems("dns.test"), set(expected), "getent: {first:?}");
+            }
+            assert_eq!(ours(sandbox, "dns.test").0, set(expected), "{first:?}");
+        });
+    }
+    // Each is asked as often as the file says, and it is the failure that is told.
+    on_a_machine(None, Some(resolv), |sandbox| {
+        let all = ["127.0.0.1", "::1"].map(|at| server(at, Serves::Kinds(&FAILS, &V4)));
+        let (found, ran) = ours(sandbox, "dns.test");
+        assert!(found.is_empty());
+        ran.says("the name server 127.0.0.1 answered \"Server Failure\"")
+            .says("the name server ::1 answered \"Server Failure\"");
+        for asked in all {
+            // Both kinds, and then at least the one that failed.
+            assert!(asked.lock().unwrap().len() > 2);
+        }
+    });
+}
+
+/// With the next one of `search`, and with the name itself.
+#[test]
+fn a_search_domain_in_trouble_is_followed_by_the_next_name() {
+    const FAILS: Serves = Serves::Error(2);
+    const REFUSES: Serves = Serves::Error(5);
+    const GONE: Serves = Serves::Names(&[]);
+    const GOOD: Serves = Serves::Names(&[("host.b.test.", "10.2.0.1"), ("x.test.", "10.2.0.2")]);
+    let resolv =
+        "search a.test b.test\nnameserver 127.0.0.1\noptions timeout:1 attempts:1 ndots:2\n";
+    for (domain, as_getent) in [
+        (FAILS, true),
+        (Serves::Kinds(&GONE, &FAILS), true),
+        (Serves::Kinds(&FAILS, &GONE), true),
+        // Here glibc goes on with the name itself at once.
+        (REFUSES, false),
+    ] {
+        on_a_machine(None, Some(resolv), |sandbox| {
+            server_by_name("127.0.0.1", move |name| match name.ends_with(".a.test.") {
+                true => domain,
+                false => GOOD,
+            });
+            for (name, expected) in [("host", &["10.2.0.1"][..]), ("x.test", &["10.2.0.2"])] {
+                if as_getent {
+                    assert_eq!(systems(name), set(expected), "getent: {name} {domain:?}");
+                }
+                assert_eq!(ours(sandbox, name).0, set(expected), "{name} {domain:?}");
+            }
+            // Where no name is found it is the trouble that is told.
+            let (found, ran) = ours(sandbox, "none");
+            assert!(found.is_empty());
+            ran.says("the name server 127.0.0.1 answered")
+                .says("(asked for none.a.test.)");
         });
     }
 }
