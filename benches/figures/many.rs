@@ -66,7 +66,7 @@ fn figure(place: &Place, how: &str, objects: Vec<(&Object, String)>) -> Outcome<
             format!("{COUNT} downloads of 25 MB at once, {how}: peak memory"),
             peak,
         )
-        .at_most(64.0)
+        .at_most(32.0)
     })
 }
 
