@@ -172,10 +172,15 @@ impl Store {
         }
     }
 
-    /// A volume's directory, if it has one.
-    pub fn volume(&self, id: &str) -> Option<VolumeDir> {
+    /// A volume's directory, if it has one. A disk that does not say is an error: whoever takes that for a no gives a
+    /// final answer to a volume that was published.
+    pub fn volume(&self, id: &str) -> Result<Option<VolumeDir>, Error> {
         let path = self.volumes_dir().join(id);
-        path.is_dir().then_some(VolumeDir { path })
+        match fs::symlink_metadata(&path) {
+            Ok(meta) => Ok(meta.is_dir().then_some(VolumeDir { path })),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e).at("look at", &path),
+        }
     }
 
     /// The bytes of a volume's record; empty if it cannot be read.

@@ -94,7 +94,7 @@ impl<M: Mounter> Volumes<M> {
             unless_busy(error).await?;
         }
         let record = self.aside(Takes::Microseconds, move |shared| {
-            let dir = shared.store.volume(id.as_str())?;
+            let dir = shared.store.volume(id.as_str()).ok().flatten()?;
             Record::read(&shared.store.record(&dir))
         });
         let record = record.await.map_err(|what| bug(&target, what))?;
@@ -148,10 +148,10 @@ impl<M: Mounter> Volumes<M> {
         let id = self.shared.id(volume, target);
         let was_there = self
             .aside(Takes::Microseconds, move |shared| {
-                shared.store.volume(id.as_str()).is_some()
+                Ok::<_, Error>(shared.store.volume(id.as_str())?.is_some())
             })
             .await
-            .map_err(|what| bug(target, what))?;
+            .map_err(|what| bug(target, what))??;
         while let Err(error) = self.end(volume, target, ours).await {
             unless_busy(error).await?;
         }

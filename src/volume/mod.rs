@@ -211,7 +211,7 @@ impl<M: Mounter> Shared<M> {
 
     /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
     fn look(&self, id: &Id, target: &Target, fingerprint: Option<&str>) -> Result<Found, Error> {
-        let dir = self.store.volume(id.as_str());
+        let dir = self.store.volume(id.as_str())?;
         let record = dir
             .as_ref()
             .and_then(|d| Record::read(&self.store.record(d)));

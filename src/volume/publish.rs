@@ -74,13 +74,15 @@ impl<M: Mounter> Volumes<M> {
             let (begun, at_all) = (Arc::clone(&call), Arc::downgrade(&caller));
             let begin = move |shared: &Shared<M>| {
                 // Law 1; looked up before anything of the request is parsed.
-                let was_there = shared.store.volume(begun.ask.id.as_str()).is_some();
-                (was_there, shared.begin(&begun, &at_all))
+                let was_there = shared.store.volume(begun.ask.id.as_str())?.is_some();
+                Ok::<_, Error>((was_there, shared.begin(&begun, &at_all)))
             };
+            // Until that is known no error is final.
             let (is_there, first) = self
                 .aside(Takes::Microseconds, begin)
                 .await
-                .map_err(|what| call.ask.bug(what))?;
+                .unwrap_or_else(|what| Err(call.ask.bug(what)))
+                .map_err(Error::of_published)?;
             let was_there = *was_there.get_or_insert(is_there);
             let done = match first {
                 Ok(None) => Ok(()),

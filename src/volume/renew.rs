@@ -39,7 +39,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn try_renew(&self, ask: &Ask, made: bool) -> Result<(), Error> {
-        let Some(dir) = self.store.volume(ask.id.as_str()) else {
+        let Some(dir) = self.store.volume(ask.id.as_str())? else {
             return Ok(());
         };
         let record = match Record::read(&self.store.record(&dir)) {

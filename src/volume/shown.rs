@@ -68,7 +68,7 @@ impl<M: Mounter> Volumes<M> {
             let found = match shared.look(&id, &at, Some(&print)) {
                 Ok(found) => found,
                 // Law 1.
-                Err(e) if shared.store.volume(id.as_str()).is_some() => {
+                Err(e) if !matches!(shared.store.volume(id.as_str()), Ok(None)) => {
                     return Err(e.of_published());
                 }
                 Err(e) => return Err(e),
@@ -90,7 +90,7 @@ impl<M: Mounter> Volumes<M> {
         let id = self.shared.id(volume, target);
         let digits = id.as_str().to_owned();
         let look = move |shared: &Shared<M>| -> Result<Option<Usage>, Error> {
-            let Some(dir) = shared.store.volume(id.as_str()) else {
+            let Some(dir) = shared.store.volume(id.as_str())? else {
                 return Ok(None);
             };
             let record = Record::read(&shared.store.record(&dir));
@@ -130,7 +130,8 @@ impl<M: Mounter> Volumes<M> {
         let shared = Arc::clone(&self.shared);
         self.pool.try_begin(move || {
             let _turn = turn;
-            let counted = shared.store.volume(&id).map(|dir| dir.layer_size());
+            let counted = shared.store.volume(&id).ok().flatten();
+            let counted = counted.map(|dir| dir.layer_size());
             if let (Some(Ok(bytes)), Some(shown)) = (counted, shared.mounts().get_mut(&id)) {
                 shown.layer = Some((Instant::now(), bytes));
             }
@@ -205,7 +206,7 @@ impl<M: Mounter> Shared<M> {
         };
         let mounted = self.mounter.probe(ask.target());
         mounted.is_ok_and(|at| at == Probe::Mount(shown.mount))
-            && self.store.volume(ask.id.as_str()).is_some()
+            && matches!(self.store.volume(ask.id.as_str()), Ok(Some(_)))
     }
 
     /// Another target at which a volume is seen now: mounts count, and no record does.
