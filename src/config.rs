@@ -206,7 +206,7 @@ pub struct Serving {
     )]
     pub driver_name: String,
 
-    /// Address of /healthz, /readyz and /metrics, such as [::]:9808, which is every address, of IPv4 too [default: none]
+    /// Address of /healthz, /readyz and /metrics, such as `[::]:9808`, which is every address, of IPv4 too [default: none]
     #[arg(long, env = "WAR_VOL_HTTP_ADDR", value_name = "ADDR")]
     pub http_addr: Option<SocketAddr>,
 

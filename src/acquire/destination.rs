@@ -143,7 +143,7 @@ impl Destination {
         Err(refused(named, what_it_is(meta)))
     }
 
-    /// A link in /proc/<process>/fd: what is open there is meant, and not the name that it once was opened by.
+    /// A link in `/proc/<process>/fd`: what is open there is meant, and not the name that it once was opened by.
     fn descriptor(named: &Path, path: PathBuf, meta: &Metadata) -> Result<Self, Error> {
         let own = format!("/proc/{}/fd", std::process::id());
         let is_own = fs::canonicalize(directory(&path)).is_ok_and(|dir| dir == Path::new(&own));

@@ -152,7 +152,7 @@ pub(super) struct Fetch {
     #[arg(short = 'c', long = "continue")]
     pub(super) resume: bool,
 
-    /// Fetch what the lines of LIST name: URL [CHECKSUM [NAME]], with - for no checksum; # begins a comment, and - as LIST
+    /// Fetch what the lines of LIST name: `URL [CHECKSUM [NAME]]`, with - for no checksum; # begins a comment, and - as LIST
     /// is standard input
     #[arg(long, value_name = "LIST")]
     pub(super) from_file: Option<PathBuf>,

@@ -27,7 +27,7 @@ thread_local! {
 }
 
 impl Reader {
-    /// An error as one line for this reader, see [`line`].
+    /// An error as one line for this reader, see [`line()`].
     pub fn line(self, error: &dyn fmt::Display) -> String {
         struct Back(Reader);
         impl Drop for Back {

@@ -3,7 +3,7 @@
 //! Owns the one place in the crate where an HTTP client is made, so that every request, hop and address passes the
 //! same [`Reach`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
 //! headers to other origins; bodies come over HTTP/1.1 only, because a single HTTP/2 stream is a third slower.
-//! Connections are made in [`connect`], and not by reqwest, which says neither whether an origin or a proxy has failed
+//! Connections are made in `connect`, and not by reqwest, which says neither whether an origin or a proxy has failed
 //! nor with what status: requests and answers are its, what is between them is hyper's.
 //! Left out on purpose: retries and resuming, which belong to whoever counts the bytes.
 #![expect(clippy::disallowed_methods, reason = "the one factory of HTTP clients")]
