@@ -11,7 +11,7 @@ use super::calls::{Answer, Call};
 use super::ops::{ANY, get};
 use super::scene::Scene;
 use crate::disk::{Ext4, Frozen, ServedDisk, on_tmpfs};
-use crate::node::{bytes, mounts_at};
+use crate::node::{bytes, mounts_at, until};
 use crate::origin::Object;
 use crate::sandbox::Sandbox;
 use crate::stuck::Stuck;
@@ -166,8 +166,9 @@ impl Calls {
             said
         });
         drop(hangs);
+        // As kubelet does: what filled the disk may take a moment to go.
         for call in &self.new {
-            scene.driver.publish(call).unwrap();
+            until("it is published", || scene.driver.publish(call).is_ok());
         }
         for call in self.new[..2].iter().chain(&self.stay) {
             scene.shows(call);
