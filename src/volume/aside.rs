@@ -1,6 +1,5 @@
 //! What asks the disk or the kernel, so that it never stops the threads that answer calls, nor an answer.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -40,11 +39,6 @@ impl<M: Send + Sync + 'static> Volumes<M> {
             work(&shared)
         };
         match permit {
-            // Called from no task: this thread waits for nothing else, and no task has to be found a place.
-            Some(permit) if tokio::task::try_id().is_none() => {
-                panic::catch_unwind(AssertUnwindSafe(|| permit.work(run)))
-                    .map_err(|_| "it panicked".to_owned())
-            }
             Some(permit) => tokio::spawn(async move { permit.work(run) })
                 .await
                 .map_err(|e| e.to_string()),
