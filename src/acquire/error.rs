@@ -52,7 +52,7 @@ pub enum Error {
     },
     /// An answer whose end cannot be told from a broken connection.
     #[error(
-        "{url}: the origin gives neither a length nor chunks, so a broken connection would pass for the end; set {}, or mend the origin",
+        "{url}: the origin gives neither a length nor chunks, so a broken connection would look like the end; set {}, or fix the server",
         Setting::Checksum
     )]
     Unframed {
@@ -61,7 +61,7 @@ pub enum Error {
     },
     /// An answer whose bytes are not the artifact's own.
     #[error(
-        "{url}: the origin sends it with {coding} although it was asked not to; set {} to that of the bytes as they are sent, or mend the origin",
+        "{url}: the origin sends it with {coding} although it was asked not to; set {} to that of the bytes as they are sent, or fix the server",
         Setting::Checksum
     )]
     Coded {

@@ -76,15 +76,19 @@ impl<'a> Speedometer<'a> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_window_that_is_too_slow_is_found_at_its_end_and_not_before() {
-        let patience = Patience {
+    fn patience() -> Patience {
+        Patience {
             tries: 1,
             pause: Duration::ZERO,
             longest_pause: Duration::ZERO,
             stall_time: Duration::from_secs(10),
             stall_speed: 100,
-        };
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_too_slow_is_found_at_its_end_and_not_before() {
+        let patience = patience();
         let mut speed = Speedometer::new(&patience);
         assert!(speed.passed(1), "the window is not over");
         speed.began -= Duration::from_secs(10);
@@ -96,13 +100,7 @@ mod tests {
 
     #[test]
     fn what_this_node_takes_is_not_held_against_the_origin() {
-        let patience = Patience {
-            tries: 1,
-            pause: Duration::ZERO,
-            longest_pause: Duration::ZERO,
-            stall_time: Duration::from_secs(10),
-            stall_speed: 100,
-        };
+        let patience = patience();
         let mut speed = Speedometer::new(&patience);
         speed.pause();
         speed.began -= Duration::from_secs(20);

@@ -29,7 +29,7 @@ pub enum Error {
         what: String,
     },
     /// A redirect that is not followed.
-    #[error("{url}: the redirect {why}; ask for the final URL, or mend the origin")]
+    #[error("{url}: the redirect {why}; ask for the final URL, or fix the server")]
     Redirect {
         /// Who redirected.
         url: String,

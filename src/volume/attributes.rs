@@ -66,7 +66,7 @@ pub const ATTRIBUTES: [(&str, &str); 8] = [
     ),
     (
         "checksum",
-        "sha256:<hex> or sha512:<hex> that the bytes must have",
+        "sha256:<hex> or sha512:<hex> that the bytes must have; the digits alone or the line of sha256sum will do",
     ),
     (
         "fileName",

@@ -39,6 +39,14 @@ enum First {
     Full(ArtifactUrl),
 }
 
+/// What follows on what the first look led to.
+enum Next {
+    /// The volume is shown.
+    Done,
+    /// Another look: there is room now.
+    Again,
+}
+
 impl<M: Mounter> Volumes<M> {
     /// Shows a volume. May wait for its artifact as long as that takes: whoever gives up drops the future, and the
     /// download goes on for the next call. What follows the wait is never cancelled.
@@ -85,34 +93,35 @@ impl<M: Mounter> Volumes<M> {
                 .map_err(Error::of_published)?;
             let was_there = *was_there.get_or_insert(is_there);
             let done = match first {
-                Ok(None) => Ok(()),
-                Ok(Some(First::Full(url))) => match self.make_room(&call, &url).await {
-                    Ok(()) => continue,
-                    Err(error) => Err(error),
-                },
+                Ok(None) => Ok(Next::Done),
                 Ok(Some(first)) => self.go_on(&call, first).await,
                 Err(error) => Err(error),
             };
             match done {
+                Ok(Next::Done) => return Ok(()),
+                Ok(Next::Again) => {}
                 Err(Error::Store(store::Error::Gone(sha256))) if lost.len() < MOST_RACES => {
                     lost.push(self.shared.store.keep(&sha256));
                 }
-                done => return done.map_err(|e| if was_there { e.of_published() } else { e }),
+                Err(error) if was_there => return Err(error.of_published()),
+                Err(error) => return Err(error),
             }
         }
     }
 
-    async fn go_on(&self, call: &Arc<Call>, first: First) -> Result<(), Error> {
+    async fn go_on(&self, call: &Arc<Call>, first: First) -> Result<Next, Error> {
         let (goal, blob) = match first {
             First::Shown { lost } => {
                 if lost {
                     self.renew(&call.ask, &call.wait).await;
                 }
-                return Ok(());
+                return Ok(Next::Done);
             }
             First::Now(goal, blob) => (goal, blob),
-            // The caller's loop has made room.
-            First::Full(_) => return Err(call.ask.bug("a full disk is seen twice")),
+            First::Full(url) => {
+                self.make_room(call, &url).await?;
+                return Ok(Next::Again);
+            }
             First::Later(goal, waiting) => {
                 let _shown = self.shared.shows(call.ask.id.as_str(), waiting.gauge());
                 // In this order: an unpublish also stops the flight, and is the reason why.
@@ -130,7 +139,8 @@ impl<M: Mounter> Volumes<M> {
         let ask = Arc::clone(&call.ask);
         let commit = move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, blob));
         let committed = self.aside(takes, commit).await;
-        committed.map_err(|what| ask.bug(what))?
+        committed.map_err(|what| ask.bug(what))??;
+        Ok(Next::Done)
     }
 
     /// Removes what is unused, beside the call: that may take longer than its caller has time.

@@ -28,7 +28,7 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &(dyn StdError + 'sta
         return Error::Nonsense {
             url,
             host,
-            why: format!("sent {what}; ask it with curl -v, and mend the origin"),
+            why: format!("sent {what}; ask it with curl -v, and fix the server"),
         };
     }
     let why = text(error);
