@@ -36,7 +36,7 @@ pub(super) struct Share {
 }
 
 impl Budget {
-    /// Of 300 KiB each: so large is the buffer that a body is read into, however little of it a chunk fills.
+    /// Of 128 KiB each: so large is the buffer that a body is read into, however little of it a chunk fills.
     const CHUNKS: usize = 24;
 
     /// The same, and not more than so many bytes a second.
