@@ -26,7 +26,7 @@ pub(crate) async fn download(driver: Arc<Driver>, large: String, flying: Arc<Ato
         let published = async {
             let want = driver.want(&format!("large-{n}"), Layout::Bind, &format!("{large}?{n}"))?;
             flying.store(true, Ordering::Relaxed);
-            driver.volumes.publish(want.clone()).await?;
+            driver.publish(want.clone()).await?;
             flying.store(false, Ordering::Relaxed);
             driver.volumes.unpublish(&want.volume, &want.target).await?;
             Outcome::Ok(())

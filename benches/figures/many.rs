@@ -78,7 +78,7 @@ pub(crate) fn work(dir: &Path, objects: &[String]) -> Outcome {
         for (n, object) in objects.iter().enumerate() {
             let want = driver.want(&format!("volume-{n}"), Layout::Bind, object)?;
             let driver = Arc::clone(&driver);
-            tasks.spawn(async move { driver.volumes.publish(want).await });
+            tasks.spawn(async move { driver.publish(want).await });
         }
         while let Some(published) = tasks.join_next().await {
             published??;

@@ -67,7 +67,7 @@ pub(crate) fn work(dir: &Path, object: &str) -> Outcome {
     runtime()?.block_on(async {
         let driver = Driver::open(dir, 4)?;
         let seed = driver.want("seed", Layout::Bind, object)?;
-        driver.volumes.publish(seed).await?;
+        driver.publish(seed).await?;
         let mut wants = Vec::new();
         for layout in Layout::ALL {
             for n in 0..COUNT {
@@ -77,7 +77,7 @@ pub(crate) fn work(dir: &Path, object: &str) -> Outcome {
         }
         let _ = fs::remove_dir(BEGIN);
         for want in wants {
-            driver.volumes.publish(want).await?;
+            driver.publish(want).await?;
         }
         let _ = fs::remove_dir(END);
         driver.volumes.close()?;

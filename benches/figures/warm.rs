@@ -128,7 +128,7 @@ pub(crate) fn work(asked: &Asked) -> Outcome {
 async fn publish(asked: Asked) -> Outcome<Samples> {
     let driver = Arc::new(Driver::open(&asked.dir, 4)?);
     let seed = driver.want("seed", asked.layout, &asked.object)?;
-    driver.volumes.publish(seed.clone()).await?;
+    driver.publish(seed.clone()).await?;
     if std::fs::metadata(seed.target.path().join("artifact.bin"))?.len() == 0 {
         return Err("the volume is empty".into());
     }
@@ -178,7 +178,7 @@ async fn measure(
         for who in order {
             let began = Instant::now();
             match who {
-                Who::Ours => driver.volumes.publish(want.clone()).await?,
+                Who::Ours => driver.publish(want.clone()).await?,
                 Who::Bare => bare.publish(&names[0], asked.layout)?,
                 Who::Again => bare.publish(&names[1], asked.layout)?,
             }

@@ -19,7 +19,7 @@ use war_vol::mount::{Features, Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use crate::measured::{self, cpu, pin};
 use crate::place::command;
@@ -152,6 +152,11 @@ pub(crate) fn runtime() -> Outcome<Runtime> {
 }
 
 impl Driver {
+    /// Of a caller that stays to the end.
+    pub(crate) async fn publish(&self, want: Publish) -> Result<(), Error> {
+        self.volumes.publish(want, &Caller::stays()).await
+    }
+
     /// Must be called within a runtime.
     pub(crate) fn open(dir: &Path, flights: usize) -> Outcome<Self> {
         let pods = dir.join("pods");

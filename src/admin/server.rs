@@ -120,22 +120,19 @@ async fn mount<M: Mounter>(
         Owner::CommandLine => Reader::MountByDriver,
         Owner::Kubelet { .. } => Reader::Volume,
     };
-    let mounted = {
-        tracing::info!(dir = ?target.path(), "a command waits for a mount");
-        let work = volumes.mount(mount);
-        tokio::pin!(work);
-        let mut ticks = interval(NEWS);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        loop {
-            tokio::select! {
-                biased;
-                mounted = &mut work => break Some(mounted),
-                () = news.closed() => break None,
-                _ = ticks.tick() => {
-                    if let Some(snapshot) = volumes.mounting(&target) {
-                        // Whoever reads slowly gets the next ones.
-                        let _ = news.try_send(Ok(convert::progress(snapshot)));
-                    }
+    tracing::info!(dir = ?target.path(), "a command waits for a mount");
+    let mut work = volumes.apart(async move |volumes, caller| volumes.mount(mount, &caller).await);
+    let mut ticks = interval(NEWS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mounted = loop {
+        tokio::select! {
+            biased;
+            mounted = &mut work => break Some(mounted),
+            () = news.closed() => break None,
+            _ = ticks.tick() => {
+                if let Some(snapshot) = volumes.mounting(&target) {
+                    // Whoever reads slowly gets the next ones.
+                    let _ = news.try_send(Ok(convert::progress(snapshot)));
                 }
             }
         }
@@ -144,6 +141,7 @@ async fn mount<M: Mounter>(
     match mounted {
         None => {
             tracing::info!(?dir, "mount: given up by its caller");
+            work.stop().await;
             volumes.give_up(&target);
         }
         Some(Ok(record)) => {
@@ -228,19 +226,20 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
             None => convert::target(request.dir)?,
             Some(_) => convert::pod_target(&request.dir, &self.kubelet)?,
         };
-        let work = async {
-            let was_there = match request.pod {
-                None => self.volumes.unmount(&target).await?,
-                Some(_) => self.volumes.unmount_for_pod(&target).await?,
+        let (dir, for_pod) = (target.path(), request.pod.is_some());
+        let work = self.volumes.apart(async move |volumes, _| {
+            let was_there = match for_pod {
+                false => volumes.unmount(&target).await?,
+                true => volumes.unmount_for_pod(&target).await?,
             };
-            self.volumes.clean_up_later();
+            volumes.clean_up_later();
             Ok(was_there)
-        };
+        });
         let was_there = self.unless_stopping(work).await?;
-        if request.pod.is_some() {
+        if for_pod {
             self.sweep();
         }
-        tracing::info!(dir = ?target.path(), was_there, "unmount: done");
+        tracing::info!(?dir, was_there, "unmount: done");
         Ok(Response::new(UnmountResponse { was_there }))
     }
 

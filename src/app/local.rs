@@ -15,7 +15,7 @@ use crate::mount::Linux;
 use crate::source::Credentials;
 use crate::source::http::Factory;
 use crate::store::Store;
-use crate::volume::{Listed, Mount, Pool, Record, Target, Volumes};
+use crate::volume::{Caller, Listed, Mount, Pool, Record, Target, Volumes};
 
 /// The volumes of this machine, for one command.
 pub(super) struct Local {
@@ -40,7 +40,7 @@ impl Local {
 
     /// Shows an artifact in a directory. Dropped before its end it leaves what was downloaded for the next time.
     pub(super) async fn mount(&self, mount: Mount) -> Result<Record, Error> {
-        let mounted = self.volumes.mount(mount).await;
+        let mounted = self.volumes.mount(mount, &Caller::stays()).await;
         // A command has no background: what a failure discarded is deleted before it ends.
         if mounted.is_err() {
             self.volumes.clean_up();

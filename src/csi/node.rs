@@ -49,19 +49,19 @@ impl<M: Mounter> Node<M> {
         let target = convert::target(&self.kubelet, &request.target_path)?;
         let volumes = self.volumes.get()?;
         let asked = Asked {
-            volume,
+            volume: volume.clone(),
             target: target.clone(),
             attributes: convert::attributes(&request.volume_context),
             readonly: request.readonly,
         };
-        let published = match convert::publish(request, target, &self.kubelet) {
+        let published = match convert::publish(request, target.clone(), &self.kubelet) {
             Ok(want) => self.publish(&volumes, want, patience).await,
             Err(error) => {
-                let what = || format!("the volume at {} is looked at", asked.target);
-                within(patience, self.refuse(&volumes, &asked, error), what).await
+                let what = || format!("the volume at {target} is looked at");
+                within(patience, refuse(&volumes, asked, error), what).await
             }
         };
-        told("publish", &asked.volume, published)
+        told("publish", &volume, published)
     }
 
     async fn answer_unpublish(
@@ -81,14 +81,17 @@ impl<M: Mounter> Node<M> {
     /// Waits for the volume as long as its caller does, and a little less.
     async fn publish(
         &self,
-        volumes: &Volumes<M>,
+        volumes: &Arc<Volumes<M>>,
         want: Publish,
         patience: std::time::Duration,
     ) -> Result<(), Status> {
+        if volumes.is_as_before(&want) {
+            return Ok(());
+        }
         let (volume, target) = (want.volume.clone(), want.target.clone());
         let mut stopping = self.stopping.clone();
-        let work = volumes.publish(want);
-        tokio::pin!(work);
+        let mut work =
+            volumes.apart(async move |volumes, caller| volumes.publish(want, &caller).await);
         tokio::select! {
             biased;
             done = &mut work => Ok(done?),
@@ -101,27 +104,28 @@ impl<M: Mounter> Node<M> {
             }
         }
     }
+}
 
-    /// A request that cannot be taken. For a volume that is there already that is no reason to lose it: one that is
-    /// healthy and asked for as before is fine (law 3), and of any other no error is final (law 1).
-    async fn refuse(
-        &self,
-        volumes: &Volumes<M>,
-        asked: &Asked,
-        error: Error,
-    ) -> Result<(), Status> {
+/// A request that cannot be taken. For a volume that is there already that is no reason to lose it: one that is healthy
+/// and asked for as before is fine (law 3), and of any other no error is final (law 1).
+async fn refuse<M: Mounter>(
+    volumes: &Arc<Volumes<M>>,
+    asked: Asked,
+    error: Error,
+) -> Result<(), Status> {
+    let volume = asked.volume.clone();
+    let standing = volumes.apart(async move |volumes, _| {
         let as_before = (&asked.attributes, asked.readonly);
-        let standing = volumes
-            .standing(&asked.volume, &asked.target, as_before)
-            .await?;
-        match standing {
-            Standing::Shown => {
-                tracing::warn!(volume = asked.volume, %error, "passed over, because the volume is there");
-                Ok(())
-            }
-            Standing::Known => Err(Status::unavailable(Status::from(error).message())),
-            Standing::Unknown => Err(error.into()),
+        let standing = volumes.standing(&asked.volume, &asked.target, as_before);
+        standing.await
+    });
+    match standing.await? {
+        Standing::Shown => {
+            tracing::warn!(volume, %error, "passed over, because the volume is there");
+            Ok(())
         }
+        Standing::Known => Err(Status::unavailable(Status::from(error).message())),
+        Standing::Unknown => Err(error.into()),
     }
 }
 
@@ -196,9 +200,11 @@ impl<M: Mounter> node_server::Node for Node<M> {
         // Whatever is wrong with the path, it is none where the volume is.
         let usage = match self.kubelet.target(Path::new(&request.volume_path)) {
             Ok(target) => {
-                let work = async { Ok(volumes.usage(&request.volume_id, &target).await?) };
-                let what = || format!("the volume at {target} is being counted");
-                within(patience, work, what).await?
+                let what = format!("the volume at {target} is being counted");
+                let volume = request.volume_id.clone();
+                let usage =
+                    volumes.apart(async move |volumes, _| volumes.usage(&volume, &target).await);
+                within(patience, async { Ok(usage.await?) }, || what).await?
             }
             Err(_) => None,
         };

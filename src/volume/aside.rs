@@ -1,5 +1,7 @@
 //! What asks the disk or the kernel, so that it never stops the threads that answer calls, nor an answer.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -19,10 +21,10 @@ impl<M: Send + Sync + 'static> Volumes<M> {
     /// Runs work that nothing cuts in two, and least of all a caller that hangs up; what it panicked with is the error.
     ///
     /// Short work takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on
-    /// a busy machine ten times as long. So it runs on the thread that asks for it, as a task of its own: that thread
-    /// takes it up next, its other tasks move elsewhere, and whoever waits for the work can still give up. What may take
-    /// longer, and what comes while others are held up by the disk, goes to the threads for that: however sick the disk,
-    /// the runtime goes on.
+    /// a busy machine ten times as long. So it runs on the thread that asks for it, whose other tasks move elsewhere.
+    /// Whoever wants to give up meanwhile has to be another task: see [`Volumes::apart`]. What may take longer, and what
+    /// comes while others are held up by the disk, goes to the threads for that: however sick the disk, the runtime goes
+    /// on.
     pub(super) async fn aside<T: Send + 'static>(
         &self,
         takes: Takes,
@@ -39,10 +41,18 @@ impl<M: Send + Sync + 'static> Volumes<M> {
             work(&shared)
         };
         match permit {
-            Some(permit) => tokio::spawn(async move { permit.work(run) })
-                .await
-                .map_err(|e| e.to_string()),
+            Some(permit) => catch_unwind(AssertUnwindSafe(|| permit.work(run))).map_err(words),
             None => self.pool.run(run).await,
         }
     }
+}
+
+fn words(panic: Box<dyn Any + Send>) -> String {
+    let panic = match panic.downcast::<&'static str>() {
+        Ok(words) => return (*words).to_owned(),
+        Err(panic) => panic,
+    };
+    panic
+        .downcast::<String>()
+        .map_or_else(|_| "a panic without words".to_owned(), |words| *words)
 }

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::aside::Takes;
 use super::shown::bug;
-use super::{Error, Owner, Publish, Record, Shared, Sharing, Target, Volumes, Writable};
+use super::{Caller, Error, Owner, Publish, Record, Shared, Sharing, Target, Volumes, Writable};
 use crate::acquire::Snapshot;
 use crate::mount::Mounter;
 
@@ -56,7 +56,7 @@ pub fn directory(dir: &Path) -> Result<Target, Error> {
 impl<M: Mounter> Volumes<M> {
     /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
     /// for the next time; one who will not come again says so with [`give_up`](Self::give_up).
-    pub async fn mount(&self, mount: Mount) -> Result<Record, Error> {
+    pub async fn mount(&self, mount: Mount, caller: &Caller) -> Result<Record, Error> {
         let target = mount.target.clone();
         // Found out now, and not after the download.
         let path = target.path();
@@ -90,7 +90,7 @@ impl<M: Mounter> Volumes<M> {
             owner: mount.owner,
             target: mount.target,
         };
-        while let Err(error) = self.publish(publish.clone()).await {
+        while let Err(error) = self.publish(publish.clone(), caller).await {
             unless_busy(error).await?;
         }
         let record = self.aside(Takes::Microseconds, move |shared| {
@@ -111,9 +111,7 @@ impl<M: Mounter> Volumes<M> {
     /// For one who waited for a mount and will not come again: a download that nobody else wants stops at its next
     /// chunk, and what came stays for a resume.
     pub fn give_up(&self, target: &Target) {
-        let id = self.shared.id(&name(target), target);
-        let leave = || self.shared.acquire.leave(id.as_str());
-        self.guards.unless_in_use(id.as_str(), leave);
+        self.want_no_more(&self.shared.id(&name(target), target));
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of ours.

@@ -9,6 +9,7 @@
 mod aside;
 pub mod attributes;
 mod cache;
+mod caller;
 pub mod claims;
 mod command_line;
 mod commit;
@@ -36,6 +37,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 pub use self::cache::{Cache, Cached, Held, Verdict};
+pub use self::caller::{Apart, Caller};
 pub use self::command_line::{Mount, directory};
 pub use self::error::Error;
 pub use self::gate::Gate;

@@ -1,6 +1,6 @@
 //! From a request to a volume that is seen.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use tracing::Instrument;
 
@@ -9,7 +9,7 @@ use super::commit::{Anew, Goal, Work};
 use super::guard::{Busy, Commit, Guards, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
-use super::{Error, Id, Publish, Shared, Sharing, Volumes};
+use super::{Caller, Error, Id, Publish, Shared, Sharing, Volumes};
 use crate::acquire::{Artifact, Gauge, Joined, Waiting};
 use crate::artifact::ArtifactUrl;
 use crate::mount::{Mounter, Target};
@@ -50,14 +50,12 @@ enum Next {
 impl<M: Mounter> Volumes<M> {
     /// Shows a volume. May wait for its artifact as long as that takes: whoever gives up drops the future, and the
     /// download goes on for the next call. What follows the wait is never cancelled.
-    pub async fn publish(&self, want: Publish) -> Result<(), Error> {
-        let id = self.shared.id(&want.volume, &want.target);
-        let readonly = want.asks_read_only();
-        let print = fingerprint(self.shared.store.key(), &want.attributes, readonly);
-        let ask = Ask { id, want, print };
-        if self.shared.is_as_before(&ask) {
-            return Ok(());
-        }
+    pub async fn publish(&self, want: Publish, caller: &Caller) -> Result<(), Error> {
+        let ask = Ask {
+            id: self.shared.id(&want.volume, &want.target),
+            print: self.shared.print(&want),
+            want,
+        };
         let span = tracing::info_span!(
             "publish",
             volume = ask.id.as_str(),
@@ -65,25 +63,31 @@ impl<M: Mounter> Volumes<M> {
             artifact = tracing::field::Empty,
             digest = tracing::field::Empty,
         );
-        self.publish_once(Arc::new(ask)).instrument(span).await
+        let id = ask.id.clone();
+        let once = self.publish_once(Arc::new(ask), caller);
+        let published = once.instrument(span).await;
+        if matches!(published, Err(Error::Ended { .. })) {
+            // The unpublish may have come before the interest that it was to withdraw.
+            self.want_no_more(&id);
+        }
+        published
     }
 
-    async fn publish_once(&self, ask: Arc<Ask>) -> Result<(), Error> {
+    async fn publish_once(&self, ask: Arc<Ask>, caller: &Caller) -> Result<(), Error> {
         let call = Arc::new(Call {
             wait: self.guards.wait(ask.id.as_str()),
             guards: self.guards.clone(),
             ask,
+            caller: caller.clone(),
         });
-        // Goes with this future: whoever hangs up has no hands on it any more.
-        let caller = Arc::new(());
         let mut was_there = None;
         let mut lost = Vec::new();
         loop {
-            let (begun, at_all) = (Arc::clone(&call), Arc::downgrade(&caller));
+            let begun = Arc::clone(&call);
             let begin = move |shared: &Shared<M>| {
                 // Law 1; looked up before anything of the request is parsed.
                 let was_there = shared.store.volume(begun.ask.id.as_str())?.is_some();
-                Ok::<_, Error>((was_there, shared.begin(&begun, &at_all)))
+                Ok::<_, Error>((was_there, shared.begin(&begun)))
             };
             // Until that is known no error is final.
             let (is_there, first) = self
@@ -166,6 +170,7 @@ struct Call {
     ask: Arc<Ask>,
     wait: Wait,
     guards: Guards,
+    caller: Caller,
 }
 
 /// The only hands on a volume at a target, and, where it may be seen at one only, at all of them.
@@ -214,13 +219,19 @@ impl Ask {
 }
 
 impl<M: Mounter> Shared<M> {
+    /// What a request compares by.
+    pub(super) fn print(&self, want: &Publish) -> String {
+        fingerprint(self.store.key(), &want.attributes, want.asks_read_only())
+    }
+
     /// A first look, and the whole of it where nothing has to be waited for and little is to be done: then nothing is
-    /// left. `caller` is gone where nobody waits for the answer any more.
-    fn begin(&self, call: &Call, caller: &Weak<()>) -> Result<Option<First>, Error> {
+    /// left.
+    fn begin(&self, call: &Call) -> Result<Option<First>, Error> {
         match self.first(&call.ask, &call.wait)? {
             First::Shown { lost: false } => Ok(None),
             First::Now(goal, blob) if goal.takes() == Takes::Microseconds => {
-                if caller.strong_count() == 0 {
+                // Whoever has hung up has no hands on it any more.
+                if call.caller.is_gone() {
                     return Err(call.ask.busy(Busy::Ended));
                 }
                 self.commit_now(call, call.hands()?, (goal, blob))?;

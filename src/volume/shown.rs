@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::aside::Takes;
 use super::plan::View;
-use super::publish::Ask;
 use super::record::fingerprint;
-use super::{Error, Id, Record, Shared, Volumes, plan};
+use super::{Error, Id, Publish, Record, Shared, Volumes, plan};
 use crate::mount::{MountId, Mounter, Probe, Target};
 use crate::store;
 
@@ -82,6 +81,22 @@ impl<M: Mounter> Volumes<M> {
         self.aside(Takes::Microseconds, look)
             .await
             .map_err(|what| bug(target, what))?
+    }
+
+    /// Whether a volume is known to be shown as this request would have it: what kubelet asks every minute for every
+    /// volume. Without a record, and without a disk: what is mounted holds its own path, and that of what it shows, in
+    /// the kernel's memory. A "no" may be a "yes" for who looks closer.
+    pub fn is_as_before(&self, want: &Publish) -> bool {
+        let shared = &self.shared;
+        let id = shared.id(&want.volume, &want.target);
+        let known = shared.mounts().get(id.as_str()).cloned();
+        let Some(shown) = known.filter(|s| !s.print.is_empty() && s.print == shared.print(want))
+        else {
+            return false;
+        };
+        let mounted = shared.mounter.probe(&want.target);
+        mounted.is_ok_and(|at| at == Probe::Mount(shown.mount))
+            && matches!(shared.store.volume(id.as_str()), Ok(Some(_)))
     }
 
     /// How much a volume holds, on what; nothing if it is not known at that target. What was written to it is counted
@@ -194,19 +209,6 @@ impl<M: Mounter> Shared<M> {
             view,
         };
         self.mounts().insert(id.as_str().to_owned(), shown);
-    }
-
-    /// Whether a volume is known to be shown as this request would have it: what kubelet asks every minute for every
-    /// volume. Without a record, and without a disk: what is mounted holds its own path, and that of what it shows, in
-    /// the kernel's memory. A "no" may be a "yes" for who looks closer.
-    pub(super) fn is_as_before(&self, ask: &Ask) -> bool {
-        let known = self.mounts().get(ask.id.as_str()).cloned();
-        let Some(shown) = known.filter(|s| !s.print.is_empty() && s.print == ask.print) else {
-            return false;
-        };
-        let mounted = self.mounter.probe(ask.target());
-        mounted.is_ok_and(|at| at == Probe::Mount(shown.mount))
-            && matches!(self.store.volume(ask.id.as_str()), Ok(Some(_)))
     }
 
     /// Another target at which a volume is seen now: mounts count, and no record does.

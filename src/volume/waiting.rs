@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Shared;
+use super::{Id, Shared, Volumes};
 use crate::acquire::Gauge;
 
 /// What one volume waits for, and how many calls wait.
@@ -19,6 +19,14 @@ pub(super) type Waits = HashMap<String, Waited>;
 pub(super) struct Shows<'a, M> {
     shared: &'a Shared<M>,
     id: String,
+}
+
+impl<M> Volumes<M> {
+    /// Withdraws the interest of a volume that no call is at work on.
+    pub(super) fn want_no_more(&self, id: &Id) {
+        let leave = || self.shared.acquire.leave(id.as_str());
+        self.guards.unless_in_use(id.as_str(), leave);
+    }
 }
 
 impl<M> Shared<M> {

@@ -20,7 +20,7 @@ use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use crate::sandbox::Sandbox;
 
@@ -114,7 +114,7 @@ impl Node {
 
     /// Publishes and waits for the end.
     pub(crate) fn publish(&self, want: &Publish) -> Result<(), Error> {
-        self.wait(self.volumes.publish(want.clone()))
+        self.wait(self.volumes.publish(want.clone(), &Caller::stays()))
     }
 
     /// Unpublishes and waits for the end, also of what goes on behind the answer.
@@ -127,8 +127,9 @@ impl Node {
     /// Begins to publish, as a call of its own.
     pub(crate) fn begin(&self, want: &Publish) -> tokio::task::JoinHandle<Result<(), Error>> {
         let (volumes, want) = (Arc::clone(&self.volumes), want.clone());
-        self.runtime
-            .spawn(async move { volumes.publish(want).await })
+        let call =
+            async move |volumes: Arc<Volumes<_>>, caller| volumes.publish(want, &caller).await;
+        self.runtime.spawn(async move { volumes.apart(call).await })
     }
 
     /// Waits until the bytes of a volume come.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use war_vol::fault::Fault;
 use war_vol::mount::{Act, Memory, Mounter, Probe, Target};
-use war_vol::volume::{Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use crate::engine::{Engine, sha256};
 use crate::origin::{Object, Origin};
@@ -152,8 +152,12 @@ impl World {
                 inode: 1,
             },
         };
-        self.runtime
-            .block_on(self.volumes.as_ref().unwrap().publish(want))
+        self.runtime.block_on(
+            self.volumes
+                .as_ref()
+                .unwrap()
+                .publish(want, &Caller::stays()),
+        )
     }
 
     fn unpublish(&self, volume: usize) -> Result<(), Error> {

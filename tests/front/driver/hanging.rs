@@ -12,7 +12,7 @@ use super::ops::{ANY, get};
 use super::scene::Scene;
 use crate::disk::{Ext4, Frozen, ServedDisk, on_tmpfs};
 use crate::node::{bytes, mounts_at, until};
-use crate::origin::Object;
+use crate::origin::{Behaviour, Object};
 use crate::sandbox::Sandbox;
 use crate::stuck::Stuck;
 
@@ -75,6 +75,37 @@ fn a_publish_that_hangs_in_the_index_holds_up_no_other_call() {
         scene.driver.publish(&call).unwrap();
         scene.shows(&call);
     }
+}
+
+/// It is gone before there is a download that the unpublish could stop.
+#[test]
+fn a_pod_that_ends_during_the_first_look_leaves_no_download_behind() {
+    let scene = scene(Sandbox::new());
+    // Its entry in the index is what the disk does not give.
+    scene.driver.unpublish(&scene.published("first")).unwrap();
+    let pause = Behaviour::Pause {
+        at: 1 << 19,
+        ms: 120_000,
+    };
+    scene.origin.put("/a.war", Object::new(bytes(8, 1 << 20)));
+    scene.origin.behave("/a.war", vec![pause.always()]);
+    let always = [("pullPolicy", "Always")];
+    let call = scene.driver.inline("pod", &scene.url).context(&always);
+    let (code, words) = thread::scope(|threads| {
+        let stuck = Stuck::at(&bucket(&scene, "index"), scene.driver.pid(), 0);
+        let hangs = threads.spawn(|| scene.driver.publish(&call));
+        stuck.holds(1);
+        scene.driver.unpublish(&call).unwrap();
+        drop(stuck);
+        hangs.join().unwrap().unwrap_err()
+    });
+    assert_eq!(code, Code::Aborted, "{words}");
+    assert!(words.contains("was unpublished"), "{words}");
+    until("the download ends", || {
+        let (_, page) = get(scene.driver.http(), "/metrics").unwrap();
+        page.contains("war_vol_downloads_in_flight 0\n")
+            && scene.sandbox.bucket("partial").is_empty()
+    });
 }
 
 /// A disk that is too full is looked at again, and each look reads what could be removed.

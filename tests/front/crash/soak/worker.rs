@@ -14,7 +14,7 @@ use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Apart, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
 use super::super::Random;
 use super::super::origin::{Artifact, Origin};
@@ -159,10 +159,7 @@ impl Worker {
                 self.publish(n).await;
             }
             Kind::Twice => {
-                let (a, b) = tokio::join!(
-                    self.volumes().publish(want.clone()),
-                    self.volumes().publish(want)
-                );
+                let (a, b) = tokio::join!(self.begin(want.clone()), self.begin(want));
                 // The second joins, or is told to come back.
                 assert!(a.is_ok() || b.is_ok(), "{a:?} {b:?}");
                 [a, b]
@@ -174,7 +171,7 @@ impl Worker {
             Kind::Unpublish => self.unpublish(n).await,
             Kind::Cancel => {
                 let patience = Duration::from_micros(self.random.below(6000) as u64);
-                match tokio::time::timeout(patience, self.volumes().publish(want)).await {
+                match tokio::time::timeout(patience, self.begin(want)).await {
                     Ok(published) => published.unwrap(),
                     // What it has begun to commit it finishes; whoever comes before that is told to come back.
                     Err(_) if self.random.below(2) == 0 => self.publish(n).await,
@@ -182,11 +179,10 @@ impl Worker {
                 }
             }
             Kind::Overtake => {
-                let volumes = Arc::clone(self.volumes());
-                let publish = tokio::spawn(async move { volumes.publish(want).await });
+                let publish = self.begin(want);
                 tokio::time::sleep(Duration::from_micros(self.random.below(4000) as u64)).await;
                 self.unpublish_beside_others(n).await;
-                if let Err(error) = publish.await.unwrap() {
+                if let Err(error) = publish.await {
                     only(&error, Fault::Pending);
                 }
                 self.unpublish(n).await;
@@ -199,17 +195,14 @@ impl Worker {
         }
     }
 
-    /// In order: downloads that go on hold the store until their next chunk.
+    /// In order: calls that were given up hold the volumes until they have their answer from the disk, and downloads that
+    /// go on hold the store until their next chunk.
     async fn restart(&mut self) {
         let (store, volumes) = self.parts.take().unwrap();
+        is_last(&volumes, "a call").await;
         volumes.close().unwrap();
-        assert_eq!(Arc::strong_count(&volumes), 1, "somebody still works");
         drop(volumes);
-        let end = Instant::now() + Duration::from_secs(10);
-        while Arc::strong_count(&store) > 1 {
-            assert!(Instant::now() < end, "a download does not end");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        is_last(&store, "a download").await;
         drop(store);
         self.parts = Some(open(&self.dir));
     }
@@ -222,9 +215,15 @@ impl Worker {
         &self.parts.as_ref().unwrap().0
     }
 
+    /// As a call comes to the driver.
+    fn begin(&self, want: Publish) -> Apart<Result<(), Error>> {
+        self.volumes()
+            .apart(async move |volumes, caller| volumes.publish(want, &caller).await)
+    }
+
     async fn publish(&self, n: usize) {
         loop {
-            match self.volumes().publish(self.want(n)).await {
+            match self.begin(self.want(n)).await {
                 Ok(()) => return self.assert_shown(n),
                 // A commit that nobody waited for any more.
                 Err(error) => only(&error, Fault::Pending),
@@ -346,4 +345,12 @@ fn open(dir: &Path) -> (Arc<Store>, Arc<Volumes<Linux>>) {
         Pool::default(),
     );
     (store, Arc::new(volumes.unwrap()))
+}
+
+async fn is_last<T>(parts: &Arc<T>, who: &str) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while Arc::strong_count(parts) > 1 {
+        assert!(Instant::now() < end, "{who} does not end");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
