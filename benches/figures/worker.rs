@@ -225,6 +225,7 @@ impl Driver {
             },
             sharing: Sharing::ManyTargets,
             group: None,
+            pod: None,
             owner: Owner::Kubelet {
                 dir: self.pods.clone(),
                 inode: 1,

@@ -1,45 +1,8 @@
 //! May what is cached be used? Pure: what is asked and what is known in, what to do out.
 
-use std::str::FromStr;
-
-use super::Request;
 use crate::artifact::Validator;
+use crate::policy::{PullPolicy, Request};
 use crate::store::Entry;
-
-/// When the origin is asked, as for images. It speaks at a volume's first publish only (law 8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PullPolicy {
-    /// Each time; the bytes travel only if they changed. An origin that cannot be asked is an error, never the old
-    /// bytes.
-    Always,
-    /// Only if there is no copy that this URL gave.
-    IfNotPresent,
-    /// Never; without a copy that is an error.
-    Never,
-}
-
-impl PullPolicy {
-    /// Whether the origin may be asked at all.
-    pub(super) fn asks(self) -> bool {
-        match self {
-            Self::Always | Self::IfNotPresent => true,
-            Self::Never => false,
-        }
-    }
-}
-
-impl FromStr for PullPolicy {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "Always" => Ok(Self::Always),
-            "IfNotPresent" => Ok(Self::IfNotPresent),
-            "Never" => Ok(Self::Never),
-            _ => Err("allowed is Always, IfNotPresent or Never"),
-        }
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
@@ -88,6 +51,7 @@ mod tests {
             url: "https://example.com/a.war".parse().unwrap(),
             pin: pin.map(digest),
             pull,
+            max_size: None,
             credentials: Credentials::default(),
         }
     }

@@ -11,9 +11,10 @@ use super::gauge::{Gauge, Phase};
 use super::hash::{Budget, Hasher, Share};
 use super::lookup::Ask;
 use super::pace::Speedometer;
-use super::{Error, Patience, Request, joint};
+use super::{Error, Patience, joint};
 use crate::artifact::{Algorithm, Digest, Facts};
 use crate::metrics::Downloads;
+use crate::policy::Request;
 use crate::source::{self, Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
 

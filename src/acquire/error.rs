@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use crate::artifact::{ArtifactUrl, Bytes, Digest};
 use crate::fault::{Fault, Setting};
-use crate::policy::Limit;
+use crate::policy::{Denied, Limit};
 use crate::source::{self, Retry};
 use crate::store;
 
 /// An artifact that was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The policy.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The origin.
     #[error(transparent)]
     Source(#[from] source::Error),
@@ -142,6 +145,7 @@ impl Error {
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
+            Self::Denied(e) => e.fault(),
             Self::Source(e) => e.fault(),
             Self::Store(e) => e.fault(),
             Self::Mismatch { .. } => Fault::Mismatch,
@@ -160,7 +164,8 @@ impl Error {
         match self {
             Self::Source(e) => e.retry(),
             Self::Changed { .. } => Retry::Soon,
-            Self::Store(_)
+            Self::Denied(_)
+            | Self::Store(_)
             | Self::Mismatch { .. }
             | Self::TooLarge { .. }
             | Self::Unframed { .. }

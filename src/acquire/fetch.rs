@@ -15,10 +15,10 @@ use super::download::{Download, Outcome};
 use super::gauge::Phase;
 use super::leftover::{Leftover, origin_of};
 use super::lookup::Ask;
-use super::{Budget, Error, Gauge, Patience, Request};
+use super::{Budget, Error, Gauge, Patience};
 use crate::artifact::{Algorithm, Digest};
 use crate::metrics::Downloads;
-use crate::policy::Permit;
+use crate::policy::{Permit, Request};
 use crate::source::http::Factory;
 use crate::store::{Landed, Partial};
 
@@ -40,7 +40,6 @@ struct Fetch<'a> {
     http: &'a Factory,
     patience: &'a Patience,
     permit: &'a Permit,
-    request: &'a Request,
     gauge: &'a Gauge,
     budget: &'a Budget,
 }
@@ -53,16 +52,14 @@ pub async fn fetch(
     http: &Factory,
     patience: &Patience,
     permit: &Permit,
-    request: &Request,
     destination: &Destination,
     (gauge, budget): (&Gauge, &Budget),
 ) -> Result<Fetched, Error> {
-    gauge.hold("fetch", permit.limit());
+    gauge.hold(&permit.subject().volume, permit.limit());
     let fetch = Fetch {
         http,
         patience,
         permit,
-        request,
         gauge,
         budget,
     };
@@ -98,6 +95,10 @@ impl From<Landed> for There {
 }
 
 impl Fetch<'_> {
+    fn request(&self) -> &Request {
+        self.permit.request()
+    }
+
     async fn to_file(&self, place: &Place) -> Result<There, Error> {
         let beside = Beside::new(&place.dir)?;
         if let Some(kept) = &place.kept {
@@ -125,7 +126,7 @@ impl Fetch<'_> {
         if let Some(kept) = &place.kept {
             beside.may_belong_to(kept, place)?;
         }
-        let origin = origin_of(&self.request.url)?;
+        let origin = origin_of(&self.request().url)?;
         match self.download(leftover.partial(), &origin).await {
             Ok(landed) => {
                 show(leftover.partial(), beside, place)?;
@@ -145,7 +146,7 @@ impl Fetch<'_> {
 
     /// What is at the place, if that has the promised digest.
     async fn is_there(&self, place: &Place) -> Result<Option<There>, Error> {
-        let (Some(pin), Some(_)) = (&self.request.pin, &place.kept) else {
+        let (Some(pin), Some(_)) = (&self.request().pin, &place.kept) else {
             return Ok(None);
         };
         let (pin, path) = (pin.clone(), place.path.clone());
@@ -156,7 +157,7 @@ impl Fetch<'_> {
 
     fn bug(&self, what: &dyn Display) -> Error {
         Error::Bug {
-            url: self.request.url.to_string(),
+            url: self.request().url.to_string(),
             what: what.to_string(),
         }
     }
@@ -178,11 +179,11 @@ impl Fetch<'_> {
 
     /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
     async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Landed, Error> {
-        let (reach, credentials) = (self.permit.reach(), &self.request.credentials);
+        let (reach, credentials) = (self.permit.reach(), &self.request().credentials);
         let source = self.http.client(reach.clone(), credentials.clone())?;
         let download = Download {
             source: &source,
-            request: self.request,
+            request: self.request(),
             ask: &Ask::Object { known: None },
             patience: self.patience,
             gauge: self.gauge,
@@ -195,7 +196,7 @@ impl Fetch<'_> {
         match download.run(partial).await? {
             Outcome::Landed(landed) => Ok(landed),
             Outcome::Unchanged | Outcome::LetIn => Err(Error::Changed {
-                url: self.request.url.to_string(),
+                url: self.request().url.to_string(),
             }),
         }
     }

@@ -10,10 +10,10 @@ use super::download::{Download, Outcome};
 use super::gauge::{Gauge, Phase};
 use super::lookup::{self, Ask, Found, Names};
 use super::setback::Setbacks;
-use super::{Budget, Error, Parts, Request};
-use crate::artifact::{ArtifactUrl, Reach};
+use super::{Budget, Error, Parts};
+use crate::artifact::ArtifactUrl;
 use crate::fault::Fault;
-use crate::policy::Limit;
+use crate::policy::{Permit, Request};
 use crate::source::{self, Retry};
 use crate::store::{self, Blob, Entry, Landed, Partial};
 
@@ -27,8 +27,7 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(super) struct Plan {
     pub(super) parts: Parts,
     pub(super) budget: Budget,
-    pub(super) request: Request,
-    pub(super) reach: Reach,
+    pub(super) permit: Permit,
     pub(super) names: Names,
     pub(super) setbacks: Arc<Setbacks>,
 }
@@ -51,7 +50,7 @@ impl Flight {
         landed: impl FnOnce(&Arc<Gauge>) + Send + 'static,
     ) -> Self {
         let (sender, landing) = watch::channel(None);
-        let url = plan.request.url.clone();
+        let url = plan.permit.request().url.clone();
         let watched = Arc::clone(&gauge);
         tokio::spawn(async move {
             let metrics = plan.parts.metrics.clone();
@@ -73,19 +72,14 @@ impl Flight {
         Arc::ptr_eq(&self.gauge, gauge)
     }
 
-    /// What is downloaded.
-    pub(super) fn url(&self) -> &ArtifactUrl {
-        &self.url
-    }
-
     /// How far it is, and who wants it.
     pub fn gauge(&self) -> &Arc<Gauge> {
         &self.gauge
     }
 
-    /// Waits for the end, and keeps the interest of `who` alive meanwhile. Whose own limit is passed waits no longer,
+    /// Waits for the end, and keeps the interest of the permit's volume alive meanwhile. Whose own limit is passed waits no longer,
     /// although the flight may go on for others.
-    pub(super) async fn landed(&self, who: &str, limit: Limit) -> Landing {
+    pub(super) async fn landed(&self, permit: &Permit) -> Landing {
         let mut landing = self.landing.clone();
         loop {
             match tokio::time::timeout(LOOK, landing.wait_for(Option::is_some)).await {
@@ -95,12 +89,13 @@ impl Flight {
                     }
                 }
                 Ok(Err(_)) => return Err(Arc::new(self.lost("its task is gone"))),
-                Err(_) => self.still(who, limit)?,
+                Err(_) => self.still(permit)?,
             }
         }
     }
 
-    fn still(&self, who: &str, limit: Limit) -> Result<(), Arc<Error>> {
+    fn still(&self, permit: &Permit) -> Result<(), Arc<Error>> {
+        let (who, limit) = (permit.subject().volume.as_str(), permit.limit());
         let now = self.gauge.snapshot();
         let too_large = match now.total {
             Some(total) if total > limit.bytes() => Error::too_large(&self.url, total, limit),
@@ -125,7 +120,7 @@ impl Flight {
 /// Waits for a place, then runs the download on a thread of its own, so that neither dirty throttling nor a sick disk
 /// ever stops the runtime that answers calls.
 async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Blob, Error> {
-    let url = plan.request.url.to_string();
+    let url = plan.permit.request().url.to_string();
     let bug = |what: String| Error::Bug {
         url: url.clone(),
         what,
@@ -139,7 +134,7 @@ async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Blob, 
     let _flies = plan.parts.metrics.flies();
     let (done, landing) = oneshot::channel();
     let gauge = Arc::clone(gauge);
-    let span = tracing::info_span!("download", url = %plan.request.url);
+    let span = tracing::info_span!("download", url = %plan.permit.request().url);
     thread::Builder::new()
         .name("flight".into())
         .spawn(move || {
@@ -158,7 +153,7 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::Bug {
-            url: plan.request.url.to_string(),
+            url: plan.permit.request().url.to_string(),
             what: format!("no runtime: {e}"),
         })?;
     let ask = match plan.found()? {
@@ -202,16 +197,20 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
     match flown {
         Ok(Outcome::Landed(landed)) => plan.commit(partial, &landed),
         Ok(Outcome::Unchanged | Outcome::LetIn) => Err(Error::Changed {
-            url: plan.request.url.to_string(),
+            url: plan.permit.request().url.to_string(),
         }),
         Err(error) => Err(plan.fail(gauge, partial, error)),
     }
 }
 
 impl Plan {
+    fn request(&self) -> &Request {
+        self.permit.request()
+    }
+
     /// A second look, after the place in the map of flights was taken: somebody else may have landed meanwhile.
     fn found(&self) -> Result<Found, Error> {
-        lookup::find(&self.parts.store, &self.names, &self.request)
+        lookup::find(&self.parts.store, &self.names, self.request())
     }
 
     /// Where the disk was full the last time, a try is worth it only if there is room now.
@@ -220,7 +219,7 @@ impl Plan {
             return Ok(());
         };
         gauge.enter(Phase::MakingRoom);
-        let what = self.request.url.to_string();
+        let what = self.request().url.to_string();
         let store = &self.parts.store;
         Ok(store.promise(&self.names.flight, needed, needed, &what)?)
     }
@@ -232,18 +231,18 @@ impl Plan {
         ask: Ask,
     ) -> Result<Outcome, Error> {
         let store = &self.parts.store;
-        let what = self.request.url.to_string();
+        let what = self.request().url.to_string();
         let promise = |total, more| {
             gauge.enter(Phase::MakingRoom);
             store.promise(&self.names.flight, total, more, &what)
         };
-        let source = self
-            .parts
-            .http
-            .client(self.reach.clone(), self.request.credentials.clone())?;
+        let source = self.parts.http.client(
+            self.permit.reach().clone(),
+            self.request().credentials.clone(),
+        )?;
         let download = Download {
             source: &source,
-            request: &self.request,
+            request: self.request(),
             ask: &ask,
             patience: &self.parts.patience,
             gauge,
@@ -257,7 +256,7 @@ impl Plan {
 
     fn commit(&self, partial: Partial, landed: &Landed) -> Result<Blob, Error> {
         let store = &self.parts.store;
-        let mut entry = landed.entry(&self.request.url);
+        let mut entry = landed.entry(&self.request().url);
         if self.names.object.is_some() {
             entry.admit(&self.names.entry);
         }
@@ -284,7 +283,7 @@ impl Plan {
             return Ok(None);
         };
         let fits = self
-            .request
+            .request()
             .pin
             .as_ref()
             .map(|pin| (pin, entry.matches(pin)));
@@ -320,7 +319,7 @@ impl Plan {
             .as_ref()
             .filter(|d| d.algorithm() == pin.algorithm());
         Error::Mismatch {
-            url: self.request.url.to_string(),
+            url: self.request().url.to_string(),
             expected: pin.clone(),
             actual: actual.unwrap_or(&entry.sha256).clone(),
             size: entry.size,
@@ -341,7 +340,8 @@ impl Plan {
                 self.remember_wrong(landed, &error);
                 error
             }
-            other @ (Error::Source(_)
+            other @ (Error::Denied(_)
+            | Error::Source(_)
             | Error::Mismatch { .. }
             | Error::TooLarge { .. }
             | Error::Unframed { .. }
@@ -380,7 +380,7 @@ impl Plan {
     }
 
     fn explained(&self, error: store::Error) -> Error {
-        let what = self.request.url.to_string();
+        let what = self.request().url.to_string();
         Error::Store(self.parts.store.explain(error, &what))
     }
 
@@ -390,7 +390,7 @@ impl Plan {
             self.setbacks.wrong(&self.names.flight, error);
         }
         // The memory is a courtesy to the origin; the error is the same without it.
-        let entry = landed.entry(&self.request.url);
+        let entry = landed.entry(&self.request().url);
         if let Err(lost) = self.parts.store.remember(&self.names.entry, &entry) {
             tracing::warn!(error = %lost, "cannot remember a wrong checksum");
         }

@@ -260,11 +260,22 @@ fn rounded(pause: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Policy;
+    use crate::policy::{Policy, PullPolicy, Request, Subject};
+    use crate::source::Credentials;
 
     fn limit(bytes: u64) -> Limit {
-        let url = "https://example.com/a".parse().unwrap();
-        Policy::new(1 << 40).check(&url, Some(bytes)).limit()
+        let subject = Subject {
+            volume: "v".to_owned(),
+            pod: None,
+        };
+        let request = Request {
+            url: "https://example.com/a".parse().unwrap(),
+            pin: None,
+            pull: PullPolicy::Always,
+            max_size: None,
+            credentials: Credentials::default(),
+        };
+        Policy::new(bytes).check(subject, request).unwrap().limit()
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What a request is called in the store, and what is there of it.
 
 use super::decide::{Decision, decide};
-use super::{Error, Parts, Request};
+use super::{Error, Parts};
 use crate::artifact::Validator;
-use crate::policy::Permit;
+use crate::policy::{Permit, Request};
 use crate::source::{Answer, By};
 use crate::store::{Blob, Entry, Name, Store};
 
@@ -19,7 +19,8 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn of(parts: &Parts, permit: &Permit, request: &Request) -> Self {
+    pub(super) fn of(parts: &Parts, permit: &Permit) -> Self {
+        let request = permit.request();
         let key = parts.store.key();
         let mut inputs = request.credentials.parts();
         inputs.push(parts.http.identity());
@@ -30,7 +31,6 @@ impl Names {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let reach = format!("{:?}", permit.reach());
         let context = context.as_str().as_bytes();
         // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
         // and one entry serves them all; without one another query may be another object.
@@ -38,7 +38,10 @@ impl Names {
         Self {
             entry: key.name("entry", &[url, context]),
             object: object.map(|o| key.name("object", &[o.as_bytes(), context, pin.as_bytes()])),
-            flight: key.name("flight", &[url, context, pin.as_bytes(), reach.as_bytes()]),
+            flight: key.name(
+                "flight",
+                &[url, context, pin.as_bytes(), permit.reach().identity()],
+            ),
         }
     }
 

@@ -22,14 +22,12 @@ mod pace;
 mod rate;
 mod setback;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::sync::Semaphore;
 
-pub use self::decide::PullPolicy;
 pub use self::destination::{Destination, Place, Stream};
 pub use self::error::Error;
 pub use self::fetch::{Fetched, fetch};
@@ -39,43 +37,11 @@ pub use self::hash::Budget;
 
 use self::lookup::{Found, Names};
 use self::setback::Setbacks;
-use crate::artifact::{ArtifactUrl, Digest};
 use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
-use crate::source::Credentials;
 use crate::source::http::Factory;
 use crate::store::{Blob, Name, Store};
-
-/// What is wanted.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Where it is.
-    pub url: ArtifactUrl,
-    /// What it must hash to.
-    pub pin: Option<Digest>,
-    /// Whether the origin is asked.
-    pub pull: PullPolicy,
-    /// What the origin wants to see.
-    pub credentials: Credentials,
-}
-
-impl Request {
-    /// A request with the keys of a secret, of which any that is not known is refused.
-    pub fn new(
-        url: ArtifactUrl,
-        pin: Option<Digest>,
-        pull: PullPolicy,
-        secret: BTreeMap<String, SecretString>,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            url,
-            pin,
-            pull,
-            credentials: Credentials::from_keys(secret)?,
-        })
-    }
-}
 
 /// How long a download bears with an origin.
 #[derive(Clone, Debug)]
@@ -110,8 +76,7 @@ pub enum Joined {
 /// A place in a flight, for one who wants its artifact.
 pub struct Waiting {
     flight: Arc<Flight>,
-    who: String,
-    permit: Permit,
+    permit: Box<Permit>,
 }
 
 impl Waiting {
@@ -122,12 +87,8 @@ impl Waiting {
 
     /// Waits for the end of the flight. Whoever stops waiting does not stop the flight.
     pub async fn landed(&self) -> Result<Artifact, Arc<Error>> {
-        let blob = self.flight.landed(&self.who, self.permit.limit()).await?;
-        Ok(Artifact::File(within(
-            self.flight.url(),
-            blob,
-            &self.permit,
-        )?))
+        let blob = self.flight.landed(&self.permit).await?;
+        Ok(Artifact::File(within(blob, &self.permit)?))
     }
 }
 
@@ -174,36 +135,26 @@ impl Acquire {
         self
     }
 
-    /// Gives what is cached and may be used, or a place in the flight that gets it; `who` is whose interest keeps
-    /// the flight in the air. Must be called within a tokio runtime.
-    pub fn join(&self, permit: &Permit, request: &Request, who: &str) -> Result<Joined, Error> {
-        let names = Names::of(&self.parts, permit, request);
-        let flying = |flight| {
-            Joined::Flying(Waiting {
-                flight,
-                who: who.to_owned(),
-                permit: permit.clone(),
-            })
-        };
-        let have = |blob| {
-            Ok(Joined::Have(Artifact::File(within(
-                &request.url,
-                blob,
-                permit,
-            )?)))
-        };
+    /// Gives what is cached and may be used, or a place in the flight that gets it, which is in the air as long as the
+    /// volume of a subject wants that. Must be called within a tokio runtime.
+    pub fn join(&self, permit: Permit) -> Result<Joined, Error> {
+        let names = Names::of(&self.parts, &permit);
+        let (request, who) = (permit.request(), permit.subject().volume.as_str());
         // A flight looks once more before it asks, and leaves the map only after its bytes are in the store. So whoever
         // finds neither those nor a flight is the first, and the origin is asked once; and no lock is held over the disk.
         if let Found::Here(blob) = lookup::find(&self.parts.store, &names, request)? {
             self.parts.metrics.hit();
-            return have(blob);
+            return Ok(Joined::Have(Artifact::File(within(blob, &permit)?)));
         }
         let mut flights = self.flights.lock();
         if let Some(flight) = flights
             .get(&names.flight)
             .filter(|f| f.gauge().want(who, permit.limit()))
         {
-            return Ok(flying(Arc::clone(flight)));
+            return Ok(Joined::Flying(Waiting {
+                flight: Arc::clone(flight),
+                permit: Box::new(permit),
+            }));
         }
         self.setbacks.allow(&names.flight)?;
         self.parts.metrics.missed();
@@ -212,8 +163,7 @@ impl Acquire {
         let plan = flight::Plan {
             parts: self.parts.clone(),
             budget: self.budget.clone(),
-            request: request.clone(),
-            reach: permit.reach().clone(),
+            permit: permit.clone(),
             names: names.clone(),
             setbacks: Arc::clone(&self.setbacks),
         };
@@ -225,7 +175,10 @@ impl Acquire {
         );
         let flight = Arc::new(flight);
         flights.insert(names.flight, Arc::clone(&flight));
-        Ok(flying(flight))
+        Ok(Joined::Flying(Waiting {
+            flight,
+            permit: Box::new(permit),
+        }))
     }
 
     /// Takes a flight out of the map: that one, and not the next of the same name that may be there by then.
@@ -255,8 +208,9 @@ impl Acquire {
 }
 
 /// The limit is each request's own, never the flight's: a small limit must not fail another pod's download.
-fn within(url: &ArtifactUrl, blob: Blob, permit: &Permit) -> Result<Blob, Error> {
+fn within(blob: Blob, permit: &Permit) -> Result<Blob, Error> {
     if blob.size() > permit.limit().bytes() {
+        let url = &permit.request().url;
         return Err(Error::too_large(url, blob.size(), permit.limit()));
     }
     Ok(blob)

@@ -38,6 +38,8 @@ pub struct PodMount {
     pub read_only: bool,
     /// The group that may write to it.
     pub group: Option<u32>,
+    /// The pod.
+    pub pod: crate::volume::Pod,
 }
 
 /// A driver that answers.
@@ -149,7 +151,7 @@ impl Client {
 
     /// The same for a pod, in a directory of kubelet's.
     pub async fn unmount_for_pod(&self, target: &Target) -> Result<bool, Error> {
-        self.unmounted(target, Some(Pod { group: None })).await
+        self.unmounted(target, Some(Pod::default())).await
     }
 
     async fn unmounted(&self, target: &Target, pod: Option<Pod>) -> Result<bool, Error> {

@@ -10,13 +10,13 @@ use super::proto::mount_news::News;
 use super::proto::progress::Phase as WirePhase;
 use super::proto::verify_news::Verdict as WireVerdict;
 use super::proto::{
-    CachedArtifact, MountNews, MountRequest, Nothing, Pod, Progress, VerifyNews, Volume,
+    CachedArtifact, MountNews, MountRequest, Nothing, Pod as WirePod, Progress, VerifyNews, Volume,
 };
 use super::{Error, PodMount};
 use crate::artifact::Digest;
 use crate::volume::{
-    self, Cached, Held, Kubelet, Listed, Mount, Owner, Phase, Record, Snapshot, Target, Verdict,
-    directory,
+    self, Cached, Held, Kubelet, Listed, Mount, Owner, Phase, Pod, Record, Snapshot, Target,
+    Verdict, directory,
 };
 
 /// What a message lacks, or has and should not.
@@ -38,7 +38,12 @@ pub(super) fn pod_mount_request(mount: PodMount) -> MountRequest {
         attributes: mount.attributes.into_iter().collect(),
         secrets: exposed(mount.secrets),
         read_only: mount.read_only,
-        pod: Some(Pod { group: mount.group }),
+        pod: Some(WirePod {
+            group: mount.group,
+            namespace: mount.pod.namespace,
+            name: mount.pod.name,
+            service_account: mount.pod.service_account,
+        }),
     }
 }
 
@@ -49,14 +54,19 @@ fn exposed(secrets: BTreeMap<String, SecretString>) -> HashMap<String, String> {
 
 pub(super) fn mount(request: MountRequest, kubelet: &Kubelet) -> Result<Mount, Error> {
     let secrets = request.secrets.into_iter();
-    let (target, owner) = match request.pod {
-        None => (target(request.dir)?, Owner::CommandLine),
+    let (target, owner) = match &request.pod {
+        None => (target(request.dir.clone())?, Owner::CommandLine),
         Some(_) => (pod_target(&request.dir, kubelet)?, kubelet.owner()),
     };
     Ok(Mount {
         target,
         owner,
-        group: request.pod.and_then(|pod| pod.group),
+        group: request.pod.as_ref().and_then(|pod| pod.group),
+        pod: request.pod.map(|pod| Pod {
+            namespace: pod.namespace,
+            name: pod.name,
+            service_account: pod.service_account,
+        }),
         attributes: request.attributes.into_iter().collect(),
         secrets: secrets
             .map(|(key, value)| (key, SecretString::from(value)))

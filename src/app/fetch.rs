@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Error, http_of_command, local, patience};
-use crate::acquire::{
-    self, Budget, Destination, Fetched, Gauge, Patience, PullPolicy, Request, Stream,
-};
+use crate::acquire::{self, Budget, Destination, Fetched, Gauge, Patience, Stream};
 use crate::artifact::{ArtifactUrl, Digest, FileName};
 use crate::config::{Downloading, Secrets};
 use crate::fault::Setting;
-use crate::policy::Policy;
+use crate::policy::{Policy, PullPolicy, Request, Subject};
 use crate::source::Credentials;
 use crate::source::http::Factory;
 use crate::volume::attributes;
@@ -133,14 +131,22 @@ impl Fetcher {
             url: order.url.clone(),
             pin: order.pin.clone(),
             pull: PullPolicy::Always,
+            max_size: None,
             credentials: self.credentials.clone(),
         };
+        let subject = Subject {
+            volume: "fetch".to_owned(),
+            pod: None,
+        };
+        let permit = self
+            .policy
+            .check(subject, request)
+            .map_err(acquire::Error::from)?;
         let gauge = Arc::new(Gauge::new(&order.url));
         show(&gauge);
-        let permit = self.policy.check(&order.url, None);
         let watched = (&*gauge, &self.budget);
         let (http, patience) = (&self.http, &self.patience);
-        let fetched = acquire::fetch(http, patience, &permit, &request, &destination, watched);
+        let fetched = acquire::fetch(http, patience, &permit, &destination, watched);
         Ok(fetched.await?)
     }
 }

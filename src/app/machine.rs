@@ -139,6 +139,7 @@ impl Machine {
             secrets: self.secrets.clone(),
             read_only,
             group: None,
+            pod: None,
             owner: Owner::CommandLine,
         };
         match &self.hands {

@@ -14,6 +14,12 @@ use ::url::{Host, Url};
 pub struct Reach;
 
 impl Reach {
+    /// What tells it from others, for names in the store: downloads that may reach different hosts are different ones.
+    /// Never another for the same rule, or broken downloads are not found after an upgrade.
+    pub fn identity(&self) -> &'static [u8] {
+        b"Reach"
+    }
+
     /// Whether a connection to this address is allowed.
     pub fn allows_addr(&self, addr: IpAddr) -> bool {
         match addr {

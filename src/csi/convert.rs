@@ -11,7 +11,7 @@ use super::proto::volume_capability::AccessType;
 use super::proto::volume_capability::access_mode::Mode;
 use super::proto::{CreateVolumeRequest, NodePublishVolumeRequest, VolumeCapability};
 use crate::volume::claims::Provision;
-use crate::volume::{Kubelet, Publish, Sharing, Target, Writable};
+use crate::volume::{Kubelet, Pod, Publish, Sharing, Target, Writable};
 
 /// Most bytes of an id or a name: the size that the specification gives to every field that has none of its own.
 const LONGEST: usize = 128;
@@ -24,6 +24,11 @@ const KUBERNETES: [&str; 2] = ["csi.storage.k8s.io/", "storage.kubernetes.io/"];
 
 /// Says whether a volume lives and dies with its pod. kubelet writes it into every call (CSIDriver `podInfoOnMount`).
 const EPHEMERAL: &str = "csi.storage.k8s.io/ephemeral";
+
+/// What kubelet says of the pod; it overwrites whatever else says so (`podInfoOnMount`).
+const NAMESPACE: &str = "csi.storage.k8s.io/pod.namespace";
+const POD: &str = "csi.storage.k8s.io/pod.name";
+const SERVICE_ACCOUNT: &str = "csi.storage.k8s.io/serviceAccount.name";
 
 /// What kubelet never puts into an inline volume, so that whoever wrote the pod has (it overwrites the pod's own keys).
 const FORGED: [&str; 3] = [
@@ -185,6 +190,12 @@ pub(super) fn publish(
         (false, true) => Writable::Yes,
         (false, false) => Writable::IfScratch,
     };
+    let said = |key| request.volume_context.get(key).cloned().unwrap_or_default();
+    let pod = Pod {
+        namespace: said(NAMESPACE),
+        name: said(POD),
+        service_account: said(SERVICE_ACCOUNT),
+    };
     let secrets = request.secrets.into_iter();
     Ok(Publish {
         attributes: attributes(&request.volume_context),
@@ -195,6 +206,7 @@ pub(super) fn publish(
         writable,
         sharing: asked.sharing,
         group: asked.group,
+        pod: Some(pod),
         owner: kubelet.owner(),
     })
 }

@@ -1,10 +1,16 @@
 //! May this request have that artifact?
 //!
-//! Owns the [`Permit`], without which nothing is acquired and which nobody else can make. For now every request is
-//! allowed within fixed limits; rules about namespaces, hosts and checksums find their place in [`Policy::check`].
+//! Owns the [`Permit`], without which nothing is acquired, which nobody else can make, and which holds all that it
+//! permits. For now the rules are those that no configuration can lift; rules about namespaces, hosts and checksums find
+//! their place in [`Policy::check`].
 
-use crate::artifact::{ArtifactUrl, Bytes, Reach};
-use crate::fault::{Flag, Setting};
+mod request;
+
+use crate::artifact::{Bytes, Reach};
+use crate::fault::{Fault, Flag, Setting};
+use crate::source;
+
+pub use self::request::{Pod, PullPolicy, Request, Subject};
 
 /// The rules.
 #[derive(Clone, Debug)]
@@ -12,11 +18,30 @@ pub struct Policy {
     largest: u64,
 }
 
-/// A permission to acquire one artifact, and what it is bound to.
+/// A permission to acquire one artifact: for whom, which, from where and how large.
 #[derive(Clone, Debug)]
 pub struct Permit {
+    subject: Subject,
+    request: Request,
     reach: Reach,
     limit: Limit,
+}
+
+/// A request that is not permitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The host is one that is never asked.
+    #[error(transparent)]
+    Host(source::Error),
+}
+
+impl Denied {
+    /// Who has to act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Host(error) => error.fault(),
+        }
+    }
 }
 
 /// The most bytes that an artifact may have, and whose limit that is: a message must name the one to change.
@@ -55,9 +80,13 @@ impl Policy {
         Self { largest }
     }
 
-    /// Judges a request: where it may reach, and the smaller of the volume's limit and the driver's.
-    pub fn check(&self, _url: &ArtifactUrl, max_size: Option<u64>) -> Permit {
-        let limit = match max_size {
+    /// Judges a request: whether its host may be asked, and the smaller of the volume's limit and the driver's.
+    pub fn check(&self, subject: Subject, request: Request) -> Result<Permit, Denied> {
+        let reach = Reach;
+        if !reach.allows_url(request.url.as_url()) {
+            return Err(Denied::Host(source::Error::forbidden(&request.url)));
+        }
+        let limit = match request.max_size {
             Some(bytes) if bytes <= self.largest => Limit {
                 bytes,
                 whose: Whose::Volume,
@@ -67,14 +96,26 @@ impl Policy {
                 whose: Whose::Driver,
             },
         };
-        Permit {
-            reach: Reach,
+        Ok(Permit {
+            subject,
+            request,
+            reach,
             limit,
-        }
+        })
     }
 }
 
 impl Permit {
+    /// For whom.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What is permitted.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
     /// Which addresses may be asked.
     pub fn reach(&self) -> &Reach {
         &self.reach
@@ -89,14 +130,45 @@ impl Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Credentials;
+
+    fn checked(url: &str, max_size: Option<u64>) -> Result<Permit, Denied> {
+        let subject = Subject {
+            volume: "v".to_owned(),
+            pod: None,
+        };
+        let request = Request {
+            url: url.parse().unwrap(),
+            pin: None,
+            pull: PullPolicy::Always,
+            max_size,
+            credentials: Credentials::default(),
+        };
+        Policy::new(100).check(subject, request)
+    }
 
     #[test]
     fn the_smaller_limit_counts_and_is_named() {
-        let url = "https://example.com/a.war".parse().unwrap();
-        let limit = |max_size| Policy::new(100).check(&url, max_size).limit();
+        let limit = |max_size| {
+            checked("https://example.com/a.war", max_size)
+                .unwrap()
+                .limit()
+        };
         assert_eq!(limit(Some(10)).bytes(), 10);
         assert!(limit(Some(10)).to_string().contains("maxSize"));
         assert_eq!(limit(Some(1000)).bytes(), 100);
         assert!(limit(None).to_string().contains("--max-size"));
+    }
+
+    #[test]
+    fn a_host_that_is_never_asked_is_denied_before_anything_is_begun() {
+        let denied = checked("http://169.254.169.254/latest/meta-data", None).unwrap_err();
+        assert_eq!(denied.fault(), Fault::Denied);
+        assert!(
+            denied
+                .to_string()
+                .contains("169.254.169.254 is a link-local"),
+            "{denied}"
+        );
     }
 }

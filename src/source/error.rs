@@ -176,6 +176,14 @@ pub enum Retry {
 }
 
 impl Error {
+    /// A URL whose host is never asked, as far as the URL alone tells.
+    pub fn forbidden(url: &ArtifactUrl) -> Self {
+        Self::Forbidden {
+            url: url.to_string(),
+            what: host(url),
+        }
+    }
+
     /// A body that was too slow; built by whoever reads it.
     pub(crate) fn stalled(url: &ArtifactUrl, least: u64, time: Duration) -> Self {
         Self::Stalled {

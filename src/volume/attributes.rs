@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::acquire::PullPolicy;
 use crate::artifact::{self, ArtifactUrl, Digest, FileName, Place, parse_size};
 use crate::fault::{Fault, Setting};
+use crate::policy::{PullPolicy, Request};
 
 /// An attribute that cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,6 +129,17 @@ pub struct Want {
 }
 
 impl Want {
+    /// What of it is asked for, by whoever shows no credentials.
+    pub fn request(&self) -> Request {
+        Request {
+            url: self.url.clone(),
+            pin: self.pin.clone(),
+            pull: self.pull,
+            max_size: self.max_size,
+            credentials: Default::default(),
+        }
+    }
+
     /// Reads the attributes; Kubernetes' own keys must be gone from them.
     pub fn parse(attributes: &BTreeMap<String, String>) -> Result<Self, Error> {
         for name in attributes.keys() {

@@ -11,7 +11,9 @@ use secrecy::SecretString;
 
 use super::aside::Takes;
 use super::shown::bug;
-use super::{Caller, Error, Owner, Publish, Record, Shared, Sharing, Target, Volumes, Writable};
+use super::{
+    Caller, Error, Owner, Pod, Publish, Record, Shared, Sharing, Target, Volumes, Writable,
+};
 use crate::acquire::Snapshot;
 use crate::mount::Mounter;
 
@@ -31,6 +33,8 @@ pub struct Mount {
     pub read_only: bool,
     /// The group that may write to it.
     pub group: Option<u32>,
+    /// The pod that it is for; nothing at a command line.
+    pub pod: Option<Pod>,
     /// Who asks.
     pub owner: Owner,
 }
@@ -87,6 +91,7 @@ impl<M: Mounter> Volumes<M> {
             },
             sharing: Sharing::ManyTargets,
             group: mount.group,
+            pod: mount.pod,
             owner: mount.owner,
             target: mount.target,
         };

@@ -6,9 +6,10 @@ use super::attributes::Want;
 use super::plan::{self, Place, Step, View};
 use super::publish::Ask;
 use super::{Error, Found, Publish, Record, Shared, Sharing, Writable};
-use crate::acquire::Request;
+use crate::acquire;
 use crate::artifact;
 use crate::mount::{Mounter, Overlay, Target, Upper};
+use crate::policy::Request;
 use crate::store::{Blob, Layers, Staged, VolumeDir};
 
 /// What a request means for a volume that is not known here.
@@ -28,12 +29,11 @@ impl Anew {
         };
         let view =
             plan::view(want.readonly, writable, meant.layout, relabels).ok_or(Error::NoSafeForm)?;
-        let (url, pin) = (meant.url.clone(), meant.pin.clone());
-        let request = Request::new(url, pin, meant.pull, want.secrets.clone())?;
+        let request = meant.request().with_secret(want.secrets.clone());
         Ok(Self {
             meant,
             view,
-            request,
+            request: request.map_err(acquire::Error::from)?,
         })
     }
 

@@ -48,6 +48,7 @@ pub use self::recover::Listed;
 pub use self::shown::{Standing, Usage};
 pub use crate::acquire::{Phase, Snapshot};
 pub use crate::mount::{Error as TargetError, Mounter, Target};
+pub use crate::policy::Pod;
 
 use self::guard::Guards;
 use self::janitor::Janitor;
@@ -79,6 +80,8 @@ pub struct Publish {
     pub sharing: Sharing,
     /// The group that may write to it (a pod's `fsGroup`).
     pub group: Option<u32>,
+    /// The pod that it is for; nothing at a command line.
+    pub pod: Option<Pod>,
     /// Who asks.
     pub owner: Owner,
 }

@@ -10,9 +10,10 @@ use super::guard::{Busy, Commit, Guards, Wait};
 use super::plan::{self, Step, View};
 use super::record::fingerprint;
 use super::{Caller, Error, Id, Publish, Shared, Sharing, Volumes};
-use crate::acquire::{Artifact, Gauge, Joined, Waiting};
+use crate::acquire::{self, Artifact, Gauge, Joined, Waiting};
 use crate::artifact::ArtifactUrl;
 use crate::mount::{Mounter, Target};
+use crate::policy::Subject;
 use crate::store::{self, Blob};
 
 /// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
@@ -293,9 +294,13 @@ impl<M: Mounter> Shared<M> {
             return Ok(First::Full(anew.meant.url));
         }
         tracing::Span::current().record("artifact", tracing::field::display(&anew.meant.url));
-        let permit = self.policy.check(&anew.meant.url, anew.meant.max_size);
+        let subject = Subject {
+            volume: ask.id.as_str().to_owned(),
+            pod: ask.want.pod.clone(),
+        };
+        let permit = self.policy.check(subject, anew.request.clone());
         Ok(
-            match self.acquire.join(&permit, &anew.request, ask.id.as_str())? {
+            match self.acquire.join(permit.map_err(acquire::Error::from)?)? {
                 Joined::Have(Artifact::File(blob)) => First::Now(Goal::Anew(anew), Some(blob)),
                 Joined::Flying(waiting) => First::Later(Goal::Anew(anew), waiting),
             },

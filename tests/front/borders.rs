@@ -35,7 +35,7 @@ const BORDERS: &[(&str, &str)] = &[
     ("cluster",   "words"),
     ("socket",    "words"),
     // domain
-    ("policy",    "words"),
+    ("policy",    "words source"),
     ("acquire",   "words policy source store unpack"),
     ("volume",    "words policy store mount acquire"),
     // edge

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use war_vol::acquire::{Acquire, Artifact, Error, Joined, Parts, Patience, PullPolicy, Request};
+use war_vol::acquire::{Acquire, Artifact, Error, Joined, Parts, Patience};
 use war_vol::artifact::Digest;
 use war_vol::metrics::Downloads;
-use war_vol::policy::Policy;
+use war_vol::policy::{Permit, Policy, PullPolicy, Request, Subject};
 use war_vol::source::Credentials;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Blob, Limits, Settings, Store};
@@ -72,8 +72,7 @@ impl Engine {
 
     /// Gets an artifact into the store. Hangs nowhere: whoever waits for a minute fails the test.
     pub(crate) async fn get(&self, request: &Request) -> Result<Blob, Arc<Error>> {
-        let permit = self.policy.check(&request.url, None);
-        let flying = match self.acquire.join(&permit, request, "test")? {
+        let flying = match self.acquire.join(permit(&self.policy, request)?)? {
             Joined::Have(Artifact::File(blob)) => return Ok(blob),
             Joined::Flying(waiting) => waiting,
         };
@@ -88,6 +87,15 @@ impl Engine {
     }
 }
 
+/// For somebody at a command line.
+pub(crate) fn permit(policy: &Policy, request: &Request) -> Result<Permit, Error> {
+    let subject = Subject {
+        volume: "test".to_owned(),
+        pod: None,
+    };
+    Ok(policy.check(subject, request.clone())?)
+}
+
 /// A request without credentials.
 pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
     let pull = if pin.is_some() {
@@ -99,6 +107,7 @@ pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
         url: url.parse().unwrap(),
         pin,
         pull,
+        max_size: None,
         credentials: Credentials::default(),
     }
 }

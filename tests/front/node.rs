@@ -105,6 +105,7 @@ impl Node {
             writable: Writable::Yes,
             sharing: Sharing::ManyTargets,
             group: None,
+            pod: None,
             owner: Owner::Kubelet {
                 dir: self.kubelet.clone(),
                 inode: fs::metadata(&self.kubelet).unwrap().ino(),

@@ -147,6 +147,7 @@ impl World {
             },
             sharing: Sharing::ManyTargets,
             group: None,
+            pod: None,
             owner: Owner::Kubelet {
                 dir: "/kubelet".into(),
                 inode: 1,

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use super::{Error, PodMount};
 use crate::artifact::shown;
 use crate::mount::Target;
+use crate::volume::Pod;
 
 /// What kubelet writes of its own. The API server lets nobody else write such a key.
 const KUBERNETES: &str = "kubernetes.io/";
@@ -20,6 +21,9 @@ const KUBERNETES: &str = "kubernetes.io/";
 const SECRET: &str = "kubernetes.io/secret/";
 
 const READ_WRITE: &str = "kubernetes.io/readwrite";
+const NAMESPACE: &str = "kubernetes.io/pod.namespace";
+const POD: &str = "kubernetes.io/pod.name";
+const SERVICE_ACCOUNT: &str = "kubernetes.io/serviceAccount.name";
 const GROUP: &str = "kubernetes.io/mounterArgs.FsGroup";
 
 /// A pod's directory for one volume, as kubelet names it.
@@ -59,6 +63,7 @@ pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
         secrets: BTreeMap::new(),
         read_only: false,
         group: None,
+        pod: Pod::default(),
     };
     for (name, value) in options {
         let wrong = |why| Error::Option {
@@ -80,11 +85,23 @@ pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
                 .parse()
                 .map_err(|_| wrong("allowed is the number of a group"))?;
             mount.group = Some(group);
+        } else if let Some(said) = of_pod(&mut mount.pod, &name) {
+            *said = value;
         } else if !name.starts_with(KUBERNETES) {
             mount.attributes.insert(name, value);
         }
     }
     Ok(mount)
+}
+
+/// Where it goes if it is said of the pod.
+fn of_pod<'a>(pod: &'a mut Pod, name: &str) -> Option<&'a mut String> {
+    match name {
+        NAMESPACE => Some(&mut pod.namespace),
+        POD => Some(&mut pod.name),
+        SERVICE_ACCOUNT => Some(&mut pod.service_account),
+        _ => None,
+    }
 }
 
 fn secret(value: &str) -> Result<SecretString, &'static str> {
@@ -112,7 +129,8 @@ mod tests {
         let mount = of(r#"{
             "downloadURL": "https://example.com/a.war", "kubernetes.io/fsType": "ext4",
             "kubernetes.io/readwrite": "ro", "kubernetes.io/mounterArgs.FsGroup": "4242",
-            "kubernetes.io/pod.name": "p", "kubernetes.io/pvOrVolumeName": "app-volume",
+            "kubernetes.io/pod.name": "p", "kubernetes.io/pod.namespace": "n",
+            "kubernetes.io/serviceAccount.name": "s", "kubernetes.io/pvOrVolumeName": "app-volume",
             "kubernetes.io/newer": "?", "kubernetes.io/secret/token": "YzRuYXJ5"
         }"#)
         .unwrap();
@@ -123,6 +141,12 @@ mod tests {
         );
         assert_eq!(mount.attributes, BTreeMap::from([url]));
         assert_eq!((mount.read_only, mount.group), (true, Some(4242)));
+        let pod = Pod {
+            namespace: "n".to_owned(),
+            name: "p".to_owned(),
+            service_account: "s".to_owned(),
+        };
+        assert_eq!(mount.pod, pod);
         assert_eq!(mount.secrets["token"].expose_secret(), "c4nary");
         let bare = of("{}").unwrap();
         assert_eq!((bare.read_only, bare.group), (false, None));
