@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod config;
 pub mod csi;
 pub mod fault;
+pub mod flexvolume;
 pub mod lock;
 pub mod metrics;
 pub mod mount;

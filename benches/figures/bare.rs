@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 use war_vol::mount::Features;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::worker::Layout;
 
 /// Makes volumes of nothing but mkdir, link, rename and mount.

@@ -13,11 +13,11 @@ use crate::bare::Bare;
 use crate::figure::Figure;
 use crate::kubelet::{DEADLINE, Kubelet};
 use crate::origin::Origin;
+use crate::outcome::{Error, Outcome, say};
 use crate::place::Place;
 use crate::rounds;
 use crate::spread::{Spread, between, percentile};
 use crate::worker::{Layout, runtime};
-use crate::{Error, Outcome, say};
 
 const COUNT: usize = 1000;
 

@@ -10,11 +10,11 @@ use std::fs;
 use crate::figure::{Figure, Unit, columns};
 use crate::measured::{self, Used};
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::Place;
 use crate::preflight::WAR_VOL;
 use crate::spread::{Spread, between};
 use crate::worker::hashed;
-use crate::{Outcome, say};
 
 /// Where the client is when it is pinned; nginx has core 0 to itself.
 pub(crate) const CLIENT_CORE: usize = 1;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::figure::{Figure, Unit};
 use crate::kubelet::{DEADLINE, Kubelet};
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::Place;
 use crate::spread::Spread;
 use crate::worker::{Layout, answer, runtime};
-use crate::{Outcome, say};
 
 const RUNS: usize = 3;
 const VOLUMES: usize = 1000;

@@ -22,7 +22,7 @@ use war_vol::csi::proto::{
     VolumeCapability,
 };
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::place::{command, sleep};
 use crate::preflight::WAR_VOL;
 use crate::worker::Layout;

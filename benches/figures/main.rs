@@ -9,6 +9,7 @@
 
 mod bare;
 mod busy;
+mod cached;
 mod called;
 mod cluster;
 mod cold;
@@ -18,6 +19,7 @@ mod kubelet;
 mod many;
 mod measured;
 mod origin;
+mod outcome;
 mod place;
 mod preflight;
 mod ready;
@@ -28,6 +30,7 @@ mod storm;
 mod synced;
 mod warm;
 mod worker;
+mod workers;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -36,12 +39,9 @@ use clap::{Parser, ValueEnum};
 
 use self::figure::{Figure, table};
 use self::origin::Origin;
+use self::outcome::Outcome;
 use self::place::Place;
-use self::worker::Worker;
-
-/// Anything that goes wrong ends the run: there is nobody to recover for.
-type Error = Box<dyn std::error::Error + Send + Sync>;
-type Outcome<T = ()> = Result<T, Error>;
+use self::workers::Worker;
 
 /// With fewer rounds a figure is not to be believed.
 const ENOUGH: usize = 15;
@@ -168,9 +168,4 @@ impl Here {
         let (origin, place) = self.0.as_ref().ok_or("nowhere to measure")?;
         figure(place, origin)
     }
-}
-
-/// What happens, for whoever watches.
-fn say(words: impl std::fmt::Display) {
-    eprintln!("figures: {words}");
 }

@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 use crate::figure::{Figure, Unit};
 use crate::measured;
 use crate::origin::{Object, Origin};
+use crate::outcome::{Outcome, say};
 use crate::place::Place;
 use crate::spread::Spread;
 use crate::worker::{Driver, Layout, runtime};
-use crate::{Outcome, say};
 
 const COUNT: usize = 40;
 const SIZE: u64 = 25_000_000;

@@ -13,7 +13,7 @@ use nix::sys::time::TimeValLike;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::place::command;
 
 /// What a program used.

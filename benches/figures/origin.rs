@@ -11,8 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sha2::{Digest as _, Sha256};
 
+use crate::outcome::{Outcome, say};
 use crate::place::{Place, command, sleep};
-use crate::{Outcome, say};
 
 /// The core that nginx is on; see [`crate::cold::CLIENT_CORE`].
 const AFFINITY: &str = "01";

@@ -15,7 +15,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// How long the disk is left alone after much was deleted: it discards freed blocks, and the next writer would pay.
 const REST: Duration = Duration::from_secs(2);

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::{Place, command};
-use crate::{Outcome, say};
 
 /// The program.
 pub(crate) const WAR_VOL: &str = env!("CARGO_BIN_EXE_war-vol");

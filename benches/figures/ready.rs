@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use crate::cluster::{Cluster, Watch};
 use crate::figure::{Figure, Unit};
+use crate::outcome::{Outcome, say};
+use crate::rounds;
 use crate::spread::{Spread, between};
-use crate::{Outcome, rounds, say};
 
 /// With fewer rounds the noise of a kubelet, which looks every 0.1 s and every 0.3 s, is greater than the difference.
 const ENOUGH: usize = 20;

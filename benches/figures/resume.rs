@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::figure::Figure;
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::{Place, command, sleep};
 use crate::preflight::WAR_VOL;
 use crate::spread::Spread;
-use crate::{Outcome, say};
 
 const RUNS: usize = 3;
 

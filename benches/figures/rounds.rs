@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use crate::cold::RUNS;
 use crate::figure::Figure;
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::Place;
 use crate::worker::{Layout, answer};
-use crate::{Outcome, say};
 
 /// One round of a worker that publishes what is cached, with 500 MB that come meanwhile or without.
 pub(crate) fn round<T: DeserializeOwned>(

@@ -12,10 +12,10 @@ use tonic::Code;
 use crate::figure::{Figure, Unit};
 use crate::kubelet::Kubelet;
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::Place;
 use crate::spread::Spread;
 use crate::worker::{Layout, answer, runtime};
-use crate::{Outcome, say};
 
 const PODS: usize = 100;
 

@@ -6,10 +6,10 @@ use std::process::Stdio;
 
 use crate::figure::{Figure, Unit};
 use crate::origin::Origin;
+use crate::outcome::{Outcome, say};
 use crate::place::{Place, command};
 use crate::spread::Spread;
 use crate::worker::{Driver, Layout, runtime};
-use crate::{Outcome, say};
 
 /// How many of each layout.
 const COUNT: usize = 20;

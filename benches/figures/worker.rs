@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Subcommand;
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -21,77 +20,9 @@ use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
 use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
 
-use crate::measured::{self, cpu, pin};
+use crate::measured::cpu;
+use crate::outcome::Outcome;
 use crate::place::command;
-use crate::{Outcome, called, idle, many, storm, synced, warm};
-
-#[derive(Subcommand, Clone, Debug)]
-#[command(hide = true)]
-pub(crate) enum Worker {
-    /// Runs a program and says what it used
-    #[command(name = "worker-measured")]
-    Measured {
-        #[arg(long)]
-        core: Option<usize>,
-        #[arg(last = true)]
-        program: Vec<OsString>,
-    },
-    /// Says how long the SHA-256 of a file takes
-    #[command(name = "worker-hash")]
-    Hash {
-        #[arg(long)]
-        core: Option<usize>,
-        file: PathBuf,
-    },
-    /// Downloads all at once
-    #[command(name = "worker-many")]
-    Many {
-        dir: PathBuf,
-        /// SHA-256 and URL of each
-        #[arg(num_args = 1..)]
-        objects: Vec<String>,
-    },
-    /// Publishes one cached artifact many times, and its bare parts beside it
-    #[command(name = "worker-warm")]
-    Warm(warm::Asked),
-    /// Has a driver publish one cached artifact many times, and makes its bare parts beside it
-    #[command(name = "worker-called")]
-    Called(called::Asked),
-    /// Has a driver publish one artifact for many pods at once
-    #[command(name = "worker-storm")]
-    Storm {
-        dir: PathBuf,
-        object: String,
-        /// kill -9 in the middle
-        #[arg(long)]
-        kill: bool,
-    },
-    /// Watches a driver that has nothing to do
-    #[command(name = "worker-idle")]
-    Idle { dir: PathBuf, object: String },
-    /// Publishes a cached artifact, under strace
-    #[command(name = "worker-synced")]
-    Synced { dir: PathBuf, object: String },
-}
-
-impl Worker {
-    pub(crate) fn run(&self) -> Outcome {
-        match self {
-            Self::Measured { core, program } => measured::wrap(*core, program),
-            Self::Hash { core, file } => {
-                pin(*core)?;
-                println!("{}", hash(file)?);
-                Ok(())
-            }
-            Self::Many { dir, objects } => many::work(dir, objects),
-            Self::Warm(asked) => warm::work(asked),
-            Self::Called(asked) => called::work(asked),
-            Self::Storm { dir, object, kill } => storm::work(dir, object, *kill),
-            Self::Idle { dir, object } => idle::work(dir, object),
-            Self::Synced { dir, object } => synced::work(dir, object),
-        }
-    }
-}
 
 /// CPU seconds of SHA-256 over a file's bytes, in a process of its own.
 pub(crate) fn hashed(core: Option<usize>, file: &Path) -> Outcome<f64> {
@@ -116,7 +47,7 @@ pub(crate) fn answer<T: DeserializeOwned>(arguments: Vec<OsString>) -> Outcome<T
 }
 
 /// Only the computation counts, not the reading.
-fn hash(file: &Path) -> Outcome<f64> {
+pub(crate) fn hash(file: &Path) -> Outcome<f64> {
     let mut file = File::open(file)?;
     let mut buffer = vec![0; 1 << 20];
     let mut hasher = Sha256::new();

@@ -15,7 +15,7 @@ use super::args::{Flexvolume, FlexvolumeAction};
 use super::needs_root;
 use super::voice::Report;
 use crate::app::Error;
-use crate::app::flexvolume::{self, Home, Installed};
+use crate::flexvolume::{self, Home, Installed};
 use crate::fault;
 
 pub(super) async fn run(args: &Flexvolume) -> Result<Report, Error> {

@@ -36,7 +36,7 @@ pub fn grammar() -> clap::Command {
 /// Parses the arguments, runs the command, prints what it has to say.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(home) = app::flexvolume::Home::own() {
+    if let Some(home) = crate::flexvolume::Home::own() {
         return flexvolume::run_by_kubelet(&home, arguments.get(1..).unwrap_or_default());
     }
     let cli = match Cli::typed(arguments.clone()) {

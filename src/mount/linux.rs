@@ -20,9 +20,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-pub use self::selftest::Features;
-
-use super::options::options;
+use super::options::{Features, options};
 use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, Upper, table};
 use crate::lock::may_wait;
 

@@ -27,8 +27,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 pub use self::error::{Error, ShownPath};
-pub use self::linux::{Features, Linux};
+pub use self::linux::Linux;
 pub use self::memory::{Act, Flags, Memory};
+pub use self::options::Features;
 pub use self::target::Target;
 
 /// What stands in front of the volume in the source of our overlays.

@@ -7,8 +7,22 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::linux::Features;
 use super::{Error, Overlay};
+
+/// What makes writable overlays cheap, where the kernel has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// A change of mode, owner or times copies no data (since Linux 4.19, and not for a superblock of a user
+    /// namespace). Without it one `chown -R` at a pod's start copies its whole volume.
+    pub metacopy: bool,
+    /// Nothing is ever synced to disk for the writable layer, which does not outlive its mount anyway
+    /// (since Linux 5.10).
+    pub volatile: bool,
+    /// SELinux is on. There a container runtime labels the files of a volume for its pod, which a read-only mount refuses
+    /// and which one pod's label on shared files would keep from the others. An overlay that has its label by a mount
+    /// option is not labelled.
+    pub selinux: bool,
+}
 
 /// The most bytes of options that mount(2) takes: one page of the smallest size, without the NUL at its end.
 /// It cuts off the rest without an error.

@@ -2,66 +2,13 @@
 
 use std::sync::Arc;
 
-use super::attributes::Want;
-use super::plan::{self, Place, Step, View};
-use super::publish::Ask;
-use super::{Error, Found, Publish, Record, Shared, Sharing, Writable};
-use crate::acquire;
+use super::ask::Ask;
+use super::goal::Goal;
+use super::plan::{self, Place, PublishStep, View};
+use super::{Error, Found, Shared, Sharing};
 use crate::artifact;
 use crate::mount::{Mounter, Overlay, Target, Upper};
-use crate::policy::Request;
 use crate::store::{Blob, Layers, Staged, VolumeDir};
-
-/// What a request means for a volume that is not known here.
-pub(super) struct Anew {
-    pub(super) meant: Want,
-    pub(super) view: View,
-    pub(super) request: Request,
-}
-
-impl Anew {
-    pub(super) fn of(want: &Publish, relabels: bool) -> Result<Self, Error> {
-        let meant = Want::parse(&want.attributes)?;
-        let writable = match want.writable {
-            Writable::Yes => true,
-            Writable::No => false,
-            Writable::IfScratch => meant.scratch,
-        };
-        let view =
-            plan::view(want.readonly, writable, meant.layout, relabels).ok_or(Error::NoSafeForm)?;
-        let request = meant.request().with_secret(want.secrets.clone());
-        Ok(Self {
-            meant,
-            view,
-            request: request.map_err(acquire::Error::from)?,
-        })
-    }
-
-    pub(super) fn layers(&self, want: &Publish) -> Layers {
-        let writable = self.view.writable();
-        Layers {
-            writable,
-            group: want.group.filter(|_| writable),
-        }
-    }
-}
-
-/// What is to be shown.
-pub(super) enum Goal {
-    /// What the request says.
-    Anew(Box<Anew>),
-    /// What the volume showed before.
-    Again(Box<Record>),
-}
-
-impl Goal {
-    pub(super) fn view(&self) -> View {
-        match self {
-            Self::Anew(anew) => anew.view,
-            Self::Again(record) => record.view,
-        }
-    }
-}
 
 /// What the second phase is to do.
 pub(super) struct Work {
@@ -81,11 +28,14 @@ struct Making {
 }
 
 impl<M: Mounter> Shared<M> {
-    /// Looks again, now that nobody else has hands on it, and does what is to be done. An error leaves nothing of a
-    /// volume that was not there before.
-    pub(super) fn commit(&self, work: &Work) -> Result<(), Error> {
+    /// Does what is to be done, now that nobody else has hands on it: `found` is what is there, unless somebody may have
+    /// had since; then it is looked at again. An error leaves nothing of a volume that was not there before.
+    pub(super) fn commit(&self, work: &Work, found: Option<Found>) -> Result<(), Error> {
         let target = &work.ask.want.target;
-        let found = self.look(&work.ask.id, target, Some(&work.ask.print))?;
+        let found = match found {
+            Some(found) => found,
+            None => self.look(&work.ask.id, target, Some(&work.ask.print))?,
+        };
         let steps = plan::publish(work.goal.view(), found.kept, found.place)
             .map_err(|r| Error::of_refusal(r, target.path()))?;
         if !steps.is_empty()
@@ -160,28 +110,24 @@ impl<M: Mounter> Shared<M> {
         })
     }
 
-    fn step(&self, work: &Work, making: &mut Making, step: Step) -> Result<(), Error> {
+    fn step(&self, work: &Work, making: &mut Making, step: PublishStep) -> Result<(), Error> {
         let target = &work.ask.want.target;
         match step {
             // Done in the first phase.
-            Step::Acquire => Ok(()),
-            Step::MakeDirectory => {
+            PublishStep::Acquire => Ok(()),
+            PublishStep::MakeDirectory => {
                 making.dir = Some(self.make_directory(work, making)?);
                 Ok(())
             }
-            Step::ResetLayers => self.reset(work, making),
-            Step::CopyContent => {
+            PublishStep::ResetLayers => self.reset(work, making),
+            PublishStep::CopyContent => {
                 Ok(dir(making, target)?.copy_content(&making.place, making.layers)?)
             }
-            Step::MakeTarget => {
+            PublishStep::MakeTarget => {
                 making.made_target = self.mounter.create(target)?;
                 Ok(())
             }
-            Step::Mount(view) => self.mount(work, dir(making, target)?, view),
-            Step::Unmount | Step::RemoveTarget | Step::RemoveDirectory => Err(Error::Bug {
-                target: target.path(),
-                what: format!("{step:?} in a publish"),
-            }),
+            PublishStep::Mount(view) => self.mount(work, dir(making, target)?, view),
         }
     }
 

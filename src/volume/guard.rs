@@ -20,6 +20,8 @@ struct Slot {
     /// Counts the unpublishes: a wait that began before one has ended.
     ended: watch::Sender<u64>,
     committing: bool,
+    /// Counts those who had their hands on it.
+    commits: u64,
     users: usize,
 }
 
@@ -30,6 +32,8 @@ pub(super) struct Wait {
     id: String,
     began: u64,
     ended: watch::Receiver<u64>,
+    /// How many had their hands on it when the wait began; nothing if somebody had them on it just then.
+    commits: Option<u64>,
 }
 
 /// The only hands on a volume; free again when dropped.
@@ -37,6 +41,8 @@ pub(super) struct Wait {
 pub(super) struct Commit {
     guards: Guards,
     id: String,
+    /// Whether nobody else had hands on it since the wait began.
+    pub(super) is_first: bool,
 }
 
 /// Why the hands cannot be had.
@@ -57,6 +63,7 @@ impl Guards {
         let mut slots = self.slots();
         let slot = slots.entry(id.to_owned()).or_insert_with(Slot::new);
         slot.users += 1;
+        let commits = (!slot.committing).then_some(slot.commits);
         let ended = slot.ended.subscribe();
         let began = *ended.borrow();
         Wait {
@@ -64,6 +71,7 @@ impl Guards {
             id: id.to_owned(),
             began,
             ended,
+            commits,
         }
     }
 
@@ -75,11 +83,11 @@ impl Guards {
         if slot.committing {
             return Err(Busy::Committing);
         }
-        slot.committing = true;
-        slot.users += 1;
+        slot.begin();
         Ok(Commit {
             guards: self.clone(),
             id: id.to_owned(),
+            is_first: false,
         })
     }
 
@@ -115,8 +123,15 @@ impl Slot {
         Self {
             ended: watch::Sender::new(0),
             committing: false,
+            commits: 0,
             users: 0,
         }
+    }
+
+    fn begin(&mut self) {
+        self.committing = true;
+        self.commits += 1;
+        self.users += 1;
     }
 }
 
@@ -140,11 +155,12 @@ impl Wait {
         if slot.committing {
             return Err(Busy::Committing);
         }
-        slot.committing = true;
-        slot.users += 1;
+        let is_first = self.commits == Some(slot.commits);
+        slot.begin();
         Ok(Commit {
             guards: self.guards.clone(),
             id: self.id.clone(),
+            is_first,
         })
     }
 }
@@ -210,6 +226,19 @@ mod tests {
             guards.slots().is_empty(),
             "nothing is kept of volumes that nobody works on"
         );
+    }
+
+    #[test]
+    fn who_comes_first_knows_that_nobody_was_there_before() {
+        let guards = Guards::default();
+        let (a, b) = (guards.wait("v"), guards.wait("v"));
+        let commit = a.commit().unwrap();
+        let c = guards.wait("v");
+        assert!(commit.is_first);
+        drop(commit);
+        assert!(!b.commit().unwrap().is_first);
+        assert!(!c.commit().unwrap().is_first);
+        assert!(guards.wait("v").commit().unwrap().is_first);
     }
 
     #[tokio::test]

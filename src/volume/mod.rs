@@ -7,6 +7,7 @@
 //! never published; every call may come twice; a healthy volume is never touched; nothing of others is ever touched.
 
 mod aside;
+mod ask;
 pub mod attributes;
 mod cache;
 mod caller;
@@ -15,6 +16,7 @@ mod command_line;
 mod commit;
 mod error;
 mod gate;
+mod goal;
 mod guard;
 mod janitor;
 mod kubelet;
@@ -217,6 +219,17 @@ impl<M: Mounter> Shared<M> {
     /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
     fn look(&self, id: &Id, target: &Target, fingerprint: Option<&str>) -> Result<Found, Error> {
         let dir = self.store.volume(id.as_str())?;
+        self.look_into(dir, id, target, fingerprint)
+    }
+
+    /// The same, where its directory is known already.
+    fn look_into(
+        &self,
+        dir: Option<VolumeDir>,
+        id: &Id,
+        target: &Target,
+        fingerprint: Option<&str>,
+    ) -> Result<Found, Error> {
         let record = dir
             .as_ref()
             .and_then(|d| Record::read(&self.store.record(d)));

@@ -89,9 +89,9 @@ pub enum Kept {
     Other,
 }
 
-/// One thing to do, in an order that a crash behind any of them leaves repairable.
+/// One thing to do for a publish, in an order that a crash behind any of them leaves repairable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PublishStep {
     /// Get the artifact, however long it takes. Comes first: nothing exists before it is there.
     Acquire,
     /// Make the volume's directory with its lease, in one rename.
@@ -104,6 +104,11 @@ pub enum Step {
     MakeTarget,
     /// One mount.
     Mount(View),
+}
+
+/// The same for an unpublish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnpublishStep {
     /// One unmount of ours.
     Unmount,
     /// Remove the directory that was mounted on, if it is ours to remove.
@@ -127,7 +132,7 @@ pub fn is_satisfied(kept: Kept, place: Place) -> bool {
 }
 
 /// The steps from what is there to a volume that is shown.
-pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<Step>, Refusal> {
+pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<PublishStep>, Refusal> {
     match (kept, place) {
         (Kept::Other, _) => return Err(Refusal::Differs),
         _ if is_satisfied(kept, place) => return Ok(Vec::new()),
@@ -139,17 +144,17 @@ pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<Step>, Refusa
         (Kept::Nothing | Kept::Same, Place::Free | Place::Empty) => {}
     }
     let mut steps = match kept {
-        Kept::Nothing => vec![Step::Acquire, Step::MakeDirectory],
+        Kept::Nothing => vec![PublishStep::Acquire, PublishStep::MakeDirectory],
         // Published before: the content is in its own directory, whatever the origin or the pull policy say.
-        Kept::Same | Kept::Other => vec![Step::ResetLayers],
+        Kept::Same | Kept::Other => vec![PublishStep::ResetLayers],
     };
     if view == View::Copy {
-        steps.push(Step::CopyContent);
+        steps.push(PublishStep::CopyContent);
     }
     if place == Place::Free {
-        steps.push(Step::MakeTarget);
+        steps.push(PublishStep::MakeTarget);
     }
-    steps.push(Step::Mount(view));
+    steps.push(PublishStep::Mount(view));
     Ok(steps)
 }
 
@@ -159,19 +164,23 @@ pub fn refuses(kept: Kept, place: Place) -> bool {
 }
 
 /// The steps from what is there to nothing.
-pub fn unpublish(kept: Kept, place: Place, remove_target: bool) -> Result<Vec<Step>, Refusal> {
+pub fn unpublish(
+    kept: Kept,
+    place: Place,
+    remove_target: bool,
+) -> Result<Vec<UnpublishStep>, Refusal> {
     let mut steps = Vec::new();
     match place {
         Place::Foreign => return Err(Refusal::Occupied(place)),
-        Place::Ours => steps.push(Step::Unmount),
+        Place::Ours => steps.push(UnpublishStep::Unmount),
         Place::Free | Place::Empty | Place::Full | Place::NoDirectory => {}
     }
     // What is under our mount is seen only once that is gone; an `rmdir` of something that is not empty fails.
     if remove_target && matches!(place, Place::Ours | Place::Empty) {
-        steps.push(Step::RemoveTarget);
+        steps.push(UnpublishStep::RemoveTarget);
     }
     if kept != Kept::Nothing {
-        steps.push(Step::RemoveDirectory);
+        steps.push(UnpublishStep::RemoveDirectory);
     }
     Ok(steps)
 }
@@ -190,15 +199,21 @@ mod tests {
     }
 
     impl World {
-        fn after(mut self, step: Step) -> Self {
+        fn after(mut self, step: PublishStep) -> Self {
             match step {
-                Step::Acquire | Step::ResetLayers | Step::CopyContent => {}
-                Step::MakeDirectory => self.kept = Kept::Same,
-                Step::MakeTarget => self.place = Place::Empty,
-                Step::Mount(_) => self.place = Place::Ours,
-                Step::Unmount => self.place = Place::Empty,
-                Step::RemoveTarget => self.place = Place::Free,
-                Step::RemoveDirectory => self.kept = Kept::Nothing,
+                PublishStep::Acquire | PublishStep::ResetLayers | PublishStep::CopyContent => {}
+                PublishStep::MakeDirectory => self.kept = Kept::Same,
+                PublishStep::MakeTarget => self.place = Place::Empty,
+                PublishStep::Mount(_) => self.place = Place::Ours,
+            }
+            self
+        }
+
+        fn without(mut self, step: UnpublishStep) -> Self {
+            match step {
+                UnpublishStep::Unmount => self.place = Place::Empty,
+                UnpublishStep::RemoveTarget => self.place = Place::Free,
+                UnpublishStep::RemoveDirectory => self.kept = Kept::Nothing,
             }
             self
         }
@@ -242,9 +257,9 @@ mod tests {
             if let Ok(steps) = publish(view, world.kept, world.place) {
                 let end = steps.iter().fold(world, |w, s| w.after(*s));
                 prop_assert_eq!(end, SHOWN);
-                let mounts = steps.iter().filter(|s| matches!(s, Step::Mount(_))).count();
+                let mounts = steps.iter().filter(|s| matches!(s, PublishStep::Mount(_))).count();
                 prop_assert_eq!(mounts, usize::from(world != SHOWN));
-                prop_assert!(steps.iter().position(|s| *s == Step::Acquire).is_none_or(|i| i == 0));
+                prop_assert!(steps.iter().position(|s| *s == PublishStep::Acquire).is_none_or(|i| i == 0));
             }
         }
 
@@ -257,7 +272,7 @@ mod tests {
                 let again = publish(view, crashed.kept, crashed.place).expect("no refusal after a crash");
                 prop_assert_eq!(again.iter().fold(crashed, |w, s| w.after(*s)), SHOWN);
                 let undo = unpublish(crashed.kept, crashed.place, true).expect("nothing foreign");
-                let end = undo.iter().fold(crashed, |w, s| w.after(*s));
+                let end = undo.iter().fold(crashed, |w, s| w.without(*s));
                 prop_assert_eq!(end, World { kept: Kept::Nothing, place: Place::Free });
             }
         }
@@ -269,10 +284,10 @@ mod tests {
             }
             let undo = unpublish(world.kept, world.place, true).unwrap_or_default();
             if world.place != Place::Ours {
-                prop_assert!(!undo.contains(&Step::Unmount));
+                prop_assert!(!undo.contains(&UnpublishStep::Unmount));
             }
             if matches!(world.place, Place::Full | Place::NoDirectory | Place::Foreign) {
-                prop_assert!(!undo.contains(&Step::RemoveTarget));
+                prop_assert!(!undo.contains(&UnpublishStep::RemoveTarget));
             }
         }
 

@@ -5,28 +5,22 @@ use std::sync::Arc;
 use tracing::Instrument;
 
 use super::aside::Takes;
-use super::commit::{Anew, Goal, Work};
+use super::ask::Ask;
+use super::commit::Work;
+use super::goal::{Anew, Goal};
 use super::guard::{Busy, Commit, Guards, Wait};
-use super::plan::{self, Step, View};
+use super::plan::{self, PublishStep};
 use super::record::fingerprint;
-use super::{Caller, Error, Id, Publish, Shared, Sharing, Volumes};
+use super::{Caller, Error, Found, Publish, Shared, Sharing, Volumes};
 use crate::acquire::{self, Artifact, Gauge, Joined, Waiting};
 use crate::artifact::ArtifactUrl;
-use crate::mount::{Mounter, Target};
+use crate::mount::Mounter;
 use crate::policy::Subject;
-use crate::store::{self, Blob};
+use crate::store::{self, Blob, VolumeDir};
 
 /// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
 /// kept, so the second time is another object's.
 const MOST_RACES: usize = 3;
-
-/// A request, and what it is called here.
-pub(super) struct Ask {
-    pub(super) id: Id,
-    pub(super) want: Publish,
-    /// What its attributes compare by.
-    pub(super) print: String,
-}
 
 /// What a first look leads to.
 enum First {
@@ -87,8 +81,8 @@ impl<M: Mounter> Volumes<M> {
             let begun = Arc::clone(&call);
             let begin = move |shared: &Shared<M>| {
                 // Law 1; looked up before anything of the request is parsed.
-                let was_there = shared.store.volume(begun.ask.id.as_str())?.is_some();
-                Ok::<_, Error>((was_there, shared.begin(&begun)))
+                let dir = shared.store.volume(begun.ask.id.as_str())?;
+                Ok::<_, Error>((dir.is_some(), shared.begin(&begun, dir)))
             };
             // Until that is known no error is final.
             let (is_there, first) = self
@@ -142,7 +136,7 @@ impl<M: Mounter> Volumes<M> {
         let hands = call.hands()?;
         let (takes, call) = (goal.takes(), Arc::clone(call));
         let ask = Arc::clone(&call.ask);
-        let commit = move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, blob));
+        let commit = move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, blob), None);
         let committed = self.aside(takes, commit).await;
         committed.map_err(|what| ask.bug(what))??;
         Ok(Next::Done)
@@ -192,33 +186,6 @@ impl Call {
     }
 }
 
-impl Goal {
-    /// A private copy, or a volume from before a reboot, takes long.
-    fn takes(&self) -> Takes {
-        match self {
-            Self::Anew(anew) if anew.view != View::Copy => Takes::Microseconds,
-            Self::Anew(_) | Self::Again(_) => Takes::Long,
-        }
-    }
-}
-
-impl Ask {
-    pub(super) fn target(&self) -> &Target {
-        &self.want.target
-    }
-
-    pub(super) fn bug(&self, what: impl Into<String>) -> Error {
-        Error::Bug {
-            target: self.target().path(),
-            what: what.into(),
-        }
-    }
-
-    fn busy(&self, busy: Busy) -> Error {
-        Error::of_busy(busy, self.target().path())
-    }
-}
-
 impl<M: Mounter> Shared<M> {
     /// What a request compares by.
     pub(super) fn print(&self, want: &Publish) -> String {
@@ -227,15 +194,19 @@ impl<M: Mounter> Shared<M> {
 
     /// A first look, and the whole of it where nothing has to be waited for and little is to be done: then nothing is
     /// left.
-    fn begin(&self, call: &Call) -> Result<Option<First>, Error> {
-        match self.first(&call.ask, &call.wait)? {
+    fn begin(&self, call: &Call, dir: Option<VolumeDir>) -> Result<Option<First>, Error> {
+        let (first, found) = self.first(call, dir)?;
+        match first {
             First::Shown { lost: false } => Ok(None),
             First::Now(goal, blob) if goal.takes() == Takes::Microseconds => {
                 // Whoever has hung up has no hands on it any more.
                 if call.caller.is_gone() {
                     return Err(call.ask.busy(Busy::Ended));
                 }
-                self.commit_now(call, call.hands()?, (goal, blob))?;
+                let hands = call.hands()?;
+                // One look is enough if nobody can have changed what it saw.
+                let found = Some(found).filter(|_| hands.0.is_first);
+                self.commit_now(call, hands, (goal, blob), found)?;
                 Ok(None)
             }
             rest @ (First::Shown { .. } | First::Now(..) | First::Later(..) | First::Full(_)) => {
@@ -249,6 +220,7 @@ impl<M: Mounter> Shared<M> {
         call: &Call,
         hands: Hands,
         (goal, blob): (Goal, Option<Blob>),
+        found: Option<Found>,
     ) -> Result<(), Error> {
         if let Some(blob) = &blob {
             tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
@@ -258,19 +230,23 @@ impl<M: Mounter> Shared<M> {
             goal,
             blob,
         };
-        let committed = self.commit(&work);
+        let committed = self.commit(&work, found);
         drop(hands);
         committed.inspect(|()| tracing::info!("published"))
     }
 
-    fn first(&self, ask: &Ask, wait: &Wait) -> Result<First, Error> {
-        let target = ask.target();
-        let mut found = self.look(&ask.id, target, Some(&ask.print))?;
+    fn first(&self, call: &Call, dir: Option<VolumeDir>) -> Result<(First, Found), Error> {
+        let ask = &call.ask;
+        let mut found = self.look_into(dir, &ask.id, ask.target(), Some(&ask.print))?;
         if plan::refuses(found.kept, found.place) {
             // What another call was doing meanwhile is seen half done. A refusal counts that is seen alone.
-            let _alone = wait.commit().map_err(|b| ask.busy(b))?;
-            found = self.look(&ask.id, target, Some(&ask.print))?;
+            let _alone = call.wait.commit().map_err(|b| ask.busy(b))?;
+            found = self.look(&ask.id, ask.target(), Some(&ask.print))?;
         }
+        Ok((self.next(ask, &found)?, found))
+    }
+
+    fn next(&self, ask: &Ask, found: &Found) -> Result<First, Error> {
         if plan::is_satisfied(found.kept, found.place) {
             return Ok(First::Shown { lost: found.lost });
         }
@@ -280,9 +256,9 @@ impl<M: Mounter> Shared<M> {
             None => Goal::Anew(Box::new(Anew::of(&ask.want, self.mounter.relabels())?)),
         };
         let steps = plan::publish(goal.view(), found.kept, found.place)
-            .map_err(|r| Error::of_refusal(r, target.path()))?;
+            .map_err(|r| Error::of_refusal(r, ask.target().path()))?;
         match (steps.first(), goal) {
-            (Some(Step::Acquire), Goal::Anew(anew)) => self.acquire(ask, anew),
+            (Some(PublishStep::Acquire), Goal::Anew(anew)) => self.acquire(ask, anew),
             (_, goal) => Ok(First::Now(goal, None)),
         }
     }

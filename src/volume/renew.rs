@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::aside::Takes;
-use super::commit::Anew;
+use super::ask::Ask;
+use super::goal::Anew;
 use super::guard::Wait;
-use super::publish::Ask;
 use super::record::key_name;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::artifact::Digest;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::{self, Step};
+use super::plan::{self, UnpublishStep};
 use super::{Error, Id, Owner, Pool, Shared, Volumes};
 use crate::mount::{Mounter, Target};
 
@@ -64,14 +64,14 @@ impl<M: Mounter> Shared<M> {
                 .map_err(|r| Error::of_refusal(r, target.path()))?;
             for step in &steps {
                 match step {
-                    Step::Unmount => {
+                    UnpublishStep::Unmount => {
                         self.mounter.unmount(target)?;
                         self.mounts().remove(id.as_str());
                         // What is under it is looked at anew: it may be ours once more.
                         break;
                     }
-                    Step::RemoveTarget => self.mounter.remove(target)?,
-                    Step::RemoveDirectory => {
+                    UnpublishStep::RemoveTarget => self.mounter.remove(target)?,
+                    UnpublishStep::RemoveDirectory => {
                         if let Some(record) = &found.record {
                             self.store.touch(&record.sha256);
                         }
@@ -80,21 +80,9 @@ impl<M: Mounter> Shared<M> {
                         self.mounts().remove(id.as_str());
                         tracing::info!("unpublished");
                     }
-                    Step::Acquire
-                    | Step::MakeDirectory
-                    | Step::ResetLayers
-                    | Step::CopyContent
-                    | Step::MakeTarget
-                    | Step::Mount(_) => {
-                        let what = format!("{step:?} in an unpublish");
-                        return Err(Error::Bug {
-                            target: target.path(),
-                            what,
-                        });
-                    }
                 }
             }
-            if steps.first() != Some(&Step::Unmount) {
+            if steps.first() != Some(&UnpublishStep::Unmount) {
                 return Ok(());
             }
         }

@@ -42,9 +42,10 @@ const BORDERS: &[(&str, &str)] = &[
     ("csi",       "words volume socket"),
     ("admin",     "words volume socket"),
     ("ops",       "words volume"),
+    ("flexvolume", "words mount volume admin"),
     // wiring: main → cli → app, and only app sees everything below it
-    ("app",       "words config source store unpack mount cluster socket policy acquire volume csi admin ops"),
-    ("cli",       "words config csi::client app"),
+    ("app",       "words config source store unpack mount cluster socket policy acquire volume csi admin ops flexvolume"),
+    ("cli",       "words config csi::client app flexvolume"),
     ("main",      "cli"),
     ("lib",       ""),
 ];

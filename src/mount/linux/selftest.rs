@@ -11,22 +11,7 @@ use nix::sys::stat::Mode;
 use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
 
 use super::{Linux, look, selinux, view};
-use crate::mount::{Error, Mounter, Overlay, Target, Upper};
-
-/// What makes writable overlays cheap, where the kernel has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Features {
-    /// A change of mode, owner or times copies no data (since Linux 4.19, and not for a superblock of a user
-    /// namespace). Without it one `chown -R` at a pod's start copies its whole volume.
-    pub metacopy: bool,
-    /// Nothing is ever synced to disk for the writable layer, which does not outlive its mount anyway
-    /// (since Linux 5.10).
-    pub volatile: bool,
-    /// SELinux is on. There a container runtime labels the files of a volume for its pod, which a read-only mount refuses
-    /// and which one pod's label on shared files would keep from the others. An overlay that has its label by a mount
-    /// option is not labelled.
-    pub selinux: bool,
-}
+use crate::mount::{Error, Features, Mounter, Overlay, Target, Upper};
 
 /// The directory of the self-test, of which there is one at a time.
 const NAME: &str = ".mount-test";
