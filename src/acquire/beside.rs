@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use super::Error;
 use super::destination::{Kept, Place};
-use super::fetch::io_error;
+use super::error::io_error;
 
 /// The file that the bytes go to, before it has its name.
 pub(super) enum Beside {

@@ -17,7 +17,7 @@ use nix::fcntl::OFlag;
 use rustix::fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags};
 
 use super::Error;
-use super::fetch::io_error;
+use super::error::io_error;
 
 /// How many symlinks in a row are followed: as many as the kernel follows (path_resolution(7)).
 const MOST_LINKS: usize = 40;

@@ -292,7 +292,10 @@ impl<S: Source> Download<'_, S> {
                 hasher.update(chunk, share).await;
             }
             self.gauge.reached(partial.length());
-            self.pace(bytes).await?;
+            tokio::select! {
+                () = self.budget.pace(bytes) => {}
+                () = self.gauge.stopped() => return Err(self.stop()),
+            }
         }
         match total {
             Some(total) if total != partial.length() => {

@@ -1,7 +1,7 @@
 //! What can go wrong between a request and its artifact.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::artifact::{ArtifactUrl, Bytes, Digest};
 use crate::fault::{Fault, Setting};
@@ -208,5 +208,14 @@ impl Error {
             | Fault::Occupied
             | Fault::NoSpace => false,
         }
+    }
+}
+
+/// What the system said of a file of the user's own.
+pub(super) fn io_error(act: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::File {
+        act,
+        path: path.to_owned(),
+        source,
     }
 }

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 use super::beside::Beside;
 use super::destination::{Destination, Place, Stream};
 use super::download::{Download, Outcome};
+use super::error::io_error;
 use super::gauge::Phase;
 use super::leftover::{Leftover, origin_of};
 use super::lookup::Ask;
@@ -249,12 +250,4 @@ fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
         size,
         was_there: true,
     }))
-}
-
-pub(super) fn io_error(act: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::File {
-        act,
-        path: path.to_owned(),
-        source,
-    }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use super::destination::Place;
-use super::fetch::io_error;
+use super::error::io_error;
 use crate::artifact::ArtifactUrl;
 use crate::store::{self, Partial};
 

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::Error;
-use super::download::Download;
 use crate::lock::Short;
 
 /// So many bytes a second, over all downloads that share it.
@@ -39,18 +37,6 @@ impl Rate {
         let until = from.checked_add(time).unwrap_or(from);
         *paid = Some(until);
         until
-    }
-}
-
-impl<S> Download<'_, S> {
-    /// Waits until so many more bytes may have come, or the download is stopped.
-    pub(super) async fn pace(&self, bytes: usize) -> Result<(), Error> {
-        tokio::select! {
-            () = self.budget.pace(bytes) => Ok(()),
-            () = self.gauge.stopped() => Err(Error::Stopped {
-                url: self.request.url.to_string(),
-            }),
-        }
     }
 }
 

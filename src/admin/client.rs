@@ -1,12 +1,10 @@
 //! The command's end.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prost::Message as _;
-use secrecy::SecretString;
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
@@ -18,29 +16,12 @@ use super::proto::{
     UnmountRequest, VerifyCachedRequest,
 };
 use super::space::Space;
-use super::{Error, LONGEST_MESSAGE, Place, convert};
+use super::{Error, LONGEST_MESSAGE, Place, PodMount, convert};
 use crate::lock::Short;
 use crate::volume::{Cached, Held, Listed, Mount, Record, Snapshot, Target, Verdict};
 
 /// How long a driver may take to say that it is there. One that needs longer hangs.
 const ANSWER: Duration = Duration::from_secs(5);
-
-/// An artifact that a pod is to see in a directory of kubelet's.
-#[derive(Clone)]
-pub struct PodMount {
-    /// Where.
-    pub target: Target,
-    /// What.
-    pub attributes: BTreeMap<String, String>,
-    /// What the origin wants to see.
-    pub secrets: BTreeMap<String, SecretString>,
-    /// Whether kubelet keeps every mount of the pod read-only.
-    pub read_only: bool,
-    /// The group that may write to it.
-    pub group: Option<u32>,
-    /// The pod.
-    pub pod: crate::volume::Pod,
-}
 
 /// A driver that answers.
 pub struct Client {

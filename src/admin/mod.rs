@@ -11,6 +11,7 @@
 mod client;
 mod convert;
 mod error;
+mod pod;
 mod serve;
 mod server;
 mod space;
@@ -35,8 +36,9 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-pub use self::client::{Client, PodMount};
+pub use self::client::Client;
 pub use self::error::Error;
+pub use self::pod::PodMount;
 pub use self::serve::serve;
 
 /// The longest message in bytes. Lists are sent item by item, so no message grows with what there is.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::args::{Fetch, Output};
 use super::voice::{self, Report, Voice};
 use super::{exit, list, progress};
-use crate::app::{self, Error, Fetcher, Order};
+use crate::app::{Error, Fetcher, Order};
 use crate::artifact::Bytes;
 
 pub(super) async fn run(args: &Fetch, voice: Voice) -> Result<Report, Error> {
@@ -24,11 +24,6 @@ pub(super) async fn run(args: &Fetch, voice: Voice) -> Result<Report, Error> {
     suits_several(&orders, output)?;
     fetcher.suits(&orders)?;
     Ok(several(&fetcher, &orders, output, voice).await)
-}
-
-/// Whether standard output is the artifact's, so that everything else goes to standard error.
-pub(super) fn takes_stdout(args: &Fetch) -> bool {
-    args.file.as_deref().is_some_and(app::is_stdout)
 }
 
 /// What was typed and what the list names: all of it is read before anything is fetched.

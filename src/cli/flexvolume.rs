@@ -15,8 +15,8 @@ use super::args::{Flexvolume, FlexvolumeAction};
 use super::needs_root;
 use super::voice::Report;
 use crate::app::Error;
-use crate::flexvolume::{self, Home, Installed};
 use crate::fault;
+use crate::flexvolume::{self, Home, Installed};
 
 pub(super) async fn run(args: &Flexvolume) -> Result<Report, Error> {
     match &args.action {

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::args::{Cli, Command, Output};
-use super::{exit, fetch};
-use crate::app::Error;
+use super::args::{Cli, Command, Fetch, Output};
+use super::exit;
+use crate::app::{self, Error};
 use crate::fault::{self, Reader};
 
 /// How and where a command speaks.
@@ -26,7 +26,7 @@ impl Voice {
     /// As it was typed.
     pub(super) fn of(cli: &Cli) -> Self {
         let (reader, on_stderr) = match &cli.command {
-            Command::Fetch(args) => (Reader::Fetch, fetch::takes_stdout(args)),
+            Command::Fetch(args) => (Reader::Fetch, takes_stdout(args)),
             Command::Serve(_)
             | Command::Mount(_)
             | Command::Unmount(_)
@@ -125,4 +125,9 @@ impl Report {
             code: ExitCode::SUCCESS,
         }
     }
+}
+
+/// Whether standard output is the artifact's, so that everything else goes to standard error.
+fn takes_stdout(args: &Fetch) -> bool {
+    args.file.as_deref().is_some_and(app::is_stdout)
 }

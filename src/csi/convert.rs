@@ -7,6 +7,7 @@ use prost::Message;
 use secrecy::SecretString;
 
 use super::Error;
+use super::error::FLAGS;
 use super::proto::volume_capability::AccessType;
 use super::proto::volume_capability::access_mode::Mode;
 use super::proto::{CreateVolumeRequest, NodePublishVolumeRequest, VolumeCapability};
@@ -15,9 +16,6 @@ use crate::volume::{Kubelet, Pod, Publish, Sharing, Target, Writable};
 
 /// Most bytes of an id or a name: the size that the specification gives to every field that has none of its own.
 const LONGEST: usize = 128;
-
-/// The mount options that a bind and an overlay keep in a container too; a runtime drops others, such as noexec.
-pub(super) const FLAGS: [&str; 5] = ["ro", "rw", "nosuid", "nodev", "relatime"];
 
 /// What kubelet and external-provisioner write of their own; it is no part of a volume.
 const KUBERNETES: [&str; 2] = ["csi.storage.k8s.io/", "storage.kubernetes.io/"];

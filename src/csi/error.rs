@@ -4,6 +4,9 @@ use crate::artifact;
 use crate::fault::Fault;
 use crate::{socket, volume};
 
+/// The mount options that a bind and an overlay keep in a container too; a runtime drops others, such as noexec.
+pub(super) const FLAGS: [&str; 5] = ["ro", "rw", "nosuid", "nodev", "relatime"];
+
 /// A request that was refused before anything was looked at, or a socket that cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -38,7 +41,7 @@ pub enum Error {
     )]
     Mode(i32),
     /// A mount option of the PersistentVolume.
-    #[error("the mount option {} cannot be honoured; allowed are {}", artifact::shown(.0), super::convert::FLAGS.join(", "))]
+    #[error("the mount option {} cannot be honoured; allowed are {}", artifact::shown(.0), FLAGS.join(", "))]
     Flag(String),
     /// The group to own the volume.
     #[error("the group {} is no number of a group; set fsGroup to one", artifact::shown(.0))]

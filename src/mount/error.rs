@@ -8,6 +8,13 @@ use nix::errno::Errno;
 
 use crate::fault::Fault;
 
+/// The longest path, in bytes: PATH_MAX without the NUL at its end.
+pub(super) const LONGEST_PATH: usize = 4095;
+
+/// The most bytes of options that mount(2) takes: one page of the smallest size, without the NUL at its end.
+/// It cuts off the rest without an error.
+pub(super) const LONGEST_OPTIONS: usize = 4095;
+
 /// A failure at one target, or in the self-test. Every message names the path and, where somebody can do
 /// something, what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +22,7 @@ pub enum Error {
     /// The path that was asked for cannot be a target, whatever stands there.
     #[error(
         "target {path}: {why}; allowed is an absolute path below {base}, without . and .., of at most {} bytes",
-        super::target::LONGEST_PATH
+        LONGEST_PATH
     )]
     NotATarget {
         /// The path.
@@ -74,7 +81,7 @@ pub enum Error {
     #[error(
         "overlay at {path}: the mount options take {bytes} bytes and the kernel takes {}; put the store into \
          a directory with a shorter path",
-        super::options::LONGEST
+        LONGEST_OPTIONS
     )]
     TooLong {
         /// The target.

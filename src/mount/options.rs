@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::error::LONGEST_OPTIONS;
 use super::{Error, Overlay};
 
 /// What makes writable overlays cheap, where the kernel has it.
@@ -23,10 +24,6 @@ pub struct Features {
     /// option is not labelled.
     pub selinux: bool,
 }
-
-/// The most bytes of options that mount(2) takes: one page of the smallest size, without the NUL at its end.
-/// It cuts off the rest without an error.
-pub(super) const LONGEST: usize = 4095;
 
 /// Every file of the mount has this label, whatever its layers have: that of files that containers may use, without the
 /// categories of one pod. In quotes, as mount(8) writes it, because a level may hold commas.
@@ -78,7 +75,7 @@ pub(super) fn options(
         }
         escape(lower, &mut text);
     }
-    if text.len() > LONGEST {
+    if text.len() > LONGEST_OPTIONS {
         return Err(Error::TooLong {
             path: target.into(),
             bytes: text.len(),

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-
-/// The longest path, in bytes: PATH_MAX without the NUL at its end.
-pub(super) const LONGEST_PATH: usize = 4095;
+use super::error::LONGEST_PATH;
 
 /// The longest name of one directory, in bytes: NAME_MAX of every file system that Kubernetes runs on.
 const LONGEST_NAME: usize = 255;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::refusal::{self, Refusal};
+use url::Url;
+
+use super::refusal::{self, Refusal, passing};
 use crate::artifact::{ArtifactUrl, Bytes};
 use crate::fault::{Credentials, Fault};
 
@@ -275,11 +277,14 @@ impl Error {
 }
 
 fn host(url: &ArtifactUrl) -> String {
-    super::http::host_of(url.as_url())
+    host_of(url.as_url())
 }
 
-pub(super) fn passing(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429) || status >= 500
+/// Host and, where it is not the usual one, port: who is meant in a message.
+pub(super) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn of_status(status: u16) -> Fault {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::error::passing;
 use crate::fault::Fault;
 
 /// Why a SOCKS proxy does not connect (RFC 1928 §6).
@@ -45,6 +44,11 @@ impl Refusal {
             Self::Unreachable(_) => Fault::Unavailable,
         }
     }
+}
+
+/// A status of which another try may be rid.
+pub(super) fn passing(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429) || status >= 500
 }
 
 /// A proxy that does not find the origin says nothing about the artifact, and one that sends elsewhere (a page that

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::{Entry, Landed, Partial, Store, list, remove, sync_dir};
+use super::{Cached, Entry, Landed, Partial, Store, list, remove, sync_dir};
 use crate::artifact::Digest;
 use crate::fault::Fault;
 
@@ -36,19 +36,6 @@ impl Blob {
     pub fn size(&self) -> u64 {
         self.size
     }
-}
-
-/// A blob as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cached {
-    /// What the bytes hash to.
-    pub sha256: Digest,
-    /// How many bytes.
-    pub size: u64,
-    /// How many hard links beside its own name: one for each volume, and foreign ones (a backup's).
-    pub links: u64,
-    /// When a volume last let go of it, or when it came. By the wall clock: an order, never an age.
-    pub used: SystemTime,
 }
 
 /// What a second look at a blob found.

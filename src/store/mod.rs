@@ -17,6 +17,7 @@
 //! Every step is one rename, so that a kill at any instruction leaves something whole or something that is swept.
 
 mod blobs;
+mod cached;
 mod claims;
 mod entry;
 mod error;
@@ -39,7 +40,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-pub use self::blobs::{Blob, Cached, Verdict};
+pub use self::blobs::{Blob, Verdict};
+pub use self::cached::Cached;
 pub use self::entry::Entry;
 pub use self::error::Error;
 pub use self::format::{Parsed, Version};

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Cached;
+use super::cached::Cached;
 
 /// How long a download that was broken off counts as one that is likely to be continued.
 pub const FRESH: Duration = Duration::from_secs(3600);

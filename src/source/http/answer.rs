@@ -10,10 +10,11 @@ use reqwest::header::{
 };
 use url::Url;
 
+use super::cause;
 use super::field::{list, text};
 use super::redirect::same_origin;
-use super::{cause, host_of};
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
+use crate::source::error::host_of;
 use crate::source::{Answer, By, Error, Object, Start};
 
 /// A time that alone names one state of an object: at least so many seconds older than the answer (RFC 7232 §2.2.2).

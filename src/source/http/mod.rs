@@ -41,6 +41,7 @@ use self::redirect::{next_hop, same_origin};
 use self::tls::Trust;
 use super::{Answer, Credentials, Error, Object, Source, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
+use crate::source::error::host_of;
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
@@ -365,11 +366,4 @@ fn conditions(request: RequestBuilder, start: &Start) -> RequestBuilder {
             }
         }
     }
-}
-
-/// Host and, where it is not the usual one, port: who is meant in a message.
-pub(super) fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
