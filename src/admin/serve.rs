@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::proto::admin_server::AdminServer;
-use super::server::{Server, stopped};
+use super::server::Server;
 use super::space::Space;
 use super::{Error, LONGEST_MESSAGE, Place};
 use crate::socket::{self, Bound, Replaces};
@@ -16,12 +17,12 @@ use crate::volume::{Kubelet, Mounter, Volumes};
 /// How long an answer may take to its caller once the driver ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// Serves the volumes of a store in its root, and of kubelet's pods, until `stop` is true. Whoever has the volumes has
+/// Serves the volumes of a store in its root, and of kubelet's pods, until `stop`. Whoever has the volumes has
 /// the store's lock: a socket that is there is left over. `serves` is called once commands reach it.
 pub async fn serve<M: Mounter>(
     root: &Path,
     (volumes, kubelet): (Arc<Volumes<M>>, Kubelet),
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
     serves: impl FnOnce(),
 ) -> Result<(), Error> {
     let path = root.join(Place::NAME);
@@ -48,17 +49,17 @@ pub async fn serve<M: Mounter>(
         .max_encoding_message_size(LONGEST_MESSAGE);
     let server = tonic::transport::Server::builder()
         .add_service(service)
-        .serve_with_incoming_shutdown(bound.callers(), stopped(stop.clone()));
+        .serve_with_incoming_shutdown(bound.callers(), stop.clone().cancelled_owned());
     let ended = tokio::select! {
         ended = server => ended,
         // Every call has been answered; what is left is a caller that does not listen.
-        () = late(stop) => Ok(()),
+        () = late(&stop) => Ok(()),
     };
     name.unlink();
     ended.map_err(|e| failed(e.to_string()))
 }
 
-async fn late(stop: watch::Receiver<bool>) {
-    stopped(stop).await;
+async fn late(stop: &CancellationToken) {
+    stop.cancelled().await;
     tokio::time::sleep(LAST_ANSWERS).await;
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::{Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::proto::admin_server;
@@ -36,7 +37,7 @@ pub(super) struct Server<M> {
     pub(super) kubelet: Kubelet,
     pub(super) space: Space,
     /// True once the driver ends.
-    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) stopping: CancellationToken,
     /// To read all artifacts again takes a thread and the disk for long, and the volumes need them more.
     pub(super) verifying: Arc<Semaphore>,
 }
@@ -74,7 +75,7 @@ impl<M: Mounter> Server<M> {
         tokio::select! {
             biased;
             done = work => done,
-            () = stopped(self.stopping.clone()) => Err(Error::Stopping),
+            () = self.stopping.cancelled() => Err(Error::Stopping),
         }
     }
 }
@@ -82,7 +83,7 @@ impl<M: Mounter> Server<M> {
 /// What comes of a task, until the driver ends.
 fn answers<T: Send + 'static>(
     from: Receiver<Result<T, Error>>,
-    stopping: watch::Receiver<bool>,
+    stopping: CancellationToken,
 ) -> Response<Answers<T>> {
     let answers = stream::unfold(Some((from, stopping)), |state| async {
         let (mut from, stopping) = state?;
@@ -93,7 +94,7 @@ fn answers<T: Send + 'static>(
                 let rest = next.is_ok().then_some((from, stopping));
                 Some((next, rest))
             }
-            () = stopped(stopping.clone()) => Some((Err(Error::Stopping.into()), None)),
+            () = stopping.cancelled() => Some((Err(Error::Stopping.into()), None)),
         }
     });
     Response::new(answers.boxed())
@@ -101,12 +102,6 @@ fn answers<T: Send + 'static>(
 
 fn all<T: Send + 'static>(answers: Vec<T>) -> Response<Answers<T>> {
     Response::new(stream::iter(answers.into_iter().map(Ok)).boxed())
-}
-
-/// Returns when the driver ends.
-pub(super) async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // Whoever could tell is gone: that is the end, too.
-    let _ = stopping.wait_for(|now| *now).await;
 }
 
 /// Mounts, and tells how far it is. Who hangs up does not come again as kubelet does.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::fault;
@@ -32,12 +32,12 @@ impl Commands {
         ))
     }
 
-    /// Serves until `stop` is true.
+    /// Serves until `stop`.
     pub(super) async fn serve(
         &self,
         root: &Path,
         (volumes, kubelet): (Arc<Volumes<Linux>>, Kubelet),
-        mut stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) {
         let serves = || *self.failed.lock() = None;
         loop {
@@ -47,8 +47,7 @@ impl Commands {
             };
             tracing::error!(%error, "no command reaches this driver; it is tried again in {AGAIN:?}");
             *self.failed.lock() = Some(fault::line(&error));
-            let stopped = stop.wait_for(|now| *now);
-            if tokio::time::timeout(AGAIN, stopped).await.is_ok() {
+            if tokio::time::timeout(AGAIN, stop.cancelled()).await.is_ok() {
                 return;
             }
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode as Umask, umask};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::commands::Commands;
 use super::startup::Removal;
@@ -137,7 +137,9 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     let (registration, startup_taint) = (driver.registration.take(), driver.startup_taint.take());
     let driver = Arc::new(driver);
     let gate = Arc::new(Gate::shut(Linux::untested(), Pool::default()));
-    let (stopper, stopping) = watch::channel(false);
+    let stopping = CancellationToken::new();
+    // However this ends, nobody goes on.
+    let _ends = stopping.clone().drop_guard();
     let (versions, commands) = (Versions::of_this_machine(), Commands::default());
     // Before anything that may take long: somebody will want to know what it waits for.
     let watch = Watch::start(
@@ -157,7 +159,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
         Arc::clone(&gate),
         registration,
         (watch.readiness(), commands),
-        stopping,
+        stopping.clone(),
     );
     tokio::pin!(work);
     tokio::select! {
@@ -165,7 +167,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
         () = stop => {}
     }
     tracing::info!("stopping");
-    stopper.send_replace(true);
+    stopping.cancel();
     if tokio::time::timeout(GRACE, &mut work).await.is_err() {
         tracing::warn!("what still runs after {GRACE:?} is cut off");
     }
@@ -192,14 +194,13 @@ async fn run(
     gate: Arc<Gate<Linux>>,
     registration: Option<Registration>,
     (readiness, commands): (Readiness, Commands),
-    stopping: watch::Receiver<bool>,
+    stopping: CancellationToken,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
-    let mut stop = stopping.clone();
     let open = tokio::select! {
         open = opened(&driver, &gate) => open?,
         // Another's store may take for ever.
-        _ = stop.wait_for(|now| *now) => return Ok(()),
+        () = stopping.cancelled() => return Ok(()),
     };
     let rest = looked_after(
         open,
@@ -241,7 +242,7 @@ async fn looked_after(
     driver: Arc<Driver>,
     gate: Arc<Gate<Linux>>,
     commands: Commands,
-    mut stopping: watch::Receiver<bool>,
+    stopping: CancellationToken,
 ) {
     while !open {
         let again = async {
@@ -251,7 +252,7 @@ async fn looked_after(
         let opened = tokio::select! {
             opened = again => opened,
             // Another's store may take for ever.
-            _ = stopping.wait_for(|now| *now) => return,
+            () = stopping.cancelled() => return,
         };
         let Ok(now) = opened else { return };
         open = now;

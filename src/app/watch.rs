@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::commands::Commands;
@@ -32,7 +32,7 @@ impl Watch {
         (mode, gate): (Mode, &Arc<Gate<Linux>>),
         (versions, commands): (&Versions, &Commands),
         registered: Option<Registered>,
-        stopping: watch::Receiver<bool>,
+        stopping: CancellationToken,
     ) -> Result<Self, Error> {
         let disk = Arc::new(DiskWatch::start(Arc::clone(gate))?);
         let registered = registered.map(|r| -> Condition { Arc::new(move || r.now()) });
@@ -73,8 +73,8 @@ impl Watch {
     }
 }
 
-fn still_runs(stopping: watch::Receiver<bool>) -> Condition {
-    Arc::new(move || match *stopping.borrow() {
+fn still_runs(stopping: CancellationToken) -> Condition {
+    Arc::new(move || match stopping.is_cancelled() {
         true => Err("the driver is stopping".to_owned()),
         false => Ok(()),
     })

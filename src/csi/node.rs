@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::proto::node_server;
@@ -32,8 +32,8 @@ pub struct Node<M> {
     pub kubelet: Kubelet,
     /// What the node is called.
     pub id: String,
-    /// True once the driver ends.
-    pub stopping: watch::Receiver<bool>,
+    /// Cancelled once the driver ends.
+    pub stopping: CancellationToken,
     /// Counts what is asked.
     pub calls: Calls,
 }
@@ -89,13 +89,12 @@ impl<M: Mounter> Node<M> {
             return Ok(());
         }
         let (volume, target) = (want.volume.clone(), want.target.clone());
-        let mut stopping = self.stopping.clone();
         let mut work =
             volumes.apart(async move |volumes, caller| volumes.publish(want, &caller).await);
         tokio::select! {
             biased;
             done = &mut work => Ok(done?),
-            _ = stopping.wait_for(|now| *now) => Err(Error::Stopping.into()),
+            () = self.stopping.cancelled() => Err(Error::Stopping.into()),
             () = tokio::time::sleep(patience) => {
                 // Asked while it still waits: who no longer waits has no progress.
                 let progress = volumes.progress(&volume, &target);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
@@ -32,11 +32,11 @@ pub struct Services<M> {
     pub registration: Option<Registration>,
 }
 
-/// Serves until `stop` is true; then no call is taken any more, and those that run are waited for.
+/// Serves until `stop`; then no call is taken any more, and those that run are waited for.
 pub async fn serve<M: Mounter>(
     endpoint: &Endpoint,
     services: Services<M>,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) -> Result<(), Error> {
     private_directory(endpoint.path())?;
     let bound = Bound::at(endpoint.path(), Replaces::Stale).await?;
@@ -62,11 +62,11 @@ pub async fn serve<M: Mounter>(
         .add_service(IdentityServer::new(services.identity))
         .add_optional_service(services.node.map(NodeServer::new))
         .add_optional_service(services.controller.map(ControllerServer::new))
-        .serve_with_incoming_shutdown(bound.callers(), told(stop.clone()));
+        .serve_with_incoming_shutdown(bound.callers(), stop.clone().cancelled_owned());
     let ended = tokio::select! {
         ended = server => ended,
         () = reports => Ok(()),
-        () = late(stop) => {
+        () = late(&stop) => {
             tracing::warn!("calls still run after {LAST_CALLS:?}; they are cut off");
             Ok(())
         }
@@ -81,12 +81,7 @@ pub async fn serve<M: Mounter>(
     })
 }
 
-async fn told(mut stop: watch::Receiver<bool>) {
-    // Whoever could tell is gone: that is the end, too.
-    let _ = stop.wait_for(|now| *now).await;
-}
-
-async fn late(stop: watch::Receiver<bool>) {
-    told(stop).await;
+async fn late(stop: &CancellationToken) {
+    stop.cancelled().await;
     tokio::time::sleep(LAST_CALLS).await;
 }

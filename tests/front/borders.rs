@@ -177,15 +177,15 @@ fn offences(root: &Path) -> BTreeSet<Offence> {
 }
 
 /// The place of one file in the crate.
-struct Inside {
+pub(crate) struct Inside {
     /// The top-level module that the file belongs to, or `lib` or `main`.
     owner: String,
     /// The path of the file's module from the crate's root.
-    module: Vec<String>,
+    pub(crate) module: Vec<String>,
 }
 
 impl Inside {
-    fn of(file: &Path) -> Self {
+    pub(crate) fn of(file: &Path) -> Self {
         let mut module: Vec<String> = file
             .with_extension("")
             .iter()
@@ -196,6 +196,12 @@ impl Inside {
         if root || module.last().is_some_and(|name| name == "mod") {
             module.pop();
         }
+        Self { owner, module }
+    }
+
+    /// The place of a module.
+    pub(crate) fn at(module: Vec<String>) -> Self {
+        let owner = module.first().cloned().unwrap_or_default();
         Self { owner, module }
     }
 
@@ -253,7 +259,7 @@ impl Inside {
     }
 
     /// The path from the crate's root, of a path that leads into this crate.
-    fn resolve(&self, path: &Written) -> Option<Vec<String>> {
+    pub(crate) fn resolve(&self, path: &Written) -> Option<Vec<String>> {
         let here = self.module.iter().chain(&path.inline).cloned();
         let (head, rest) = path.segments.split_first()?;
         let mut resolved: Vec<String> = match head.as_str() {
@@ -299,7 +305,7 @@ fn marks(root: &Path) -> Vec<Offence> {
 }
 
 /// The Rust files under a directory, in a stable order.
-fn rust_files(directory: &Path) -> BTreeSet<PathBuf> {
+pub(crate) fn rust_files(directory: &Path) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -319,6 +325,6 @@ fn list(lines: impl IntoIterator<Item = impl fmt::Display>) -> String {
         .collect()
 }
 
-fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -6,6 +6,7 @@ mod api_server;
 mod attacks;
 mod borders;
 mod chart;
+mod circles;
 mod container;
 mod crash;
 mod disk;
