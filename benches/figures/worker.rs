@@ -16,6 +16,7 @@ use war_vol::acquire::{Acquire, Parts, Patience};
 use war_vol::metrics::Downloads;
 use war_vol::mount::{Features, Linux, Target};
 use war_vol::policy::Policy;
+use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
 use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
@@ -103,12 +104,13 @@ impl Driver {
         let minute = Duration::from_secs(60);
         let mounter = Linux::new(store.root())?;
         let features = mounter.features();
+        let http = Factory::new(&HttpSettings {
+            ca_file: None,
+            patience: minute,
+        })?;
         let parts = Parts {
             store: Arc::clone(&store),
-            http: Factory::new(&HttpSettings {
-                ca_file: None,
-                patience: minute,
-            })?,
+            sources: Sources::new(http),
             patience: Patience {
                 tries: 1,
                 pause: Duration::from_millis(500),

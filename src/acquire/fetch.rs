@@ -20,7 +20,7 @@ use super::{Budget, Error, Gauge, Patience};
 use crate::artifact::{Algorithm, Digest};
 use crate::metrics::Downloads;
 use crate::policy::{Permit, Request};
-use crate::source::http::Factory;
+use crate::source::Factory;
 use crate::store::{Landed, Partial};
 
 /// What was fetched.
@@ -38,7 +38,7 @@ pub struct Fetched {
 
 /// How an artifact is fetched.
 struct Fetch<'a> {
-    http: &'a Factory,
+    sources: &'a Factory,
     patience: &'a Patience,
     permit: &'a Permit,
     gauge: &'a Gauge,
@@ -50,7 +50,7 @@ struct Fetch<'a> {
 /// rights but those to write there. Dropped or killed before its end it leaves nothing where the file system has files
 /// without a name.
 pub async fn fetch(
-    http: &Factory,
+    sources: &Factory,
     patience: &Patience,
     permit: &Permit,
     destination: &Destination,
@@ -58,7 +58,7 @@ pub async fn fetch(
 ) -> Result<Fetched, Error> {
     gauge.hold(&permit.subject().volume, permit.limit());
     let fetch = Fetch {
-        http,
+        sources,
         patience,
         permit,
         gauge,
@@ -181,7 +181,7 @@ impl Fetch<'_> {
     /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
     async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Landed, Error> {
         let (reach, credentials) = (self.permit.reach(), &self.request().credentials);
-        let source = self.http.client(reach.clone(), credentials.clone())?;
+        let source = self.sources.source(reach.clone(), credentials.clone())?;
         let download = Download {
             source: &source,
             request: self.request(),

@@ -14,7 +14,6 @@ use super::{Budget, Error, Parts};
 use crate::artifact::ArtifactUrl;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
-use crate::source::{self, Retry};
 use crate::store::{self, Blob, Entry, Landed, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
@@ -236,7 +235,7 @@ impl Plan {
             gauge.enter(Phase::MakingRoom);
             store.promise(&self.names.flight, total, more, &what)
         };
-        let source = self.parts.http.client(
+        let source = self.parts.sources.source(
             self.permit.reach().clone(),
             self.request().credentials.clone(),
         )?;
@@ -353,8 +352,8 @@ impl Plan {
             | Error::File { .. }
             | Error::Bug { .. }) => other,
         };
-        if let Error::Source(refusal @ source::Error::Status { .. }) = &error
-            && refusal.retry() == Retry::Never
+        if let Error::Source(refusal) = &error
+            && refusal.is_no()
         {
             self.setbacks.refused(&self.names.flight, refusal);
         }

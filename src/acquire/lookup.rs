@@ -23,7 +23,7 @@ impl Names {
         let request = permit.request();
         let key = parts.store.key();
         let mut inputs = request.credentials.parts();
-        inputs.push(parts.http.identity());
+        inputs.push(parts.sources.identity());
         let context = key.name("context", &inputs);
         let url = request.url.canonical().as_bytes();
         let pin = request

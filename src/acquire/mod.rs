@@ -40,7 +40,7 @@ use self::setback::Setbacks;
 use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
-use crate::source::http::Factory;
+use crate::source::Factory;
 use crate::store::{Blob, Name, Store};
 
 /// How long a download bears with an origin.
@@ -98,7 +98,7 @@ pub struct Parts {
     /// Where the bytes go.
     pub store: Arc<Store>,
     /// How origins are asked.
-    pub http: Factory,
+    pub sources: Factory,
     /// How long they are borne with.
     pub patience: Patience,
     /// How many downloads run at a time; others wait.

@@ -9,8 +9,7 @@ use crate::artifact::{ArtifactUrl, Digest, FileName};
 use crate::config::{Downloading, Secrets};
 use crate::fault::Setting;
 use crate::policy::{Policy, PullPolicy, Request, Subject};
-use crate::source::Credentials;
-use crate::source::http::Factory;
+use crate::source::{self, Credentials, Factory};
 use crate::volume::attributes;
 
 /// What is to be fetched.
@@ -70,7 +69,7 @@ pub fn is_stdout(path: &Path) -> bool {
 
 /// Downloads to files, one after the other.
 pub struct Fetcher {
-    http: Factory,
+    sources: Factory,
     patience: Patience,
     policy: Policy,
     credentials: Credentials,
@@ -87,10 +86,10 @@ impl Fetcher {
         let keys = local::secrets(secrets)?;
         Ok(Self {
             proves: !keys.is_empty() || secrets.cert.is_some(),
-            http: http_of_command(settings, secrets)?,
+            sources: Factory::new(http_of_command(settings, secrets)?),
             patience: patience(settings),
             policy: Policy::new(settings.max_size),
-            credentials: Credentials::from_keys(keys)?,
+            credentials: Credentials::read(keys).map_err(source::Error::from)?,
             budget: match settings.limit_rate {
                 Some(bytes) => budget.limited(bytes),
                 None => budget,
@@ -145,8 +144,8 @@ impl Fetcher {
         let gauge = Arc::new(Gauge::new(&order.url));
         show(&gauge);
         let watched = (&*gauge, &self.budget);
-        let (http, patience) = (&self.http, &self.patience);
-        let fetched = acquire::fetch(http, patience, &permit, &destination, watched);
+        let (sources, patience) = (&self.sources, &self.patience);
+        let fetched = acquire::fetch(sources, patience, &permit, &destination, watched);
         Ok(fetched.await?)
     }
 }

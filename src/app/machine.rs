@@ -13,6 +13,7 @@ use super::local::{self, Local};
 use super::{Error, http_of_command, store_settings, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
+use crate::source;
 use crate::source::http::Factory;
 use crate::store::{self, Store};
 use crate::volume::{self, Listed, Mount, Owner, Pool, Record, Snapshot};
@@ -97,7 +98,8 @@ impl Machine {
 
     /// For a command that downloads nothing, and that no wrong setting of downloads may keep from its work.
     pub async fn open_idle(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
-        let (http, none) = (Factory::idle()?, Downloading::none());
+        let http = Factory::idle().map_err(source::Error::from)?;
+        let none = Downloading::none();
         Self::with(http, BTreeMap::new(), (storing, &none), says).await
     }
 

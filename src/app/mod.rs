@@ -158,7 +158,7 @@ fn volumes(
     let mounter = mounter(store)?;
     let parts = Parts {
         store: Arc::clone(store),
-        http,
+        sources: source::Factory::new(http),
         patience: patience(downloading),
         flights: usize::from(storing.downloads),
         metrics,
@@ -185,10 +185,11 @@ fn http(settings: &Downloading) -> Result<Factory, Error> {
             Bytes(settings.stall_speed)
         )));
     }
-    Ok(Factory::new(&HttpSettings {
+    let http = Factory::new(&HttpSettings {
         ca_file: settings.ca_file.clone(),
         patience: settings.stall_time,
-    })?)
+    });
+    Ok(http.map_err(source::Error::from)?)
 }
 
 /// The same for one command, which may have a certificate of its own.
@@ -197,10 +198,11 @@ fn http_of_command(settings: &Downloading, secrets: &Secrets) -> Result<Factory,
     let Some(cert) = &secrets.cert else {
         return Ok(http);
     };
-    Ok(http.with_client_cert(&ClientCert {
+    let http = http.with_client_cert(&ClientCert {
         cert: cert.clone(),
         key: secrets.key.clone(),
-    })?)
+    });
+    Ok(http.map_err(source::Error::from)?)
 }
 
 fn patience(settings: &Downloading) -> Patience {

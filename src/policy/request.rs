@@ -51,7 +51,7 @@ impl Request {
     /// Errors: a key that is not known ([`source::Error::Secret`]).
     pub fn with_secret(self, keys: BTreeMap<String, SecretString>) -> Result<Self, source::Error> {
         Ok(Self {
-            credentials: Credentials::from_keys(keys)?,
+            credentials: Credentials::read(keys)?,
             ..self
         })
     }

@@ -7,8 +7,6 @@ use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Error;
-
 /// What a key begins with that names a header of its own.
 const HEADER: &str = "header.";
 
@@ -77,11 +75,6 @@ impl Credentials {
     /// The key of a header of this name.
     pub fn key_of_header(name: &str) -> String {
         format!("{HEADER}{}", name.to_ascii_lowercase())
-    }
-
-    /// Reads a secret's keys, for whoever calls them a secret.
-    pub fn from_keys(keys: BTreeMap<String, SecretString>) -> Result<Self, Error> {
-        Self::read(keys).map_err(|wrong| Error::Secret(wrong.0))
     }
 
     /// Reads keys. Any other key is refused by name: a secret that is not used as its owner believes is a secret in the
@@ -214,8 +207,8 @@ fn shown(key: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of(pairs: &[(&str, &str)]) -> Result<Credentials, Error> {
-        Credentials::from_keys(
+    fn of(pairs: &[(&str, &str)]) -> Result<Credentials, Wrong> {
+        Credentials::read(
             pairs
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).into()))

@@ -1,147 +1,25 @@
-//! What can go wrong with an origin, and whether asking again may help.
+//! Why an object does not come, whatever the protocol.
 
-use std::fmt;
 use std::time::Duration;
 
-use url::Url;
-
-use super::refusal::{self, Refusal, passing};
+use super::credentials::Wrong;
+use super::http;
+use super::http::host_of;
+use super::retry::Retry;
 use crate::artifact::{ArtifactUrl, Bytes};
-use crate::fault::{Credentials, Fault};
+use crate::fault::Fault;
 
-/// An origin that could not be asked, or whose answer cannot be used. URLs are redacted before they come here.
+/// An object that does not come. What the protocol itself says is inside.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A setting of ours that no request can be made with.
-    #[error("{0}")]
-    Setup(String),
+    /// Over HTTP.
+    #[error(transparent)]
+    Http(#[from] http::Error),
     /// A secret that is not one.
     #[error(
         "the secret: {0}; allowed are token, or username and password, and header.NAME for other headers"
     )]
     Secret(String),
-    /// A rule of ours forbids the address.
-    #[error(
-        "{url}: refused, {what} is a link-local or metadata address, which is never asked; name another host"
-    )]
-    Forbidden {
-        /// What was to be asked.
-        url: String,
-        /// The host or address that the rule is about.
-        what: String,
-    },
-    /// A redirect that is not followed.
-    #[error("{url}: the redirect {why}; ask for the final URL, or fix the server")]
-    Redirect {
-        /// Who redirected.
-        url: String,
-        /// Why it is not followed.
-        why: String,
-    },
-    /// A status other than success.
-    #[error("{url}: {host} answered {status}{}", advice(*.status))]
-    Status {
-        /// What was asked.
-        url: String,
-        /// Who answered; after redirects not the URL's host.
-        host: String,
-        /// The status code (RFC 9110 §15).
-        status: u16,
-        /// What `Retry-After` asks for.
-        after: Option<Duration>,
-    },
-    /// The name has no address.
-    #[error("{url}: cannot resolve {host}: {why}; check the name and the node's DNS")]
-    Resolve {
-        /// What was asked.
-        url: String,
-        /// The name.
-        host: String,
-        /// What the resolver says.
-        why: String,
-    },
-    /// No connection.
-    #[error(
-        "{url}: cannot connect to {host}: {why}; check that the origin is up and that this node may reach it"
-    )]
-    Connect {
-        /// What was asked.
-        url: String,
-        /// Who was to be connected.
-        host: String,
-        /// What the system says.
-        why: String,
-    },
-    /// The other side did not prove that it is who it should be.
-    #[error("{url}: TLS with {host} failed: {why}")]
-    Tls {
-        /// What was asked.
-        url: String,
-        /// Whose certificate or handshake it was.
-        host: String,
-        /// What is wrong, and what to do.
-        why: String,
-    },
-    /// The proxy answered in the origin's place.
-    #[error("{url}: the proxy {proxy} answered {status} to {asked}{}", refusal::advice(*.status, .offers))]
-    ProxyStatus {
-        /// What was asked.
-        url: String,
-        /// Who answered: host, port, and the variable that names it.
-        proxy: String,
-        /// What the proxy was asked for.
-        asked: String,
-        /// The status code.
-        status: u16,
-        /// The ways to log in that the proxy offers (RFC 9110 §11.7.1).
-        offers: Vec<String>,
-    },
-    /// The proxy does not connect to the origin.
-    #[error("{url}: the proxy {proxy} does not connect to {host}: {why}")]
-    ProxyRefused {
-        /// What was asked.
-        url: String,
-        /// Who refused.
-        proxy: String,
-        /// Whom it was to connect to.
-        host: String,
-        /// What it says.
-        why: Refusal,
-    },
-    /// No connection to the proxy.
-    #[error(
-        "{url}: cannot connect to the proxy {proxy}: {why}; check that the proxy is up and that this node may reach it"
-    )]
-    ProxyConnect {
-        /// What was asked.
-        url: String,
-        /// Who was to be connected.
-        proxy: String,
-        /// What the system says.
-        why: String,
-    },
-    /// What the proxy says is no answer.
-    #[error(
-        "{url}: the proxy {proxy} {why}; check that a proxy of that kind is at that address, and read its log"
-    )]
-    ProxyBroken {
-        /// What was asked.
-        url: String,
-        /// Who it was.
-        proxy: String,
-        /// What it did.
-        why: String,
-    },
-    /// The connection broke, or what came over it is not HTTP.
-    #[error("{url}: the answer of {host} broke off: {why}")]
-    Broken {
-        /// What was asked.
-        url: String,
-        /// Who answered.
-        host: String,
-        /// What is wrong.
-        why: String,
-    },
     /// Too slow for too long.
     #[error("{url}: {host} sent less than {} a second for {}", Bytes(*.least), humantime::format_duration(*.time))]
     Stalled {
@@ -154,213 +32,75 @@ pub enum Error {
         /// Over how long.
         time: Duration,
     },
-    /// An answer that no client can use.
-    #[error("{url}: {host} {why}")]
-    Nonsense {
+    /// A body that ended before the object did.
+    #[error("{url}: the answer of {host} broke off: {got} of {total} bytes came")]
+    Short {
         /// What was asked.
         url: String,
         /// Who answered.
         host: String,
-        /// What is wrong with the answer.
-        why: String,
+        /// How many bytes came.
+        got: u64,
+        /// How many the object has.
+        total: u64,
     },
 }
 
-/// Whether the same question may get another answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Asking again cannot help.
-    Never,
-    /// It may, after the usual pause.
-    Soon,
-    /// It may, and the origin says when.
-    After(Duration),
+impl From<Wrong> for Error {
+    fn from(wrong: Wrong) -> Self {
+        Self::Secret(wrong.to_string())
+    }
 }
 
 impl Error {
     /// A URL whose host is never asked, as far as the URL alone tells.
     pub fn forbidden(url: &ArtifactUrl) -> Self {
-        Self::Forbidden {
-            url: url.to_string(),
-            what: host(url),
-        }
+        http::Error::forbidden(url).into()
     }
 
     /// A body that was too slow; built by whoever reads it.
     pub(crate) fn stalled(url: &ArtifactUrl, least: u64, time: Duration) -> Self {
         Self::Stalled {
             url: url.to_string(),
-            host: host(url),
+            host: host_of(url.as_url()),
             least,
             time,
         }
     }
 
     /// A body that ended before the object did; built by whoever counts it.
-    pub(crate) fn short(url: &ArtifactUrl, got: u64, of: u64) -> Self {
-        Self::Broken {
+    pub(crate) fn short(url: &ArtifactUrl, got: u64, total: u64) -> Self {
+        Self::Short {
             url: url.to_string(),
-            host: host(url),
-            why: format!("{got} of {of} bytes came"),
+            host: host_of(url.as_url()),
+            got,
+            total,
         }
-    }
-
-    /// For what came through a proxy, which may be the one that went wrong.
-    pub(super) fn through(mut self, proxy: &impl fmt::Display) -> Self {
-        match &mut self {
-            Self::Status { host, .. }
-            | Self::Broken { host, .. }
-            | Self::Stalled { host, .. }
-            | Self::Nonsense { host, .. } => *host = format!("{host}, through the proxy {proxy},"),
-            Self::Setup(_)
-            | Self::Secret(_)
-            | Self::Forbidden { .. }
-            | Self::Redirect { .. }
-            | Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Tls { .. }
-            | Self::ProxyStatus { .. }
-            | Self::ProxyRefused { .. }
-            | Self::ProxyConnect { .. }
-            | Self::ProxyBroken { .. } => {}
-        }
-        self
     }
 
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Setup(_) | Self::Secret(_) => Fault::Invalid,
-            Self::Forbidden { .. } | Self::Redirect { .. } => Fault::Denied,
-            Self::Status { status, .. } => of_status(*status),
-            Self::ProxyStatus { status, .. } => refusal::fault(*status),
-            Self::ProxyRefused { why, .. } => why.fault(),
-            Self::ProxyConnect { .. }
-            | Self::ProxyBroken { .. }
-            | Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Tls { .. }
-            | Self::Broken { .. }
-            | Self::Stalled { .. }
-            | Self::Nonsense { .. } => Fault::Unavailable,
+            Self::Http(error) => error.fault(),
+            Self::Secret(_) => Fault::Invalid,
+            Self::Stalled { .. } | Self::Short { .. } => Fault::Unavailable,
         }
     }
 
     /// Whether asking again may help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Setup(_)
-            | Self::Secret(_)
-            | Self::Forbidden { .. }
-            | Self::Redirect { .. }
-            | Self::Tls { .. }
-            | Self::Nonsense { .. } => Retry::Never,
-            Self::Status { status, after, .. } if passing(*status) => {
-                after.map_or(Retry::Soon, Retry::After)
-            }
-            Self::Status { .. } => Retry::Never,
-            Self::ProxyStatus { .. } | Self::ProxyRefused { .. } => {
-                if self.fault() == Fault::Unavailable {
-                    Retry::Soon
-                } else {
-                    Retry::Never
-                }
-            }
-            Self::ProxyConnect { .. }
-            | Self::ProxyBroken { .. }
-            | Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Broken { .. }
-            | Self::Stalled { .. } => Retry::Soon,
-        }
-    }
-}
-
-fn host(url: &ArtifactUrl) -> String {
-    host_of(url.as_url())
-}
-
-/// Host and, where it is not the usual one, port: who is meant in a message.
-pub(super) fn host_of(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn of_status(status: u16) -> Fault {
-    match status {
-        401 | 407 => Fault::Unauthenticated,
-        404 | 410 => Fault::NotFound,
-        s if passing(s) => Fault::Unavailable,
-        400..=499 => Fault::Denied,
-        _ => Fault::Unavailable,
-    }
-}
-
-fn advice(status: u16) -> impl fmt::Display {
-    fmt::from_fn(move |f| match status {
-        401 => write!(
-            f,
-            " (unauthorized); give credentials {Credentials}, or correct them"
-        ),
-        403 => write!(
-            f,
-            " (forbidden); give credentials that may read it {Credentials}, or correct what they may"
-        ),
-        other => f.write_str(remedy(other)),
-    })
-}
-
-fn remedy(status: u16) -> &'static str {
-    match status {
-        404 => " (not found); check the path of the URL",
-        407 => {
-            " (proxy authentication required) although no proxy is set; a proxy on the way wants to be named (HTTPS_PROXY)"
-        }
-        410 => " (gone); the artifact was taken away, choose another version",
-        429 => " (too many requests); it is asked again later",
-        s if s >= 500 => "; the origin is in trouble, it is asked again later",
-        _ => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(status: u16) -> Error {
-        Error::Status {
-            url: "https://e/x".into(),
-            host: "e".into(),
-            status,
-            after: None,
+            Self::Http(error) => error.retry(),
+            Self::Secret(_) => Retry::Never,
+            Self::Stalled { .. } | Self::Short { .. } => Retry::Soon,
         }
     }
 
-    #[test]
-    fn statuses_map_to_the_fault_that_somebody_acts_on() {
-        for (code, fault, retry) in [
-            (401, Fault::Unauthenticated, Retry::Never),
-            (403, Fault::Denied, Retry::Never),
-            (404, Fault::NotFound, Retry::Never),
-            (410, Fault::NotFound, Retry::Never),
-            (400, Fault::Denied, Retry::Never),
-            (408, Fault::Unavailable, Retry::Soon),
-            (425, Fault::Unavailable, Retry::Soon),
-            (429, Fault::Unavailable, Retry::Soon),
-            (500, Fault::Unavailable, Retry::Soon),
-            (503, Fault::Unavailable, Retry::Soon),
-        ] {
-            assert_eq!(
-                (status(code).fault(), status(code).retry()),
-                (fault, retry),
-                "{code}"
-            );
-            let text = status(code).to_string();
-            assert!(
-                text.contains(&code.to_string()) && text.contains("https://e/x"),
-                "{text}"
-            );
+    /// Whether the origin itself has said no, and will say it again.
+    pub fn is_no(&self) -> bool {
+        match self {
+            Self::Http(error) => error.is_no(),
+            Self::Secret(_) | Self::Stalled { .. } | Self::Short { .. } => false,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Where bytes come from.
 //!
 //! Owns the one question that is asked of an origin, "give me this object from here on", and the words of the
-//! answer. [`http`] asks it over HTTP; other protocols find their place beside it.
+//! answer. [`http`] asks it over HTTP; other protocols find their place beside it, and [`Factory`] is where one is
+//! chosen.
 //!
 //! Invariant: what a [`Source`] hands out is what the origin sent, byte for byte and in order, from the offset that
 //! the answer names. Whether these are the *right* bytes is not decided here but where they are hashed.
@@ -9,14 +10,16 @@
 
 mod credentials;
 mod error;
+mod factory;
 pub mod http;
-mod refusal;
+mod retry;
 
 use std::future::Future;
 
 pub use self::credentials::{Credentials, Wrong};
-pub use self::error::{Error, Retry};
-pub use self::refusal::Refusal;
+pub use self::error::Error;
+pub use self::factory::{AnySource, Factory};
+pub use self::retry::Retry;
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;

@@ -8,8 +8,8 @@ use war_vol::acquire::{Acquire, Artifact, Error, Joined, Parts, Patience};
 use war_vol::artifact::Digest;
 use war_vol::metrics::Downloads;
 use war_vol::policy::{Permit, Policy, PullPolicy, Request, Subject};
-use war_vol::source::Credentials;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
+use war_vol::source::{Credentials, Factory as Sources};
 use war_vol::store::{Blob, Limits, Settings, Store};
 
 use sha2::{Digest as _, Sha256};
@@ -58,7 +58,7 @@ impl Engine {
         };
         let parts = Parts {
             store: Arc::clone(&store),
-            http: Factory::new(&http).unwrap(),
+            sources: Sources::new(Factory::new(&http).unwrap()),
             patience,
             flights: 4,
             metrics: Downloads::default(),

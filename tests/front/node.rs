@@ -18,6 +18,7 @@ use war_vol::fault::Fault;
 use war_vol::metrics::Downloads;
 use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
+use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
 use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
@@ -58,7 +59,7 @@ impl Node {
         });
         let parts = Parts {
             store: Arc::clone(&store),
-            http: http.unwrap(),
+            sources: Sources::new(http.unwrap()),
             patience: Patience {
                 tries: 5,
                 pause: second / 100,

@@ -14,8 +14,8 @@ use super::cause;
 use super::field::{list, text};
 use super::redirect::same_origin;
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
-use crate::source::error::host_of;
-use crate::source::{Answer, By, Error, Object, Start};
+use crate::source::http::{Error, host_of};
+use crate::source::{Answer, By, Object, Start};
 
 /// A time that alone names one state of an object: at least so many seconds older than the answer (RFC 7232 §2.2.2).
 const STRONG: i64 = 60;
@@ -105,7 +105,7 @@ fn object(url: &ArtifactUrl, at: &Url, facts: Facts, offset: u64, response: Resp
     let (url, at) = (url.clone(), at.clone());
     let body = response
         .bytes_stream()
-        .map_err(move |e| cause::classify(&url, &at, &e))
+        .map_err(move |e| cause::classify(&url, &at, &e).into())
         .boxed();
     Object {
         by,

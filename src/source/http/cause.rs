@@ -8,8 +8,8 @@ use url::Url;
 use super::connect::{Trouble, Who};
 use super::{MOST_BYTES, MOST_FIELDS, resolver, tls};
 use crate::artifact::ArtifactUrl;
-use crate::source::Error;
-use crate::source::error::host_of;
+use crate::source::http::Error;
+use crate::source::http::host_of;
 
 /// Turns a client's error into ours. The client's own text is not used: it holds the URL as it is.
 pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &(dyn StdError + 'static)) -> Error {

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, Error as TlsError, InconsistentKeys};
 
-use crate::source::Error;
+use crate::source::http::Error;
 
 /// A certificate and its private key, in PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]

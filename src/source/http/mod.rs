@@ -12,9 +12,11 @@ mod answer;
 mod cause;
 mod client_cert;
 mod connect;
+mod error;
 mod field;
 mod proxy;
 mod redirect;
+mod refusal;
 mod resolver;
 mod tls;
 
@@ -35,13 +37,17 @@ use reqwest::header::{
 use reqwest::{Body, RequestBuilder, Response};
 use url::Url;
 
+pub use self::error::Error;
+pub(in crate::source) use self::error::host_of;
+pub use self::refusal::Refusal;
+
 use self::connect::Connector;
 use self::proxy::{Kind, Proxies, Proxy};
 use self::redirect::{next_hop, same_origin};
 use self::tls::Trust;
-use super::{Answer, Credentials, Error, Object, Source, Start};
+use super::{Answer, Credentials, Object, Source, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
-use crate::source::error::host_of;
+use crate::source;
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
@@ -191,7 +197,7 @@ pub struct Http {
 }
 
 impl Source for Http {
-    async fn open(&self, url: &ArtifactUrl, start: &Start) -> Result<Answer, Error> {
+    async fn open(&self, url: &ArtifactUrl, start: &Start) -> Result<Answer, source::Error> {
         let (at, response) = self.follow(url, start).await?;
         // A range that the origin cannot give (416), or gives wrongly, is no reason to fail: the whole will do.
         match self.interpret(url, &at, start, response)? {
@@ -201,7 +207,7 @@ impl Source for Http {
                 match self.interpret(url, &at, &Start::Beginning, response)? {
                     answer::Reading::Answer(answer) => Ok(answer),
                     answer::Reading::AskForTheWhole => {
-                        Err(answer::nonsense(url, &at, "cannot give the whole object"))
+                        Err(answer::nonsense(url, &at, "cannot give the whole object").into())
                     }
                 }
             }
@@ -337,7 +343,13 @@ impl Http {
         Ok(match (reading, self.proxies.of(at)) {
             (answer::Reading::Answer(Answer::Object(object)), Some(proxy)) => {
                 let proxy = Arc::clone(proxy);
-                let body = object.body.map_err(move |e| e.through(&proxy)).boxed();
+                let named = move |error| match error {
+                    source::Error::Http(error) => error.through(&proxy).into(),
+                    other @ (source::Error::Secret(_)
+                    | source::Error::Stalled { .. }
+                    | source::Error::Short { .. }) => other,
+                };
+                let body = object.body.map_err(named).boxed();
                 answer::Reading::Answer(Answer::Object(Object { body, ..object }))
             }
             (reading, _) => reading,

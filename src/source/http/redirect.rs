@@ -6,7 +6,7 @@ use url::Url;
 
 use super::field;
 use crate::artifact::Redacted;
-use crate::source::Error;
+use crate::source::http::Error;
 
 /// Where an answer leads, if it may be followed there.
 pub(super) fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {

@@ -5,7 +5,7 @@ use tokio_socks::tcp::Socks5Stream;
 use tokio_socks::{Error, TargetAddr};
 
 use super::super::proxy::Proxy;
-use crate::source::Refusal;
+use crate::source::http::Refusal;
 
 /// Why there is no connection through the proxy.
 #[derive(Debug)]

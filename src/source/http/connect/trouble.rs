@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::proxy::Proxy;
 use super::super::resolver::Refused;
-use crate::source::Refusal;
+use crate::source::http::Refusal;
 
 /// Whose end of a connection it is.
 #[derive(Clone, Debug)]

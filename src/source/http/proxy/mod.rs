@@ -20,7 +20,7 @@ use url::Url;
 
 use self::except::Except;
 use crate::artifact::Reach;
-use crate::source::Error;
+use crate::source::http::Error;
 
 /// The variables, for each scheme in the order in which they count: curl's, and as with Go and others `HTTP_PROXY`
 /// in capitals too. curl leaves that one out because a CGI program gets it from whoever asks; this is none.

@@ -20,7 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 pub(super) use self::protocol::{is_refusal, words_behind};
 pub(super) use self::verify::Seen;
 use self::verify::{NoCertificate, Verifier};
-use crate::source::Error;
+use crate::source::http::Error;
 
 /// OpenSSL's variables, which replace the system's certificates.
 const FILE: &str = "SSL_CERT_FILE";

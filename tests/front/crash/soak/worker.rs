@@ -12,6 +12,7 @@ use war_vol::fault::Fault;
 use war_vol::metrics::Downloads;
 use war_vol::mount::{Linux, Target};
 use war_vol::policy::Policy;
+use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
 use war_vol::volume::{Apart, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
@@ -319,13 +320,13 @@ fn open(dir: &Path) -> (Arc<Store>, Arc<Volumes<Linux>>) {
     };
     let store = Arc::new(Store::wait_for(&settings, |_| ()).unwrap());
     let stall = Duration::from_secs(5);
+    let http = Factory::new(&HttpSettings {
+        ca_file: None,
+        patience: stall,
+    });
     let parts = Parts {
         store: Arc::clone(&store),
-        http: Factory::new(&HttpSettings {
-            ca_file: None,
-            patience: stall,
-        })
-        .unwrap(),
+        sources: Sources::new(http.unwrap()),
         patience: Patience {
             tries: 5,
             pause: Duration::from_millis(1),
