@@ -71,7 +71,7 @@ impl Store {
     /// Turns a complete download into a blob, durably, together with the entry that says which URL gave it.
     ///
     /// The entry comes first: an entry without its blob is a miss, a blob without its entry would be downloaded
-    /// again although it was acknowledged. If making the bytes durable fails they are thrown away (FAULTS 13).
+    /// again although it was acknowledged. If making the bytes durable fails they are thrown away.
     pub fn commit(
         &self,
         partial: Partial,

@@ -39,8 +39,8 @@ impl Store {
         let dir = self.claims();
         let path = write_durably(&dir, id, bytes)?;
         sync_dir(&dir).inspect_err(|_| {
-            // Nobody was told of it yet, and the next fsync would not say so again (FAULTS 13). If it cannot be
-            // removed either, it is found by the next call and compares as it should.
+            // Nobody was told of it yet, and the next fsync would not say so again. If it cannot be removed either, it
+            // is found by the next call and compares as it should.
             let _ = fs::remove_file(&path);
         })
     }

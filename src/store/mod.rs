@@ -13,8 +13,9 @@
 //!
 //! Invariants. A name in `blobs/` stands for complete, verified, durable bytes. A blob's link count above one is its
 //! lease: nothing is written to take it, so nothing can leak. Durable are blobs, the index, the key and the claims and
-//! nothing else, because after a power loss no mount exists and every volume is published again (DESIGN law 4).
+//! nothing else, because after a power loss no mount exists and every volume is published again.
 //! Every step is one rename, so that a kill at any instruction leaves something whole or something that is swept.
+//! docs/design/durability.md goes through the steps.
 
 mod blobs;
 mod cached;
@@ -82,7 +83,7 @@ pub struct Store {
     key: Key,
     boot: String,
     /// Held over "is it unused? then unlink" and over a commit, so that a collection never takes what was just
-    /// acknowledged. A link that races with it is safe without (ENGINE §5).
+    /// acknowledged. A link that races with it is safe without: it keeps the bytes, or finds none to link.
     collecting: Turn,
     open: Arc<open::Open>,
     /// What is not collected although no volume links it yet.
@@ -143,7 +144,7 @@ impl Store {
             _lock: lock,
         };
         match this.sweep() {
-            // What is mounted can be told all the same, and must go on (FAULTS 17).
+            // What is mounted can be told all the same, and must go on.
             Err(error) if error.is_read_only() => tracing::warn!(%error, "nothing can be swept"),
             other => other?,
         }
@@ -203,7 +204,7 @@ impl Store {
 /// What a name begins with that does not count yet.
 const NEW: &str = ".new-";
 
-/// A store that a newer version has used is left to that version: nothing of it may be misread here (FAULTS 28).
+/// A store that a newer version has used is left to that version: nothing of it may be misread here.
 fn refuse_newer(root: &Path) -> Result<(), Error> {
     let number = |name: &str| name.strip_prefix('v')?.parse::<u32>().ok();
     let known = number(FORMAT);

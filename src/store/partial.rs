@@ -17,7 +17,7 @@ use crate::artifact::{ArtifactUrl, Digest, Facts, Validator};
 use crate::fault::Fault;
 
 /// After how many bytes the kernel is asked to start writing them back, so that the last fsync finds nothing to do.
-/// It decides whether a durable download is faster or slower than one that is not (ENGINE §4).
+/// It decides whether a durable download is faster or slower than one that is not (docs/design/durability.md).
 const WRITE_BEHIND: u64 = 8 << 20;
 
 /// The bytes of an object from its first on, as far as they came. They only ever grow, or start again from none.
