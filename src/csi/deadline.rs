@@ -8,7 +8,7 @@ use tonic::metadata::MetadataMap;
 const WITHOUT: Duration = Duration::from_secs(110);
 
 /// The deadline of a call less a tenth of it, and of that at least 200 ms and at most 5 s, so that the answer arrives
-/// while somebody still listens (DESIGN §3).
+/// while somebody still listens (docs/design/kubelet.md).
 pub(super) fn patience(metadata: &MetadataMap) -> Duration {
     let given = metadata
         .get("grpc-timeout")

@@ -5,7 +5,8 @@
 //! and how it comes and goes, is [`volume`](crate::volume)'s.
 //!
 //! Invariants: a request is never printed, because it carries secrets; no final code reaches a volume that was
-//! published before (DESIGN law 1); a call that waits counts against no limit.
+//! published before (docs/design/laws.md, law 1); a call that waits counts against no limit. What kubelet makes of the
+//! answers is in docs/design/kubelet.md.
 
 mod caller;
 mod controller;

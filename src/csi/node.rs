@@ -106,7 +106,7 @@ impl<M: Mounter> Node<M> {
 }
 
 /// A request that cannot be taken. For a volume that is there already that is no reason to lose it: one that is healthy
-/// and asked for as before is fine (law 3), and of any other no error is final (law 1).
+/// and asked for as before is fine, and of any other no error is final (docs/design/laws.md, laws 3 and 1).
 async fn refuse<M: Mounter>(
     volumes: &Arc<Volumes<M>>,
     asked: Asked,
