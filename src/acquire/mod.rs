@@ -4,7 +4,8 @@
 //! caller's patience ends. Owns the decision whether what is cached may be used (`decide.rs`).
 //!
 //! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
-//! trust context, delivered it (law 7). Bytes that do not have the promised digest are never in the store.
+//! trust context, delivered it (docs/design/laws.md, law 7). Bytes that do not have the promised digest are never in
+//! the store.
 
 mod beside;
 mod decide;
