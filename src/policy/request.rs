@@ -57,7 +57,7 @@ impl Request {
     }
 }
 
-/// When the origin is asked, as for images. It speaks at a volume's first publish only (law 8).
+/// When the origin is asked, as for images. It speaks at a volume's first publish only (docs/design/laws.md, law 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullPolicy {
     /// Each time; the bytes travel only if they changed. An origin that cannot be asked is an error, never the old

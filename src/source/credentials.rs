@@ -278,7 +278,7 @@ mod tests {
         assert!(twice.to_string().contains("given twice"), "{twice}");
     }
 
-    /// Law 7: who shows other headers is somebody else.
+    /// Who shows other headers is somebody else (docs/design/laws.md, law 7).
     #[test]
     fn every_header_is_a_part_of_the_trust_context() {
         let parts = |pairs: &[(&str, &str)]| -> Vec<Vec<u8>> {

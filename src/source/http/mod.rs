@@ -124,7 +124,7 @@ impl Factory {
         })
     }
 
-    /// What of these settings decides whose bytes are believed: part of the trust context (law 7).
+    /// What of these settings decides whose bytes are believed: part of the trust context (docs/design/trust.md).
     pub fn identity(&self) -> &[u8] {
         &self.identity
     }
