@@ -95,7 +95,7 @@ pub const ATTRIBUTES: [(&str, &str); 8] = [
     ),
 ];
 
-/// Those that the design has and this version has not.
+/// Those that are planned, and not there yet.
 const LATER: [&str; 4] = ["unpack", "stripComponents", "include", "refresh"];
 
 /// How a volume is laid out.

@@ -4,7 +4,7 @@
 //! attributes, which the PersistentVolume holds: a node never asks here, and nothing is downloaded. So a memory that is
 //! lost costs the comparison and nothing else; the id of a volume is a hash of its name.
 //!
-//! Invariant: an answer that names a volume is given when its record is durable (DESIGN law 4).
+//! Invariant: an answer that names a volume is given when its record is durable (law 4).
 //!
 //! Left out on purpose: listing, capacity, expansion, snapshots; an artifact has the size that it has.
 

@@ -1,6 +1,6 @@
 //! Who works on which volume.
 //!
-//! A publish has two phases (DESIGN law 2). While it *waits* for its artifact anybody may come: another publish waits
+//! A publish has two phases (law 2). While it *waits* for its artifact anybody may come: another publish waits
 //! beside it, an unpublish ends the wait at once. While it *commits* (milliseconds) it is alone, and others are told
 //! to come back.
 

@@ -3,8 +3,8 @@
 //! Owns publish, unpublish and recovery. What is to be done is decided in [`plan`], which is pure; this module looks,
 //! asks it, and does what it says.
 //!
-//! Invariants: the laws of the design (§4). A final error leaves nothing behind and is given only to a volume that was
-//! never published; every call may come twice; a healthy volume is never touched; nothing of others is ever touched.
+//! Invariants: the laws (docs/design/laws.md). A final error leaves nothing behind and is given only to a volume that
+//! was never published; every call may come twice; a healthy volume is never touched; nothing of others ever is.
 
 mod aside;
 mod ask;

@@ -5,7 +5,7 @@
 
 use super::attributes::Layout;
 
-/// How shared bytes are shown so that no pod can ever write them (DESIGN §3, ENGINE §1–§2).
+/// How shared bytes are shown so that no pod can ever write them (docs/design/layouts.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum View {
