@@ -171,7 +171,6 @@ fn prune_says_the_same_with_a_driver_and_without() {
     );
 }
 
-/// FAULTS 18.
 #[test]
 fn a_damaged_artifact_is_found_through_the_driver_and_fetched_anew() {
     let sandbox = Sandbox::new();
@@ -219,7 +218,7 @@ fn prune_leaves_a_running_download_alone() {
     driver.unpublish(&call).unwrap();
 }
 
-/// FAULTS 33: what has landed and is not linked yet is nobody's for a moment, and is fetched again if it goes then.
+/// What has landed and is not linked yet is nobody's for a moment, and is fetched again if it goes then.
 #[test]
 fn prune_that_meets_a_publish_costs_at_most_one_more_download() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,5 @@
-//! The disk of the cache is full, or takes no writes, or has lost something (FAULTS 15, 17, 19), as kubelet sees it.
+//! The disk of the cache is full, or takes no writes, or has lost something, as kubelet sees it (docs/design/faults.md,
+//! 15, 17, 19, 29 and 31).
 
 use std::fs;
 
@@ -11,7 +12,6 @@ use crate::node::{bytes, mounts_at, until};
 use crate::origin::Object;
 use crate::sandbox::Sandbox;
 
-/// FAULTS 15 and 31.
 #[test]
 fn a_full_disk_is_resource_exhausted_and_hurts_nothing_in_use() {
     let sandbox = Sandbox::new();
@@ -39,7 +39,7 @@ fn a_full_disk_is_resource_exhausted_and_hurts_nothing_in_use() {
     scene.nothing_left();
 }
 
-/// FAULTS 17: in the middle of a driver's life, and at the start of the next.
+/// In the middle of a driver's life, and at the start of the next.
 #[test]
 fn a_disk_that_turns_read_only_costs_no_mount_and_no_driver() {
     let sandbox = Sandbox::new();
@@ -69,7 +69,6 @@ fn a_disk_that_turns_read_only_costs_no_mount_and_no_driver() {
     scene.shows(&call);
 }
 
-/// FAULTS 19.
 #[test]
 fn a_lost_or_damaged_record_costs_no_download_and_nothing_in_use() {
     let mut scene = Scene::new();
@@ -98,7 +97,6 @@ fn a_lost_or_damaged_record_costs_no_download_and_nothing_in_use() {
     scene.nothing_left();
 }
 
-/// FAULTS 29.
 #[test]
 fn of_two_drivers_on_one_root_one_waits_and_is_not_ready() {
     let scene = Scene::new();

@@ -1,4 +1,5 @@
-//! A store that a newer driver has used, and a socket for commands that cannot be had at first (FAULTS 28).
+//! A store that a newer driver has used (docs/design/faults.md, 28), and a socket for commands that cannot be had at
+//! first.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! A disk that hangs in one call of the driver (FAULTS 48): the other calls, the timers and health go on.
+//! A disk that hangs in one call of the driver: the other calls, the timers and health go on (docs/design/faults.md,
+//! 48).
 
 use std::path::PathBuf;
 use std::thread;

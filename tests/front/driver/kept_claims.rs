@@ -74,7 +74,7 @@ fn the_same_call_answers_the_same_and_another_is_refused_also_after_a_restart_an
     assert!(driver.create(&other).unwrap().volume_id == volume.volume_id);
 }
 
-/// FAULTS 44.
+/// Canary secrets (docs/design/faults.md, 44).
 #[test]
 fn no_secret_of_a_claim_is_written_down() {
     let sandbox = Sandbox::new();
@@ -143,7 +143,7 @@ fn many_calls_at_once_with_one_name_make_one_volume() {
     only_claim(&sandbox);
 }
 
-/// FAULTS 11, at every call by which a record comes or goes.
+/// Killed at every call by which a record comes or goes (docs/design/faults.md, 11).
 #[test]
 fn a_kill_in_the_middle_leaves_the_whole_record_or_none() {
     let sandbox = Sandbox::new();
@@ -212,7 +212,7 @@ fn a_kill_in_the_middle_leaves_the_whole_record_or_none() {
     }
 }
 
-/// FAULTS 13: what an fsync did not make durable is thrown away, and no later one is believed.
+/// What an fsync did not make durable is thrown away, and no later one is believed.
 #[test]
 fn a_record_that_cannot_be_made_durable_is_none() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,5 @@
-//! Calls that come twice, at once, too late, on what is not ours (FAULTS 21 to 25), as kubelet makes them.
+//! Calls that come twice, at once, too late, on what is not ours, as kubelet makes them (docs/design/faults.md, 21 to
+//! 25 and 31).
 
 use std::fs;
 use std::io::Read;
@@ -19,7 +20,6 @@ fn slowly(scene: &Scene, ms: u64) {
     scene.origin.behave("/a.war", vec![pause.always()]);
 }
 
-/// FAULTS 21.
 #[test]
 fn thirty_pods_at_once_share_one_download_and_never_notice_that_one_call_was_cancelled() {
     let scene = Scene::new();
@@ -57,7 +57,6 @@ fn thirty_pods_at_once_share_one_download_and_never_notice_that_one_call_was_can
     scene.nothing_left();
 }
 
-/// FAULTS 22.
 #[test]
 fn the_same_publish_many_times_at_once_is_one_mount() {
     let scene = Scene::new();
@@ -80,7 +79,6 @@ fn the_same_publish_many_times_at_once_is_one_mount() {
     scene.nothing_left();
 }
 
-/// FAULTS 23.
 #[test]
 fn a_foreign_mount_is_refused_and_nothing_is_unmounted() {
     let scene = Scene::new();
@@ -101,7 +99,6 @@ fn a_foreign_mount_is_refused_and_nothing_is_unmounted() {
     scene.nothing_left();
 }
 
-/// FAULTS 24.
 #[test]
 fn an_unpublish_is_ok_whatever_is_there_of_the_volume() {
     let scene = Scene::new();
@@ -134,7 +131,6 @@ fn an_unpublish_is_ok_whatever_is_there_of_the_volume() {
     scene.nothing_left();
 }
 
-/// FAULTS 25.
 #[test]
 fn a_busy_target_is_detached_and_holds_nobody_up() {
     let scene = Scene::new();
@@ -151,7 +147,7 @@ fn a_busy_target_is_detached_and_holds_nobody_up() {
     scene.nothing_left();
 }
 
-/// FAULTS 31, law 3: the origin is gone, or says something else; the disk is full.
+/// The origin is gone, or says something else (docs/design/laws.md, law 3).
 #[test]
 fn a_republish_of_what_is_healthy_asks_nobody() {
     let scene = Scene::new();

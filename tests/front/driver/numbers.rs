@@ -140,7 +140,7 @@ fn what_was_removed_to_make_room_is_counted() {
     assert_eq!(value(&text, "war_vol_cache_objects"), Some(1.0), "{text}");
 }
 
-/// FAULTS 44.
+/// Canary secrets (docs/design/faults.md, 44).
 #[test]
 fn nothing_that_a_user_wrote_is_said() {
     let sandbox = Sandbox::new();

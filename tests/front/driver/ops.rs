@@ -61,7 +61,6 @@ pub(super) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     Some((status, text.to_owned()))
 }
 
-/// FAULTS 34.
 #[test]
 fn without_shared_propagation_readyz_says_so_and_healthz_is_content() {
     let sandbox = Sandbox::new();
@@ -83,7 +82,7 @@ fn without_shared_propagation_readyz_says_so_and_healthz_is_content() {
     assert_eq!(value(&text, "war_vol_disk_free_bytes"), None, "{text}");
 }
 
-/// FAULTS 29: who waits for the store says so, although its socket is not there yet.
+/// Who waits for the store says so, although its socket is not there yet.
 #[test]
 fn a_driver_that_waits_for_the_store_says_who_has_it_and_is_ready_after() {
     let sandbox = Sandbox::new();
@@ -193,7 +192,6 @@ fn a_driver_that_stops_is_not_ready_any_more_and_says_so() {
     assert_eq!(get(http, "/readyz"), None);
 }
 
-/// FAULTS 17.
 #[test]
 fn a_store_that_turns_read_only_is_said_and_what_is_mounted_goes_on() {
     let sandbox = Sandbox::new();

@@ -206,7 +206,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
     scene.nothing_left();
 }
 
-/// Laws 1 and 3: what a newer driver refuses is no reason to lose a volume that is there.
+/// What a newer driver refuses is no reason to lose a volume that is there (docs/design/laws.md, laws 1 and 3).
 #[test]
 fn a_request_that_is_not_taken_any_more_hurts_no_volume_that_is_there() {
     let scene = Scene::new();
@@ -227,7 +227,6 @@ fn a_request_that_is_not_taken_any_more_hurts_no_volume_that_is_there() {
     scene.nothing_left();
 }
 
-/// FAULTS 36.
 #[test]
 fn a_target_that_is_none_is_refused_and_nothing_is_touched() {
     let scene = Scene::new();

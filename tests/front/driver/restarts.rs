@@ -1,4 +1,4 @@
-//! The driver ends, the node restarts, versions change (FAULTS 14, 27, 28, 30).
+//! The driver ends, the node restarts, versions change (docs/design/faults.md, 14, 27, 28 and 30).
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::disk::reboot::reboot;
 use crate::node::{detach, mounts_at, until};
 use crate::origin::Behaviour;
 
-/// FAULTS 28 and 30: kill -9, and every mount lives.
+/// kill -9, and every mount lives.
 #[test]
 fn a_killed_driver_costs_no_mount_and_no_download() {
     let scene = Scene::new();
@@ -68,7 +68,7 @@ fn a_driver_killed_in_a_download_goes_on_where_it_was() {
     );
 }
 
-/// FAULTS 14 and 30: after a reboot each volume shows what it had, its origin down or without the artifact.
+/// After a reboot each volume shows what it had, its origin down or without the artifact.
 #[test]
 fn after_a_reboot_pods_come_back_without_the_origin_and_deleted_ones_go() {
     let scene = Scene::new();
@@ -102,7 +102,7 @@ fn after_a_reboot_pods_come_back_without_the_origin_and_deleted_ones_go() {
     assert!(!stays.target().join("written").exists());
     driver.unpublish(&goes).unwrap();
     assert!(!goes.target().exists());
-    // Not even an attribute that is refused by now is final for it (law 1).
+    // Not even an attribute that is refused by now is final for it (docs/design/laws.md, law 1).
     detach(&stays.target());
     let odd = stays
         .clone()
@@ -120,7 +120,7 @@ fn after_a_reboot_pods_come_back_without_the_origin_and_deleted_ones_go() {
     scene.nothing_left();
 }
 
-/// FAULTS 27: the pod vanished while nobody looked.
+/// The pod vanished while nobody looked.
 #[test]
 fn a_volume_whose_pod_is_gone_is_swept_by_the_next_driver() {
     let scene = Scene::new();
@@ -139,7 +139,7 @@ fn a_volume_whose_pod_is_gone_is_swept_by_the_next_driver() {
     scene.shows(&there);
 }
 
-/// FAULTS 28: an older driver meets what a newer one has made.
+/// An older driver meets what a newer one has made.
 #[test]
 fn with_a_newer_store_nothing_is_misread_and_pods_still_go() {
     let scene = Scene::new();

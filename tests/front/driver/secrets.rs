@@ -1,4 +1,4 @@
-//! Canary secrets in what kubelet hands over (FAULTS 44): in no log, error, record, metric or list.
+//! Canary secrets in what kubelet hands over (docs/design/faults.md, 44): in no log, error, record, metric or list.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The driver starts, or says why not.
+//! The driver starts, or says why not (docs/design/faults.md, 28, 29 and 34).
 
 use std::fs;
 use std::io::{Read, Write};
@@ -89,7 +89,6 @@ fn settings_are_checked_without_a_change() {
     assert!(!sandbox.root().exists());
 }
 
-/// FAULTS 34.
 #[test]
 fn without_shared_propagation_it_is_not_ready_and_says_why() {
     let sandbox = Sandbox::new();
@@ -105,7 +104,6 @@ fn without_shared_propagation_it_is_not_ready_and_says_why() {
     assert_eq!(origin.gets("/a.war"), 0);
 }
 
-/// FAULTS 34.
 #[test]
 fn without_the_right_to_mount_it_is_not_ready_and_says_why() {
     let sandbox = Sandbox::new();
@@ -127,7 +125,7 @@ fn without_the_right_to_mount_it_is_not_ready_and_says_why() {
     assert!(words.contains("CAP_SYS_ADMIN"), "{words}");
 }
 
-/// FAULTS 28 and 29: the old one ends, the new one takes over, and nobody's mount is touched.
+/// The old one ends, the new one takes over, and nobody's mount is touched.
 #[test]
 fn a_new_driver_waits_for_the_old_one_and_finds_its_volumes() {
     let sandbox = Sandbox::new();

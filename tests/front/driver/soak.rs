@@ -1,5 +1,5 @@
-//! FAULTS 35: thirty pods at a time come and go at random, callers hang up, drivers are killed and stopped, and in the
-//! end nothing is left. What is healthy never gets an error, and its mount never changes.
+//! Thirty pods at a time come and go at random, callers hang up, drivers are killed and stopped, and in the end nothing
+//! is left (docs/design/faults.md, 35). What is healthy never gets an error, and its mount never changes.
 
 use std::collections::BTreeMap;
 use std::fs;

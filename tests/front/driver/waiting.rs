@@ -1,4 +1,4 @@
-//! A volume whose artifact takes longer than a call may.
+//! A volume whose artifact takes longer than a call may (docs/design/faults.md, 9 and 26).
 
 use std::fs;
 use std::time::Duration;
@@ -21,7 +21,6 @@ fn slow(seconds: u64) -> Origin {
     origin
 }
 
-/// FAULTS 9.
 #[test]
 fn a_download_longer_than_many_calls_is_one_download() {
     let sandbox = Sandbox::new();
@@ -43,7 +42,7 @@ fn a_download_longer_than_many_calls_is_one_download() {
     assert_eq!(origin.gets("/a.war"), 1);
 }
 
-/// FAULTS 26, and law 2: the wait ends at once.
+/// The wait ends at once (docs/design/laws.md, law 2).
 #[test]
 fn an_unpublish_ends_the_wait_and_no_mount_appears_later() {
     let sandbox = Sandbox::new();

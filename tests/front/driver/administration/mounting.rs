@@ -217,7 +217,7 @@ fn settings_that_are_the_drivers_are_said_not_to_count() {
     sandbox.run(["unmount", "dir"]).must(0);
 }
 
-/// FAULTS 44.
+/// Canary secrets (docs/design/faults.md, 44).
 #[test]
 fn the_credentials_of_a_mount_reach_the_origin_and_no_log() {
     let sandbox = Sandbox::new();

@@ -84,7 +84,7 @@ fn from_another_mount_namespace_everything_is_seen_and_nothing_mounted() {
     sandbox.run(["unmount", "dir"]).must(0);
 }
 
-/// FAULTS 29: one that has the store and does not answer is named and waited for.
+/// One that has the store and does not answer is named and waited for.
 #[test]
 fn a_driver_that_hangs_is_named_and_asked_again() {
     let sandbox = Sandbox::new();

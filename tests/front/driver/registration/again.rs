@@ -1,4 +1,4 @@
-//! Whatever ends, begins again or refuses: the driver is registered in the end.
+//! Whatever ends, begins again or refuses: the driver is registered in the end (docs/design/faults.md, 28).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -22,7 +22,7 @@ async fn notify(socket: &Path, plugin_registered: bool, error: &str) {
     client.notify_registration_status(status).await.unwrap();
 }
 
-/// FAULTS 28: kubelet tries nothing again that failed, so the driver does.
+/// kubelet tries nothing again that failed, so the driver does.
 #[test]
 fn a_driver_that_kubelet_refuses_is_registered_in_the_end() {
     let sandbox = Sandbox::new();
@@ -46,7 +46,7 @@ fn a_driver_that_kubelet_never_takes_is_not_ready_and_ends_as_any_other() {
     assert!(!socket(&sandbox).exists(), "its socket goes with it");
 }
 
-/// FAULTS 28: what runs goes on, and the new driver takes it away.
+/// What runs goes on, and the new driver takes it away.
 #[test]
 fn a_driver_that_restarts_is_registered_again() {
     let sandbox = Sandbox::new();
@@ -69,7 +69,7 @@ fn a_driver_that_restarts_is_registered_again() {
     sandbox.assert_no_volume_left();
 }
 
-/// FAULTS 28: a kill leaves a socket at which nobody answers.
+/// A kill leaves a socket at which nobody answers.
 #[test]
 fn a_driver_that_was_killed_is_registered_again() {
     let sandbox = Sandbox::new();
@@ -87,7 +87,7 @@ fn a_driver_that_was_killed_is_registered_again() {
     }
 }
 
-/// FAULTS 28: after a reboot kubelet is up before the API server, and refuses.
+/// After a reboot kubelet is up before the API server, and refuses.
 #[test]
 fn a_kubelet_that_restarts_finds_the_driver_and_may_refuse_it_at_first() {
     let sandbox = Sandbox::new();
@@ -104,8 +104,8 @@ fn a_kubelet_that_restarts_finds_the_driver_and_may_refuse_it_at_first() {
     driver.is_ready();
 }
 
-/// FAULTS 28: another root, so that both run. The old one takes nothing away when it ends, and is there again when the
-/// new one ends first.
+/// Another root, so that both run. The old one takes nothing away when it ends, and is there again when the new one
+/// ends first.
 #[test]
 fn an_old_driver_that_ends_late_takes_nothing_from_the_new_one() {
     let sandbox = Sandbox::new();

@@ -177,7 +177,7 @@ fn a_missing_right_is_named_and_used_once_it_is_there() {
     }
 }
 
-/// FAULTS 28: after a reboot of the control plane, too.
+/// After a reboot of the control plane, too.
 #[test]
 fn an_api_server_that_is_away_keeps_nobody_waiting_but_the_taint() {
     let scene = Scene::new(|api| api.model().is_away = true);
