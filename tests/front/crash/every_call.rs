@@ -1,4 +1,4 @@
-//! FAULTS 11: the program is killed at each call that changes something.
+//! The program is killed at each call that changes something.
 //!
 //! An undisturbed run is recorded twice; each such call in it is a point. At each point, in a run of its own, strace
 //! kills the process as it enters the call, so that all before it has happened and the call has not.

@@ -1,10 +1,13 @@
 //! `kill -9`, power loss and a sick disk: what was acknowledged stays, the rest is complete or absent, nothing leaks.
 //!
 //! - [`kills`]: the program is killed at random moments, and at calls of the phases that are too short to hit.
-//! - [`every_call`]: it is killed at each call that changes something (FAULTS 11).
-//! - [`power`]: the file system is shut down under it (FAULTS 12).
-//! - [`sick`]: single calls fail (FAULTS 13 and 15).
-//! - [`soak`]: thousands of random operations and kills (FAULTS 35).
+//! - [`every_call`]: it is killed at each call that changes something.
+//! - [`power`]: the file system is shut down under it.
+//! - [`sick`]: single calls fail.
+//! - [`soak`]: thousands of random operations and kills.
+//!
+//! These are the faults 11 to 13, 15 and 35 of docs/design/faults.md. What each step leaves is in
+//! docs/design/durability.md.
 //!
 //! `WAR_VOL_SEED` repeats a run with the seed that it printed; `WAR_VOL_FAULTS=all` goes through every point where
 //! otherwise a sample is taken (`make faults`).

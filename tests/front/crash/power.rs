@@ -1,4 +1,4 @@
-//! FAULTS 12: the power goes. A file system is shut down under the program: what it has not written is lost.
+//! The power goes. A file system is shut down under the program: what it has not written is lost.
 //!
 //! The program is stopped behind one call after the other, and once after its answer; then the file system is shut
 //! down (`FS_IOC_SHUTDOWN`), the process killed, the file system mounted anew. What is behind one call is before the

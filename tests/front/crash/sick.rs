@@ -1,4 +1,4 @@
-//! FAULTS 13 and 15: single calls fail. A clear error, nothing of a volume is left, and the next mount works.
+//! Single calls fail. A clear error, nothing of a volume is left, and the next mount works.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! FAULTS 35: thousands of random operations and kills, and in the end nothing is left.
+//! Thousands of random operations and kills, and in the end nothing is left.
 //!
 //! The operations run in a process of their own (this test binary once more), with the real store and real mounts;
 //! it is killed at random moments and begins again. Between two lives the program itself looks at what is left.

@@ -1,4 +1,4 @@
-//! Provisioning where the disk does not take a record.
+//! Provisioning where the disk does not take a record (docs/design/faults.md, 15 and 17).
 
 use std::fs;
 
@@ -11,7 +11,6 @@ use crate::node::{bytes, until};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
-/// FAULTS 15.
 #[test]
 fn no_space_for_a_claim_leaves_nothing_and_what_is_known_is_still_known() {
     let sandbox = Sandbox::new();
@@ -33,7 +32,7 @@ fn no_space_for_a_claim_leaves_nothing_and_what_is_known_is_still_known() {
     assert_eq!(sandbox.bucket("claims").len(), 1);
 }
 
-/// FAULTS 15: collection is tried.
+/// Collection is tried.
 #[test]
 fn an_unused_artifact_makes_way_for_a_claim() {
     let sandbox = Sandbox::new();
@@ -53,7 +52,6 @@ fn an_unused_artifact_makes_way_for_a_claim() {
     assert_eq!(sandbox.bucket("blobs").len(), 0);
 }
 
-/// FAULTS 17.
 #[test]
 fn a_disk_that_turns_read_only_keeps_what_is_known_and_makes_new_claims_unavailable() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! The clock jumps.
+//! The clock jumps (docs/design/faults.md, 20).
 
 use std::fs;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ fn order(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// FAULTS 20: ten years forth or back are another order and no reason to remove anything.
+/// Ten years forth or back are another order and no reason to remove anything.
 #[test]
 fn a_clock_that_jumps_ten_years_evicts_nothing() {
     let sandbox = Sandbox::new();

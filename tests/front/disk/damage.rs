@@ -1,4 +1,4 @@
-//! A cached object is not what it was.
+//! A cached object is not what it was (docs/design/faults.md, 18).
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -51,7 +51,7 @@ impl Scene {
     }
 }
 
-/// FAULTS 18: a truncated one is found by its size when it is wanted, and fetched again.
+/// A truncated one is found by its size when it is wanted, and fetched again.
 #[test]
 fn a_truncated_blob_is_fetched_again() {
     let scene = Scene::new();
@@ -69,7 +69,7 @@ fn a_truncated_blob_is_fetched_again() {
     scene.sandbox.assert_nothing_left();
 }
 
-/// FAULTS 18: a flipped bit is found by the scrub, which sets the object aside.
+/// A flipped bit is found by the scrub, which sets the object aside.
 #[test]
 fn a_flipped_bit_is_found_by_verify_and_fetched_anew() {
     let scene = Scene::new();
@@ -100,7 +100,7 @@ fn a_flipped_bit_is_found_by_verify_and_fetched_anew() {
     assert_eq!(scene.origin.gets("/a.war"), 2);
 }
 
-/// FAULTS 18: what `cache verify` says to people names the damage and what becomes of it.
+/// What `cache verify` says to people names the damage and what becomes of it.
 #[test]
 fn verify_says_what_is_damaged_and_what_to_expect() {
     let scene = Scene::new();
@@ -112,7 +112,7 @@ fn verify_says_what_is_damaged_and_what_to_expect() {
     }
 }
 
-/// FAULTS 18: the scrub is no use of an object: the order in which they are collected stays.
+/// The scrub is no use of an object: the order in which they are collected stays.
 #[test]
 fn verify_does_not_count_as_a_use() {
     let scene = Scene::new();
@@ -125,7 +125,7 @@ fn verify_does_not_count_as_a_use() {
     assert_eq!(long_ago(), 1_000_000_000);
 }
 
-/// FAULTS 18: a volume is shown again after a reboot only if its own copy of the content is right.
+/// A volume is shown again after a reboot only if its own copy of the content is right.
 #[test]
 fn a_damaged_content_is_not_shown_again_after_a_reboot() {
     let scene = Scene::new();

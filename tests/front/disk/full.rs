@@ -1,4 +1,4 @@
-//! No space, no inodes.
+//! No space, no inodes (docs/design/faults.md, 15 and 16).
 
 use std::fs;
 use std::path::Path;
@@ -27,7 +27,7 @@ fn content(origin: &Origin, name: &str) -> Vec<u8> {
     origin.contents(&format!("/{name}.war"))[0].to_vec()
 }
 
-/// FAULTS 15: no space in a download of known length.
+/// In a download of known length.
 #[test]
 fn no_space_for_a_known_length_is_said_before_the_download() {
     let sandbox = Sandbox::new();
@@ -45,7 +45,7 @@ fn no_space_for_a_known_length_is_said_before_the_download() {
     sandbox.assert_no_volume_left();
 }
 
-/// FAULTS 15: no space in a download of unknown length.
+/// In a download of unknown length.
 #[test]
 fn no_space_for_an_unknown_length_stops_the_download_and_removes_what_came() {
     let sandbox = Sandbox::new();
@@ -61,7 +61,7 @@ fn no_space_for_an_unknown_length_stops_the_download_and_removes_what_came() {
     assert_eq!(sandbox.bucket("blobs").len(), 0);
 }
 
-/// FAULTS 15: no space in mkdir, of an artifact that is cached already.
+/// In mkdir, of an artifact that is cached already.
 #[test]
 fn no_space_for_a_volumes_directory_leaves_nothing_and_is_no_space() {
     let sandbox = Sandbox::new();
@@ -91,7 +91,7 @@ fn no_space_for_a_volumes_directory_leaves_nothing_and_is_no_space() {
     assert_eq!(origin.gets("/a.war"), 1);
 }
 
-/// FAULTS 15: no space for a record: a file system that has an inode and no byte left.
+/// For a record: a file system that has an inode and no byte left.
 #[test]
 fn no_space_for_a_volumes_record_leaves_nothing_and_is_no_space() {
     let sandbox = Sandbox::new();
@@ -113,7 +113,7 @@ fn no_space_for_a_volumes_record_leaves_nothing_and_is_no_space() {
     node.publish(&first).unwrap();
 }
 
-/// FAULTS 15: collection is tried, once, and takes what no volume uses.
+/// Collection is tried, once, and takes what no volume uses.
 #[test]
 fn a_full_disk_gives_up_unused_artifacts_and_nothing_else() {
     let sandbox = Sandbox::new();
@@ -137,7 +137,7 @@ fn a_full_disk_gives_up_unused_artifacts_and_nothing_else() {
     assert_eq!(sandbox.bucket("partial").len(), 0);
 }
 
-/// FAULTS 15, ENGINE §10.7: kubelet asks every two minutes; the origin is not asked for the same bytes in vain.
+/// kubelet asks every two minutes; the origin is not asked for the same bytes in vain.
 #[test]
 fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
     for chunked in [false, true] {
@@ -169,7 +169,7 @@ fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
     }
 }
 
-/// FAULTS 15: nobody's disk was at fault.
+/// Nobody's disk was at fault.
 #[test]
 fn what_was_said_to_be_too_long_for_the_disk_is_mounted_once_it_is_shorter() {
     let sandbox = Sandbox::new();
@@ -186,7 +186,7 @@ fn what_was_said_to_be_too_long_for_the_disk_is_mounted_once_it_is_shorter() {
     until("the origin is asked again", || node.publish(&want).is_ok());
 }
 
-/// FAULTS 15: whoever has to make room must be able to look and to unmount.
+/// Whoever has to make room must be able to look and to unmount.
 #[test]
 fn a_full_disk_keeps_nobody_from_listing_and_unmounting() {
     let sandbox = Sandbox::new();
@@ -203,7 +203,7 @@ fn a_full_disk_keeps_nobody_from_listing_and_unmounting() {
     assert_eq!(sandbox.bucket("blobs").len(), 0);
 }
 
-/// FAULTS 16: a file system without inodes, at whatever step it runs out of them.
+/// A file system without inodes, at whatever step it runs out of them.
 #[test]
 fn no_inodes_is_no_space_and_says_inodes() {
     let sandbox = Sandbox::new();

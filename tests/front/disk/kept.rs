@@ -12,7 +12,7 @@ use crate::node::bytes;
 use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
-/// FAULTS 15: the cache's own limit counts like the disk's, and names itself.
+/// The cache's own limit counts like the disk's, and names itself.
 #[test]
 fn the_limit_of_the_cache_takes_what_is_unused_and_then_refuses() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Others lock what is ours.
+//! Others lock what is ours (docs/design/faults.md, 43).
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -58,8 +58,7 @@ fn cached(sandbox: &Sandbox) -> std::path::PathBuf {
     only(sandbox.bucket("blobs"))
 }
 
-/// FAULTS 43: a lease that somebody has on shared content does not hold up the scrub, which says what it has not
-/// seen.
+/// A lease that somebody has on shared content does not hold up the scrub, which says what it has not seen.
 #[test]
 fn verify_does_not_wait_for_a_lease() {
     let sandbox = Sandbox::new();
@@ -75,7 +74,7 @@ fn verify_does_not_wait_for_a_lease() {
     assert_eq!(sandbox.run(arguments).must(0).json()["whole"], 1);
 }
 
-/// FAULTS 43: neither does a lock.
+/// Neither does a lock.
 #[test]
 fn verify_does_not_wait_for_a_lock() {
     let sandbox = Sandbox::new();

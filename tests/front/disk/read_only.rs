@@ -1,4 +1,4 @@
-//! The cache's file system turns read-only.
+//! The cache's file system turns read-only (docs/design/faults.md, 17).
 
 use std::fs;
 
@@ -9,7 +9,6 @@ use crate::node::{Node, bytes, failed, mounts_at};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
-/// FAULTS 17.
 #[test]
 fn a_disk_that_turns_read_only_hurts_no_mounted_volume_and_makes_new_ones_unavailable() {
     let sandbox = Sandbox::new();
@@ -43,7 +42,7 @@ fn a_disk_that_turns_read_only_hurts_no_mounted_volume_and_makes_new_ones_unavai
     assert_eq!(mounts_at(&live.target.path()), Vec::<u64>::new());
 }
 
-/// FAULTS 17: what the program says when it starts on such a disk.
+/// What the program says when it starts on such a disk.
 #[test]
 fn a_start_on_a_read_only_store_tells_what_is_there_and_makes_nothing_new() {
     let sandbox = Sandbox::new();

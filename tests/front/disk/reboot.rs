@@ -1,4 +1,4 @@
-//! The machine restarts: no mount is left, and every volume is asked for again.
+//! The machine restarts: no mount is left, and every volume is asked for again (docs/design/faults.md, 14).
 
 use std::fs;
 
@@ -67,8 +67,7 @@ const WAYS: [(&str, &[&str]); 4] = [
     ("read-only", &["--read-only"]),
 ];
 
-/// FAULTS 14: published again with the content that it had, its origin down, whatever the pull policy; what was
-/// written is gone.
+/// Published again with the content that it had, its origin down, whatever the pull policy; what was written is gone.
 #[test]
 fn after_a_reboot_a_volume_shows_what_it_had_without_its_origin() {
     let scene = Scene::shown(&WAYS);
@@ -95,8 +94,8 @@ fn after_a_reboot_a_volume_shows_what_it_had_without_its_origin() {
     assert_eq!(scene.sandbox.bucket("volumes").len(), 0);
 }
 
-/// FAULTS 14, ENGINE §10.3: the layers live exactly as long as the mount, also within one boot (in kind the restart
-/// of a node keeps the host's boot id).
+/// The layers live exactly as long as the mount, also within one boot (in kind the restart of a node keeps the host's
+/// boot id).
 #[test]
 fn an_upper_layer_is_never_used_again_in_the_same_boot_either() {
     let scene = Scene::shown(&[("dir", &[])]);
@@ -110,7 +109,7 @@ fn an_upper_layer_is_never_used_again_in_the_same_boot_either() {
     assert!(!scene.sandbox.path("dir/new").exists());
 }
 
-/// FAULTS 14: a volume that is not wanted any more goes, although it is not mounted and its origin is down.
+/// A volume that is not wanted any more goes, although it is not mounted and its origin is down.
 #[test]
 fn after_a_reboot_a_volume_can_be_unmounted() {
     let scene = Scene::shown(&[("dir", &[])]);

@@ -1,4 +1,4 @@
-//! Records, index entries and the key: corrupt, gone, or somebody else's.
+//! Records, index entries and the key: corrupt, gone, or somebody else's (docs/design/faults.md, 19).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -72,8 +72,7 @@ fn damages() -> [Damage; 6] {
     ]
 }
 
-/// FAULTS 19: a republish of a live volume is OK, without a download and without a touch of its mount; an unpublish
-/// ends it.
+/// A republish of a live volume is OK, without a download and without a touch of its mount; an unpublish ends it.
 #[test]
 fn a_live_volume_outlives_its_record_and_the_key() {
     for (what, damage) in damages() {
@@ -91,7 +90,7 @@ fn a_live_volume_outlives_its_record_and_the_key() {
     }
 }
 
-/// FAULTS 19: so does one that has to be shown again.
+/// So does one that has to be shown again.
 #[test]
 fn a_volume_is_shown_again_without_its_record_and_without_the_key() {
     for (what, damage) in damages() {
@@ -107,7 +106,7 @@ fn a_volume_is_shown_again_without_its_record_and_without_the_key() {
     }
 }
 
-/// FAULTS 19: the record is made again from the request and from what is there.
+/// The record is made again from the request and from what is there.
 #[test]
 fn a_lost_record_is_made_again_at_a_republish() {
     for (what, damage) in &damages()[..4] {
@@ -123,7 +122,8 @@ fn a_lost_record_is_made_again_at_a_republish() {
     }
 }
 
-/// FAULTS 19, law 1: a version that refuses an old attribute hurts no live volume whose record is lost as well.
+/// A version that refuses an old attribute hurts no live volume whose record is lost as well (docs/design/laws.md,
+/// law 1).
 #[test]
 fn a_live_volume_without_a_record_is_not_judged_by_its_attributes() {
     let scene = published().restarted(|s| fs::remove_file(record(s)).unwrap());
@@ -132,7 +132,7 @@ fn a_live_volume_without_a_record_is_not_judged_by_its_attributes() {
     scene.shows();
 }
 
-/// FAULTS 19: a corrupt index entry is none: what a new volume wants is asked for again, what is in use stays.
+/// A corrupt index entry is none: what a new volume wants is asked for again, what is in use stays.
 #[test]
 fn a_corrupt_index_entry_costs_a_download_and_nothing_else() {
     let corrupt: [fn(&Path); 3] = [

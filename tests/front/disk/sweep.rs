@@ -1,4 +1,4 @@
-//! What is removed at a start, and what never is: the proofs of ENGINE §10.3.
+//! What is removed at a start, and what never is: the proofs of the sweep (docs/design/durability.md).
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl Pod {
     }
 }
 
-/// FAULTS 14 and 27: the pod is gone, after a reboot or between mount and answer.
+/// The pod is gone, after a reboot or between mount and answer.
 #[test]
 fn the_volume_of_a_pod_that_is_gone_is_swept() {
     let scene = published();
@@ -48,8 +48,7 @@ fn the_volume_of_a_pod_that_is_gone_is_swept() {
     scene.node.unpublish(&scene.want).unwrap();
 }
 
-/// FAULTS 27: a caller that hangs up while the volume is made gets a whole volume or none; the pod goes, and so
-/// does the volume.
+/// A caller that hangs up while the volume is made gets a whole volume or none; the pod goes, and so does the volume.
 #[test]
 fn a_pod_that_vanishes_between_mount_and_answer_is_swept() {
     let scene = published();
@@ -64,7 +63,7 @@ fn a_pod_that_vanishes_between_mount_and_answer_is_swept() {
     scene.sandbox.assert_nothing_left();
 }
 
-/// ENGINE §10.3: a pod whose directory is there will be published or unpublished by kubelet.
+/// A pod whose directory is there will be published or unpublished by kubelet.
 #[test]
 fn the_volume_of_a_pod_that_is_still_there_is_not_swept() {
     let scene = published();
@@ -74,7 +73,7 @@ fn the_volume_of_a_pod_that_is_still_there_is_not_swept() {
     scene.kept();
 }
 
-/// ENGINE §10.3: a mount that is seen is a pod that lives, whatever its directory looks like.
+/// A mount that is seen is a pod that lives, whatever its directory looks like.
 #[test]
 fn a_volume_that_is_mounted_is_not_swept() {
     let scene = published();
@@ -82,7 +81,7 @@ fn a_volume_that_is_mounted_is_not_swept() {
     assert!(scene.want.target.path().join("a.war").exists());
 }
 
-/// ENGINE §10.3: another kubelet directory may only look empty from here.
+/// Another kubelet directory may only look empty from here.
 #[test]
 fn a_volume_of_another_kubelet_directory_is_not_swept() {
     let scene = published();
@@ -98,7 +97,7 @@ fn a_volume_of_another_kubelet_directory_is_not_swept() {
     assert_eq!(scene.swept(), 1);
 }
 
-/// ENGINE §10.3: an unreadable record proves nothing.
+/// An unreadable record proves nothing.
 #[test]
 fn a_volume_whose_record_cannot_be_read_is_not_swept() {
     for damage in [damaged, gone] {
@@ -120,7 +119,7 @@ fn gone(record: &Path) {
     fs::remove_file(record).unwrap();
 }
 
-/// ENGINE §10.3: somebody at a command line ends a volume, nobody else.
+/// Somebody at a command line ends a volume, nobody else.
 #[test]
 fn a_volume_of_the_command_line_is_never_swept() {
     let sandbox = Sandbox::new();
@@ -138,7 +137,7 @@ fn a_volume_of_the_command_line_is_never_swept() {
     sandbox.assert_nothing_left();
 }
 
-/// DESIGN law 4: what a killed process left half-made goes at the next start.
+/// What a killed process left half-made goes at the next start.
 #[test]
 fn what_was_half_made_is_swept_at_the_start() {
     let scene = published();
