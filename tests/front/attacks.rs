@@ -1,4 +1,4 @@
-//! What a pod may try on bytes that it shares with others (ENGINE §1, FAULTS 43), from inside a real container.
+//! What a pod may try on bytes that it shares with others (docs/design/layouts.md), from inside a real container.
 //!
 //! Every attack is made on a plain read-only bind first, as a naive driver would mount it, under the same runtime:
 //! where it does not reach the other volume there, that it fails on ours says nothing, and the test fails as not

@@ -1,4 +1,4 @@
-//! FAULTS 4 and 46: how an origin says where a body ends, and a cut in each way of saying it.
+//! How an origin says where a body ends, and a cut in each way of saying it (docs/design/faults.md, 4 and 46).
 
 use crate::engine::{Engine, request, sha256};
 use crate::node::{Node, failed};

@@ -1,4 +1,5 @@
-//! FAULTS 1–8 and 10, a test each, through the program and against a real server.
+//! The faults of the network (docs/design/faults.md, 1 to 8 and 10), through the program and against a real server: the
+//! name of a test says which.
 
 use crate::engine::{Engine, request, sha256};
 use crate::origin::{Behaviour, Object, Origin, RetryAfter, Validator};

@@ -1,4 +1,4 @@
-//! A real nginx: its tag is made of the time in seconds and the size, and is called strong (FAULTS 47).
+//! A real nginx: its tag is made of the time in seconds and the size, and is called strong (docs/design/faults.md, 47).
 #![expect(
     clippy::disallowed_methods,
     reason = "files that are as old as a test wants"

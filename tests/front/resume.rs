@@ -1,4 +1,4 @@
-//! FAULTS 47: what a download that was cut off goes on with.
+//! What a download that was cut off goes on with (docs/design/faults.md, 47).
 //!
 //! Without a checksum both parts must be known to be of one object; with one any two may be joined, because the digest
 //! proves the joint.

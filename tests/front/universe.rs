@@ -1,5 +1,5 @@
 //! Every way in which an origin is bad, alone and up to three at once: the right bytes or a clear error, never wrong
-//! bytes, never a hang (FAULTS 1–8).
+//! bytes, never a hang (docs/design/faults.md, 1 to 8).
 //!
 //! `PROPTEST_CASES` sets how many origins each of the eight scenes meets; all scenes together meet at least 1,000 by
 //! default. Planted faults that must turn this red are in `tests/planted.sh`.

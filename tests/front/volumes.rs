@@ -1,5 +1,5 @@
-//! The laws of volumes, with a model of mounts and a real store: whatever is asked, in whatever order, with whatever
-//! failing in between.
+//! The laws of volumes (docs/design/laws.md), with a model of mounts and a real store: whatever is asked, in whatever
+//! order, with whatever failing in between.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -70,7 +70,7 @@ fn attacks_on_the_bind_of_a_readonly_volume_fail_from_a_user_namespace() {
 }
 
 /// A lease would hold up every open of the other. File locks and events go through a bind, which shows the shared
-/// file itself: that is known (ENGINE §1), and whoever cannot have it asks for an overlay.
+/// file itself: that is known (SECURITY.md), and whoever cannot have it asks for an overlay.
 #[test]
 fn no_open_of_a_readonly_volume_waits_for_a_lease_of_another_pod() {
     plain::must_suffer();

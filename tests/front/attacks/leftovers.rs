@@ -1,4 +1,4 @@
-//! What a pod leaves in its writable volume, and what becomes of it at the end (FAULTS 43).
+//! What a pod leaves in its writable volume, and what becomes of it at the end (docs/design/faults.md, 43).
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;

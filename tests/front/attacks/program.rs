@@ -122,8 +122,8 @@ fn attacks_with_more_capabilities_reach_nothing_shared_either() {
     }
 }
 
-/// Known, and why `layout: copy` exists: the kernel maps no ids on an overlay (ENGINE §2). One that does is welcome,
-/// and must be safe.
+/// Known, and why `layout: copy` exists: the kernel maps no ids on an overlay (docs/design/layouts.md). One that does
+/// is welcome, and must be safe.
 #[test]
 fn an_overlay_does_not_start_in_a_user_namespace() {
     plain::must_suffer_in_a_user_namespace();

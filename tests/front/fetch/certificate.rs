@@ -161,7 +161,7 @@ fn a_certificate_is_shown_to_its_origin_and_to_no_other() {
     assert_eq!((first.seen(), other.seen()), (vec![true], vec![false]));
 }
 
-/// What came to one who is known is not given to one who is not (law 7).
+/// What came to one who is known is not given to one who is not (docs/design/laws.md, law 7).
 #[test]
 fn a_certificate_is_a_part_of_the_trust_context() {
     let sandbox = Sandbox::new();

@@ -57,7 +57,7 @@ fn a_header_goes_to_its_origin_and_to_no_other() {
     assert!(!other.has_seen("canary"));
 }
 
-/// What came to one who showed a header is not given to one who did not (law 7).
+/// What came to one who showed a header is not given to one who did not (docs/design/laws.md, law 7).
 #[test]
 fn a_header_is_a_part_of_the_trust_context() {
     let scene = Scene::new();

@@ -16,7 +16,7 @@ fn stuck(node: &Node, dir: &Path) -> Running {
     call
 }
 
-/// FAULTS 30, for a kubelet that would take the failure for the last word.
+/// kubelet would take the failure for the last word.
 #[test]
 fn a_mount_whose_driver_is_killed_goes_on_with_the_next_one() {
     let mut node = Node::new();
@@ -58,7 +58,6 @@ fn a_mount_that_is_killed_is_given_up_by_the_driver() {
     assert_eq!(node.sandbox.mounts_at(&dir), 0);
 }
 
-/// FAULTS 27 and 30.
 #[test]
 fn the_next_driver_keeps_what_a_pod_uses_and_removes_what_no_pod_has() {
     let mut node = Node::new();

@@ -108,7 +108,7 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
     node.nothing_left(&dir);
 }
 
-/// FAULTS 44: in the answer, in the driver's log, whatever goes wrong.
+/// In the answer, in the driver's log, whatever goes wrong (docs/design/faults.md, 44).
 #[test]
 fn a_secret_reaches_the_origin_and_nothing_else() {
     use base64::Engine;

@@ -1,4 +1,4 @@
-//! What is typed: URLs, checksums, sizes, times, names, paths.
+//! What is typed: URLs, checksums, sizes, times, names, paths (docs/design/faults.md, 36 and 42).
 
 use std::ffi::OsStr;
 use std::fs;
@@ -115,7 +115,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
     }
 }
 
-/// FAULTS 36: the same by way of a request, where a value may be anything; nothing is touched.
+/// The same by way of a request, where a value may be anything; nothing is touched.
 #[test]
 fn attributes_of_a_request_are_invalid_by_name() {
     let sandbox = Sandbox::new();
@@ -178,7 +178,6 @@ fn attributes_of_a_request_are_invalid_by_name() {
     }
 }
 
-/// FAULTS 36: a volume id never becomes a path.
 #[test]
 fn a_volume_id_never_becomes_a_path() {
     let sandbox = Sandbox::new();
@@ -219,7 +218,7 @@ fn a_volume_id_never_becomes_a_path() {
     }
 }
 
-/// FAULTS 42: an argument that is no text is refused, and the words are text.
+/// An argument that is no text is refused, and the words are text.
 #[test]
 fn arguments_that_are_not_utf_8_are_invalid() {
     let sandbox = Sandbox::new();

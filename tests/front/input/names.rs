@@ -1,4 +1,4 @@
-//! FAULTS 42: names that are odd and right come out byte for byte.
+//! Names that are odd and right come out byte for byte (docs/design/faults.md, 42).
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

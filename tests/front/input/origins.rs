@@ -50,7 +50,7 @@ fn a_refusal_has_a_code_of_its_own_and_names_status_and_host() {
     }
 }
 
-/// FAULTS 10: both digests and the size; nothing kept, nothing visible; not downloaded again while unchanged.
+/// Both digests and the size; nothing kept, nothing visible; not downloaded again while unchanged.
 #[test]
 fn a_wrong_checksum_says_both_digests_and_the_size_and_leaves_nothing() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Addresses that are never asked.
+//! Addresses that are never asked (docs/design/faults.md, 7).
 
 use std::fs;
 
@@ -39,7 +39,7 @@ fn refused(sandbox: &Sandbox, url: &str) {
     sandbox.assert_nothing_left();
 }
 
-/// FAULTS 7: directly, in whatever notation.
+/// Directly, in whatever notation.
 #[test]
 fn a_link_local_address_is_denied() {
     let sandbox = Sandbox::new();
@@ -61,7 +61,7 @@ fn a_link_local_address_is_denied() {
     }
 }
 
-/// FAULTS 7: by a redirect, at every hop.
+/// By a redirect, at every hop.
 #[test]
 fn a_redirect_to_a_link_local_address_is_denied() {
     let sandbox = Sandbox::new();
@@ -81,7 +81,7 @@ fn a_redirect_to_a_link_local_address_is_denied() {
     refused(&sandbox, &origin.url("/a.war"));
 }
 
-/// FAULTS 7: by DNS, in front of a redirect and behind one.
+/// By DNS, in front of a redirect and behind one.
 #[test]
 fn a_name_at_a_link_local_address_is_denied() {
     let sandbox = Sandbox::new();

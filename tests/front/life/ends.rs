@@ -1,4 +1,4 @@
-//! Publish on what is there already, and unpublish of whatever is there or not.
+//! Publish on what is there already, and unpublish of whatever is there or not (docs/design/faults.md, 23 to 26).
 
 use std::fs;
 use std::path::Path;
@@ -44,7 +44,6 @@ pub(crate) fn foreign(at: &Path) {
     fs::write(at.join("theirs"), "kept").unwrap();
 }
 
-/// FAULTS 23.
 #[test]
 fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
     let scene = waiting().published();
@@ -67,7 +66,6 @@ fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
     assert_eq!(mounts_at(&want.target.path()), before);
 }
 
-/// FAULTS 23.
 #[test]
 fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
     let scene = waiting();
@@ -85,7 +83,7 @@ fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
     scene.sandbox.assert_no_volume_left();
 }
 
-/// FAULTS 23, law 1: somebody mounted over a live volume. It is not given up: the error is not a final one.
+/// Somebody mounted over a live volume. It is not given up: the error is not a final one (docs/design/laws.md, law 1).
 #[test]
 fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
     let scene = waiting().published();
@@ -102,7 +100,6 @@ fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
     scene.must_be_gone();
 }
 
-/// FAULTS 24: of a volume that nobody knows.
 #[test]
 fn an_unpublish_of_the_unknown_is_ok() {
     let scene = waiting();
@@ -110,7 +107,7 @@ fn an_unpublish_of_the_unknown_is_ok() {
     scene.must_be_gone();
 }
 
-/// FAULTS 24: the target's directory, or the pod's, is gone.
+/// The target's directory, or the pod's, is gone.
 #[test]
 fn an_unpublish_without_a_target_is_ok() {
     for level in 0..3 {
@@ -122,7 +119,7 @@ fn an_unpublish_without_a_target_is_ok() {
     }
 }
 
-/// FAULTS 24: somebody else has unmounted it.
+/// Somebody else has unmounted it.
 #[test]
 fn an_unpublish_of_what_is_not_mounted_is_ok() {
     let scene = waiting().published();
@@ -131,7 +128,7 @@ fn an_unpublish_of_what_is_not_mounted_is_ok() {
     scene.must_be_gone();
 }
 
-/// FAULTS 24: mounted twice, one over the other.
+/// One over the other.
 #[test]
 fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
     let scene = waiting().published();
@@ -150,7 +147,6 @@ fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
     scene.must_be_gone();
 }
 
-/// FAULTS 24: at the same time.
 #[test]
 fn unpublishes_at_the_same_time_end_in_nothing() {
     for _ in 0..10 {
@@ -170,7 +166,7 @@ fn unpublishes_at_the_same_time_end_in_nothing() {
     }
 }
 
-/// FAULTS 25: busy, with an open file: it is gone from the target at once, and whoever has it open reads on.
+/// Busy, with an open file: it is gone from the target at once, and whoever has it open reads on.
 #[test]
 fn a_busy_target_is_detached() {
     use std::io::Read;
@@ -187,7 +183,7 @@ fn a_busy_target_is_detached() {
     scene.must_be_gone();
 }
 
-/// FAULTS 26: the call that waits ends at once, the download stops, and no mount ever appears.
+/// The call that waits ends at once, the download stops, and no mount ever appears.
 #[test]
 fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
     let scene = waiting();
@@ -218,7 +214,7 @@ fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
     scene.must_be_gone();
 }
 
-/// FAULTS 26: one volume's end is not another's.
+/// One volume's end is not another's.
 #[test]
 fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
     let scene = waiting();
@@ -240,8 +236,8 @@ fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
     scene.must_be_gone();
 }
 
-/// Law 2: another access mode, another secret and another group are the same volume; other attributes or another
-/// `readonly` are not.
+/// Another access mode, another secret and another group are the same volume; other attributes or another `readonly`
+/// are not (docs/design/laws.md, law 2).
 #[test]
 fn only_attributes_and_readonly_make_another_volume() {
     use war_vol::volume::Writable;

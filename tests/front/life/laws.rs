@@ -1,4 +1,4 @@
-//! The laws of the design that no row of a fault tells whole.
+//! The laws of volumes (docs/design/laws.md) that no fault tells whole, and the fault 45 (docs/design/faults.md).
 
 use std::fs;
 
@@ -65,7 +65,7 @@ fn an_error_of_a_published_volume_is_never_final() {
     node.publish(&want).unwrap();
 }
 
-/// Law 3, FAULTS 31: the origin is down, or has something else, or refuses: a republish does not even ask it.
+/// Law 3: the origin is down, or has something else, or refuses: a republish does not even ask it.
 #[test]
 fn a_republish_asks_nobody() {
     let sandbox = Sandbox::new();
@@ -148,7 +148,7 @@ fn another_url_with_the_same_digest_is_downloaded() {
     assert_eq!(node.store.cached().unwrap()[0].links, 3);
 }
 
-/// Law 7, FAULTS 45: other credentials are another context: what one was given the other has to ask for.
+/// Law 7: other credentials are another context: what one was given the other has to ask for.
 #[test]
 fn other_credentials_do_not_share_what_a_url_gave() {
     let sandbox = Sandbox::new();
@@ -190,8 +190,8 @@ fn other_credentials_do_not_share_what_a_url_gave() {
     }
 }
 
-/// Law 8, FAULTS 10: a wrong pin is not downloaded again while the origin says that its object is the same one;
-/// where it cannot say so, not for a while.
+/// Law 8: a wrong pin is not downloaded again while the origin says that its object is the same one; where it cannot
+/// say so, not for a while.
 #[test]
 fn a_wrong_pin_is_not_downloaded_again() {
     for validator in [Validator::Strong, Validator::None] {
@@ -219,7 +219,7 @@ fn a_wrong_pin_is_not_downloaded_again() {
     }
 }
 
-/// FAULTS 7, law 5: an origin that is asked by way of a redirect never hears the credentials of the first one.
+/// Law 5: an origin that is asked by way of a redirect never hears the credentials of the first one.
 #[test]
 fn credentials_reach_the_first_origin_and_no_other() {
     let sandbox = Sandbox::new();

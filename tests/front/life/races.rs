@@ -1,4 +1,4 @@
-//! Those who collect, against those who publish.
+//! Those who collect, against those who publish (docs/design/faults.md, 33).
 
 use std::fs;
 use std::sync::Arc;
@@ -9,8 +9,7 @@ use crate::node::{Node, Wanting, bytes, digest};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
-/// FAULTS 33: the lease wins, or the object is fetched again; a publish never fails for it and never shows less than
-/// all.
+/// The lease wins, or the object is fetched again; a publish never fails for it and never shows less than all.
 #[test]
 fn a_collection_that_races_a_publish_costs_at_most_a_download() {
     let sandbox = Sandbox::new();
@@ -54,7 +53,6 @@ fn a_collection_that_races_a_publish_costs_at_most_a_download() {
     assert!(origin.gets("/a.war") <= 1 + pruned.load(Ordering::Relaxed));
 }
 
-/// FAULTS 33: what a volume uses is never collected.
 #[test]
 fn a_collection_takes_nothing_that_a_volume_uses() {
     let sandbox = Sandbox::new();

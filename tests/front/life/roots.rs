@@ -1,4 +1,4 @@
-//! Two programs and one root.
+//! Two programs and one root (docs/design/faults.md, 29).
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -42,8 +42,7 @@ fn waits(sandbox: &Sandbox, child: &Child) {
     assert!(sandbox.root().join("lock").exists());
 }
 
-/// FAULTS 29: the second names the first and waits; the lock is the kernel's, and ends with its holder, however that
-/// ends.
+/// The second names the first and waits; the lock is the kernel's, and ends with its holder, however that ends.
 #[test]
 fn two_programs_on_one_root_work_one_after_the_other() {
     let sandbox = Sandbox::new();
@@ -81,7 +80,6 @@ fn two_programs_on_one_root_work_one_after_the_other() {
     );
 }
 
-/// FAULTS 29: one that waits for the lock can be interrupted.
 #[test]
 fn whoever_waits_for_the_lock_can_be_interrupted() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Calls for the same thing at the same time.
+//! Calls for the same thing at the same time (docs/design/faults.md, 21 and 22).
 
 use std::fs;
 
@@ -31,7 +31,6 @@ fn shows(want: &Publish) {
     assert_eq!(mounts_at(&want.target.path()).len(), 1);
 }
 
-/// FAULTS 21.
 #[test]
 fn thirty_pods_share_one_download_and_never_notice_that_one_call_was_cancelled() {
     let sandbox = Sandbox::new();
@@ -61,8 +60,7 @@ fn thirty_pods_share_one_download_and_never_notice_that_one_call_was_cancelled()
     sandbox.assert_nothing_left();
 }
 
-/// FAULTS 21 and 9: a download goes on when the last call that waited for it is gone, because its volume is still
-/// wanted.
+/// A download goes on when the last call that waited for it is gone, because its volume is still wanted.
 #[test]
 fn a_download_goes_on_without_anybody_who_waits() {
     let sandbox = Sandbox::new();
@@ -79,7 +77,7 @@ fn a_download_goes_on_without_anybody_who_waits() {
     assert_eq!(origin.gets("/a.war"), 1);
 }
 
-/// FAULTS 22: the second joins, or is told to come back.
+/// The second joins, or is told to come back.
 #[test]
 fn the_same_publish_many_times_at_once_is_one_mount() {
     let sandbox = Sandbox::new();
@@ -104,7 +102,7 @@ fn the_same_publish_many_times_at_once_is_one_mount() {
     assert_eq!(origin.gets("/a.war"), 1);
 }
 
-/// FAULTS 22: publishes of different volumes never stand in each other's way.
+/// They never stand in each other's way.
 #[test]
 fn publishes_of_many_volumes_at_once_all_succeed() {
     let sandbox = Sandbox::new();
