@@ -1,5 +1,4 @@
-//! A disk that hangs in one call of the driver: the other calls, the timers and health go on (docs/design/faults.md,
-//! 48).
+//! A disk hangs in one call of the driver (docs/design/faults.md, 48): the other calls, the timers and health go on.
 
 use std::path::PathBuf;
 use std::thread;
