@@ -31,10 +31,8 @@ umbrella chart may have others beside this one. */}}
 
 {{- define "war-vol.image" -}}
 {{- $image := .Values.image | default dict -}}
-{{- $name := $image.repository | default "war-vol" -}}
-{{- with (.Values.global | default dict).imageRegistry | default $image.registry -}}
-{{- $name = printf "%s/%s" (trimSuffix "/" .) $name -}}
-{{- end -}}
+{{- $registry := (.Values.global | default dict).imageRegistry | default $image.registry -}}
+{{- $name := include "war-vol.image-of" (dict "registry" $registry "image" ($image.repository | default "war-vol")) -}}
 {{- if $image.digest -}}
 {{ $name }}@{{ $image.digest }}
 {{- else -}}
@@ -42,11 +40,15 @@ umbrella chart may have others beside this one. */}}
 {{- end -}}
 {{- end }}
 
-{{/* One of others; the registry of all images takes the place of its own. */}}
+{{/* One of others, where the registry of all images has it. */}}
 {{- define "war-vol.image-of-others" -}}
-{{- $registry := (.root.Values.global | default dict).imageRegistry -}}
-{{- if $registry -}}
-{{ trimSuffix "/" $registry }}/{{ regexReplaceAll "^[^/]*[.:][^/]*/" .image "" }}
+{{ include "war-vol.image-of" (dict "registry" (.root.Values.global | default dict).imageRegistry "image" .image) }}
+{{- end }}
+
+{{/* .image in .registry, which takes the place of the registry that its name has; without one the image as it is. */}}
+{{- define "war-vol.image-of" -}}
+{{- if .registry -}}
+{{ trimSuffix "/" .registry }}/{{ regexReplaceAll "^[^/]*[.:][^/]*/" .image "" }}
 {{- else -}}
 {{ .image }}
 {{- end -}}
