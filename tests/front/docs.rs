@@ -126,13 +126,17 @@ fn texts() -> Vec<(String, String)> {
 
 /// The scripts that run targets, each with its lines but for comments.
 fn scripts() -> Vec<(String, Vec<String>)> {
-    [".ci/run", ".github/workflows/ci.yml"]
-        .map(|name| {
-            let text = read(name);
-            let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
-            (name.to_owned(), lines.map(str::to_owned).collect())
-        })
-        .into()
+    [
+        ".ci/run",
+        ".github/workflows/ci.yml",
+        ".github/workflows/release.yml",
+    ]
+    .map(|name| {
+        let text = read(name);
+        let lines = text.lines().filter(|l| !l.trim_start().starts_with('#'));
+        (name.to_owned(), lines.map(str::to_owned).collect())
+    })
+    .into()
 }
 
 /// The code in a text of Markdown: fenced and indented blocks by line, and spans.

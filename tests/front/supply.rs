@@ -1,5 +1,6 @@
-//! What others run to build this project: GitHub reads the workflow, and each thing it takes is named by its version.
+//! What others run to build this project: GitHub reads the workflows, and each thing they take is named by its commit.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,31 +15,93 @@ fn read(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
+/// The files of the workflows.
+fn workflows() -> Vec<PathBuf> {
+    let entries = fs::read_dir(path(".github/workflows")).unwrap();
+    let files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() > 1, "{files:?}");
+    files
+}
+
 /// actionlint knows the grammar, the runners, and the inputs of the common actions.
 #[test]
-fn the_workflow_is_one_that_github_reads() {
+fn the_workflows_are_some_that_github_reads() {
     let ran = Command::new(tool("actionlint"))
         .args(["-no-color", "-shellcheck=", "-pyflakes="])
-        .arg(path(".github/workflows/ci.yml"))
+        .args(workflows())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success(), "{said}");
 }
 
+/// A tag can be moved by whoever owns the action; the commit behind it cannot be changed.
 #[test]
-fn every_action_is_taken_in_one_version() {
-    let workflow = read(".github/workflows/ci.yml");
-    let used = workflow.lines().filter_map(|l| l.split_once("uses: "));
-    let mut count = 0;
-    for (_, action) in used {
-        let (_, version) = action.split_once('@').unwrap_or_default();
-        let numbers = version.strip_prefix('v').unwrap_or_default();
-        let whole = numbers.split('.').count() == 3 && numbers.split('.').all(is_number);
-        assert!(whole, "{action} is another one tomorrow");
-        count += 1;
+fn every_action_is_taken_by_its_commit_and_everywhere_in_one_version() {
+    let mut taken = BTreeMap::new();
+    for file in workflows() {
+        let text = fs::read_to_string(&file).unwrap();
+        for (_, used) in text.lines().filter_map(|l| l.split_once("uses: ")) {
+            if used.starts_with("./") {
+                continue;
+            }
+            let (action, place) = used.split_once('@').unwrap_or_default();
+            let (commit, version) = place.split_once(" # v").unwrap_or_default();
+            let is_commit = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            let is_whole = version.split('.').count() == 3 && version.split('.').all(is_number);
+            assert!(
+                is_commit && is_whole,
+                "{used} is another one tomorrow, or nobody can tell which it is; write ACTION@COMMIT # vX.Y.Z"
+            );
+            let first = taken
+                .entry(action.to_owned())
+                .or_insert_with(|| place.to_owned());
+            assert_eq!(first, place, "{action} is taken in two versions");
+        }
     }
-    assert!(count > 3, "{workflow}");
+    assert!(taken.len() > 3, "{taken:?}");
+}
+
+/// Who takes over a step of a job can do what the job may, and no more.
+#[test]
+fn each_job_of_a_release_may_write_what_it_makes_and_no_more() {
+    assert!(!read(".github/workflows/ci.yml").contains(": write"));
+    let text = read(".github/workflows/release.yml");
+    let (head, jobs) = text.split_once("\njobs:\n").unwrap();
+    assert!(head.contains("\npermissions: {}\n"), "{head}");
+    let mut job = "";
+    let mut rights = Vec::new();
+    for line in jobs.lines() {
+        let name = line.strip_prefix("  ").and_then(|l| l.strip_suffix(':'));
+        if let Some(name) = name.filter(|n| !n.starts_with([' ', '#'])) {
+            job = name;
+        } else if let Some((right, _)) = line.trim().split_once(": write") {
+            rights.push((job, right));
+        }
+    }
+    let expected = [
+        ("image", "packages"),
+        ("chart", "packages"),
+        ("sign", "attestations"),
+        ("sign", "id-token"),
+        ("sign", "packages"),
+        ("release", "contents"),
+    ];
+    assert_eq!(rights, expected);
+}
+
+#[test]
+fn nothing_is_published_before_the_tests_have_passed() {
+    let text = read(".github/workflows/release.yml");
+    for part in [
+        "  tests:\n    needs: check\n    permissions:\n      contents: read\n    uses: ./.github/workflows/ci.yml\n",
+        "\n  image:\n    needs: [check, tests, build]\n",
+        "\n  chart:\n    needs: [check, image]\n",
+        "\n  sign:\n    needs: [check, image, chart]\n",
+        "\n  release:\n    needs: [check, image, chart, sign]\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
 }
 
 fn is_number(word: &str) -> bool {

@@ -14,6 +14,13 @@ fn the_image_is_named_by_registry_tag_or_digest() {
         &["image: r.example.com/war-vol:v9\n"],
     );
     has(
+        &[
+            "image.registry=r.example.com",
+            "image.repository=old.example.com:5000/a/war-vol",
+        ],
+        &["image: r.example.com/a/war-vol:0.1.0\n"],
+    );
+    has(
         &[&format!("image.digest={digest}"), "image.tag=v9"],
         &[&format!("image: war-vol@{digest}\n")],
     );
