@@ -29,7 +29,7 @@ fn helm(arguments: &[&str]) -> Result<String, String> {
 }
 
 /// Helm, of some chart.
-fn helm_at(chart: &Path, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn helm_at(chart: &Path, arguments: &[&str]) -> Result<String, String> {
     let home = tempfile::tempdir().unwrap();
     let ran = Command::new(tool("helm"))
         .args(arguments)

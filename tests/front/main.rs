@@ -30,6 +30,7 @@ mod pod;
 mod proxy;
 mod raw;
 mod real_war;
+mod release;
 mod resolver;
 mod resume;
 mod sandbox;
