@@ -218,8 +218,7 @@ impl Plan {
             return Ok(());
         };
         gauge.enter(Phase::MakingRoom);
-        let what = self.request().url.to_string();
-        let store = &self.parts.store;
+        let (store, what) = (&self.parts.store, self.request().url.to_string());
         Ok(store.promise(&self.names.flight, needed, needed, &what)?)
     }
 
@@ -281,12 +280,8 @@ impl Plan {
         let Some(entry) = entry else {
             return Ok(None);
         };
-        let fits = self
-            .request()
-            .pin
-            .as_ref()
-            .map(|pin| (pin, entry.matches(pin)));
-        match fits {
+        let pin = self.request().pin.as_ref();
+        match pin.map(|pin| (pin, entry.matches(pin))) {
             Some((pin, Some(false))) => Err(self.remembered(pin, &entry)),
             Some((_, None)) => Ok(None),
             Some((_, Some(true))) | None => Ok(store.blob(&entry)?),
@@ -379,8 +374,8 @@ impl Plan {
     }
 
     fn explained(&self, error: store::Error) -> Error {
-        let what = self.request().url.to_string();
-        Error::Store(self.parts.store.explain(error, &what))
+        let store = &self.parts.store;
+        Error::Store(store.explain(error, &self.request().url.to_string()))
     }
 
     /// In the index where the origin can be asked whether its object is still the same one, else for a while.
