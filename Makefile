@@ -55,11 +55,11 @@ unit: ## the tests inside the modules: no root, no tools, seconds
 # A target of its own, so that the flags reach the program and not the build scripts; everything that is measured, and
 # what measures, is one static release build, and that of the image.
 .PHONY: bench
-bench: ## the figures of the static release binary, as root, on a quiet machine; ROWS='cold warm' for some of them
+bench: ## the figures of the static release binary, as root, on a quiet machine; ROWS='cold warm' for some of them, AGAINST=PROGRAM for another build beside this one
 	$(call heading,bench: the figures)
 	tests/tools.sh cargo-auditable
 	RUSTFLAGS='-C target-feature=+crt-static' \
-		$(cargo_auditable) auditable bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS)
+		$(cargo_auditable) auditable bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS) $(if $(AGAINST),--against $(abspath $(AGAINST)))
 
 # Its time is that of the last change to what it lists, and its paths are nobody's: the same crates, the same file.
 sbom := target/sbom/war-vol.cdx.json

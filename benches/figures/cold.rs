@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 
 use crate::figure::{Figure, Unit, columns};
 use crate::measured::{self, Used};
@@ -23,7 +24,7 @@ pub(crate) const CLIENT_CORE: usize = 1;
 pub(crate) const RUNS: usize = 3;
 
 /// Everything of one contender lies here, and goes with it.
-const OUT: &str = "out";
+pub(crate) const OUT: &str = "out";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Contender {
@@ -73,16 +74,7 @@ impl Contender {
             [line.to_vec(), vec![out("file"), url.clone().into()]].concat()
         };
         match self {
-            Self::Mount => vec![
-                WAR_VOL.into(),
-                "mount".into(),
-                url.clone().into(),
-                out("shown"),
-                pin.into(),
-                "--keep-free=0".into(),
-                "--root".into(),
-                out("root"),
-            ],
+            Self::Mount => mount(Path::new(WAR_VOL), place, origin),
             Self::Fetch => vec![
                 WAR_VOL.into(),
                 "fetch".into(),
@@ -115,6 +107,21 @@ impl Contender {
             Self::Fetch | Self::Curl | Self::CurlAgain | Self::Chain | Self::Aria => "file",
         }
     }
+}
+
+/// A mount of what nobody has, into an empty store, by a build of the program.
+pub(crate) fn mount(program: &Path, place: &Place, origin: &Origin) -> Vec<OsString> {
+    let out = |name: &str| place.path(OUT).join(name).into_os_string();
+    vec![
+        program.into(),
+        "mount".into(),
+        origin.url(&origin.large).into(),
+        out("shown"),
+        format!("--checksum=sha256:{}", origin.large.sha256).into(),
+        "--keep-free=0".into(),
+        "--root".into(),
+        out("root"),
+    ]
 }
 
 /// What one round measured.

@@ -33,20 +33,27 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 /// A directory of kubelet's, and a driver below it. Ends with this value.
 pub(crate) struct Kubelet {
     dir: PathBuf,
+    program: PathBuf,
     driver: Child,
 }
 
 impl Kubelet {
     /// Starts a driver in a directory that has none, and waits until it is ready.
     pub(crate) async fn start(dir: &Path) -> Outcome<Self> {
+        Self::of(dir, Path::new(WAR_VOL)).await
+    }
+
+    /// The same with a build of the program.
+    pub(crate) async fn of(dir: &Path, program: &Path) -> Outcome<Self> {
         let pods = dir.join("kubelet");
         fs::create_dir_all(&pods)?;
         let none = None::<&str>;
         mount(Some(&pods), &pods, none, MsFlags::MS_BIND, none)?;
         mount(none, &pods, none, MsFlags::MS_SHARED, none)?;
-        let driver = serve(dir)?;
+        let driver = serve(dir, program)?;
         let mut this = Self {
             dir: dir.to_owned(),
+            program: program.to_owned(),
             driver,
         };
         this.is_ready().await?;
@@ -64,7 +71,7 @@ impl Kubelet {
     /// Starts another driver in the place of one that ends.
     pub(crate) async fn restart(&mut self) -> Outcome {
         self.driver.wait()?;
-        self.driver = serve(&self.dir)?;
+        self.driver = serve(&self.dir, &self.program)?;
         self.is_ready().await
     }
 
@@ -213,7 +220,7 @@ impl Drop for Kubelet {
     }
 }
 
-fn serve(dir: &Path) -> Outcome<Child> {
+fn serve(dir: &Path, program: &Path) -> Outcome<Child> {
     let log = fs::File::options()
         .create(true)
         .append(true)
@@ -221,7 +228,9 @@ fn serve(dir: &Path) -> Outcome<Child> {
     let socket = dir.join("csi/csi.sock");
     // It ends with this process, also where that is killed.
     let child = command("setpriv")
-        .args(["--pdeathsig", "TERM", WAR_VOL, "serve", "--mode", "node"])
+        .args(["--pdeathsig", "TERM"])
+        .arg(program)
+        .args(["serve", "--mode", "node"])
         .args(["--node-id", "node-1", "--keep-free", "0", "--tries", "1"])
         .args(["--http-addr", "127.0.0.1:0"])
         .arg("--endpoint")

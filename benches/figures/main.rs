@@ -7,6 +7,7 @@
 //! What is measured is the static release binary, which is built with these figures, and its library. Needs root
 //! (it mounts, in a namespace of its own), two cores, and nginx, curl, aria2c and strace (`make tools`).
 
+mod against;
 mod bare;
 mod busy;
 mod cached;
@@ -32,6 +33,7 @@ mod warm;
 mod worker;
 mod workers;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -56,6 +58,10 @@ struct Arguments {
     /// How many rounds; fewer than 15 are a trial and no figure
     #[arg(long, default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+
+    /// Another build of the program: nothing but the two side by side
+    #[arg(long)]
+    against: Option<PathBuf>,
 
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
@@ -118,7 +124,13 @@ fn figures(arguments: &Arguments) -> Outcome<bool> {
     let rounds = usize::from(arguments.rounds);
     let mut all: Vec<Figure> = Vec::new();
     let mut here = Here(None);
-    for row in Row::value_variants() {
+    if let Some(other) = &arguments.against {
+        all.extend(here.run(|p, o| against::run(p, o, other, rounds))?);
+    }
+    for row in Row::value_variants()
+        .iter()
+        .filter(|_| arguments.against.is_none())
+    {
         if arguments.rows.is_empty() || arguments.rows.contains(row) {
             all.extend(match row {
                 Row::Ready => ready::run(rounds)?,

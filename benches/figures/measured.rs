@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::place::command;
 
 /// What a program used.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Used {
     /// Seconds by the clock.
     pub(crate) wall: f64,
