@@ -51,7 +51,8 @@ impl Node {
             },
             owner: Settings::OWNER,
         };
-        let store = Arc::new(Store::open(&settings).unwrap());
+        // A download of the one before may still be on its way out.
+        let store = Arc::new(Store::wait_for(&settings, |_| {}).unwrap());
         let second = Duration::from_secs(1);
         let http = Factory::new(&HttpSettings {
             ca_file: None,
