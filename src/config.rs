@@ -15,7 +15,7 @@ use crate::artifact::parse_size;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Downloading")]
 pub struct Downloading {
-    /// Trust the PEM certificates in FILE beside the system's
+    /// Trust the CA certificates in this PEM file in addition to the system's
     #[arg(
         long,
         visible_alias = "cacert",
@@ -24,31 +24,31 @@ pub struct Downloading {
     )]
     pub ca_file: Option<PathBuf>,
 
-    /// Refuse anything larger
+    /// Largest artifact to download
     #[arg(long, env = "WAR_VOL_MAX_SIZE", value_name = "SIZE", default_value = "64Gi", value_parser = size)]
     pub max_size: u64,
 
-    /// Ask an origin so often in a row in vain before that is an error
+    /// Consecutive failed attempts before a download fails
     #[arg(long, env = "WAR_VOL_TRIES", value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..))]
     pub tries: u16,
 
-    /// First pause between two tries; it doubles
+    /// Pause before the first retry; doubles with each further one
     #[arg(long, env = "WAR_VOL_RETRY_PAUSE", value_name = "TIME", default_value = "500ms", value_parser = time)]
     pub retry_pause: Duration,
 
-    /// Longest pause between two tries, whatever the origin asks for
+    /// Longest pause before a retry, even if the server asks for more
     #[arg(long, env = "WAR_VOL_LONGEST_PAUSE", value_name = "TIME", default_value = "1m", value_parser = time)]
     pub longest_pause: Duration,
 
-    /// Give an attempt up if it is slower than --stall-speed for so long
+    /// Abort an attempt that stays below --stall-speed for this long
     #[arg(long, env = "WAR_VOL_STALL_TIME", value_name = "TIME", default_value = "1m", value_parser = time)]
     pub stall_time: Duration,
 
-    /// Least speed, a second
+    /// Lowest acceptable speed, in bytes per second
     #[arg(long, env = "WAR_VOL_STALL_SPEED", value_name = "SIZE", default_value = "1Ki", value_parser = size)]
     pub stall_speed: u64,
 
-    /// Most bytes a second, over all downloads of this process [default: as fast as they come]
+    /// Highest speed of all downloads together, in bytes per second [default: unlimited]
     #[arg(long, env = "WAR_VOL_LIMIT_RATE", value_name = "SIZE", value_parser = size)]
     pub limit_rate: Option<u64>,
 }
@@ -73,21 +73,21 @@ impl Downloading {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Downloading")]
 pub struct Secrets {
-    /// Read credentials from FILE: lines of token=…, or username=… and password=…, and header.NAME=… for other headers;
-    /// without it from the environment variables WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD
+    /// Credentials file with lines of token=…, or username=… and password=…, and header.NAME=… [default: taken from
+    /// WAR_VOL_TOKEN, or WAR_VOL_USERNAME and WAR_VOL_PASSWORD]
     #[arg(long, env = "WAR_VOL_CREDENTIALS", value_name = "FILE")]
     pub credentials: Option<PathBuf>,
 
-    /// Send this header too, to the URL's own origin and to no other; may be given several times. Others on this machine
-    /// see what is typed here, so a token is better in a credentials file
+    /// Extra request header, sent to the URL's own origin only; repeatable. Visible in the process list, so put tokens
+    /// into the credentials file
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = secret)]
     pub headers: Vec<SecretString>,
 
-    /// Show the PEM certificate in FILE to the URL's own origin, if it asks for one
+    /// PEM client certificate, presented to the URL's own origin only
     #[arg(long, env = "WAR_VOL_CERT", value_name = "FILE")]
     pub cert: Option<PathBuf>,
 
-    /// Private key of --cert, in PEM and without a passphrase [default: it is in the certificate's file]
+    /// PEM private key of --cert, without a passphrase [default: read from the --cert file]
     #[arg(long, env = "WAR_VOL_KEY", value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
 }
@@ -96,7 +96,7 @@ pub struct Secrets {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Store")]
 pub struct Rooted {
-    /// Directory of the cache and the volumes; belongs to root
+    /// Directory of the cache and the volumes; owned by root
     #[arg(
         long,
         env = "WAR_VOL_ROOT",
@@ -114,12 +114,11 @@ pub struct Storing {
     #[command(flatten)]
     pub at: Rooted,
 
-    /// Most bytes of cached artifacts; what no volume uses goes first [default: as the disk allows]
+    /// Maximum size of the cache, such as 20Gi; unused artifacts are removed first [default: limited by --keep-free]
     #[arg(long, env = "WAR_VOL_CACHE_SIZE", value_name = "SIZE", value_parser = size)]
     pub cache_size: Option<u64>,
 
-    /// Share of the disk that stays free: below it unused artifacts are removed, and then new ones refused. kubelet
-    /// evicts pods at 15 %, where images share the disk
+    /// Share of the disk to keep free: below it unused artifacts are removed, then new ones are refused
     #[arg(
         long,
         env = "WAR_VOL_KEEP_FREE",
@@ -128,11 +127,11 @@ pub struct Storing {
     )]
     pub keep_free: String,
 
-    /// How many downloads run at a time; others wait
+    /// Maximum number of concurrent downloads; further ones wait
     #[arg(long, env = "WAR_VOL_DOWNLOADS", value_name = "N", default_value = "4", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub downloads: u16,
 
-    /// User and group of the cached files: an id that nothing on this machine uses
+    /// User and group ID of the cached files; nothing else on this machine may use it
     #[arg(
         long,
         env = "WAR_VOL_CACHE_OWNER",
@@ -145,9 +144,9 @@ pub struct Storing {
 /// What is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
-    /// Volumes of this node
+    /// Volumes on this node
     Node,
-    /// Provisioning, for a StorageClass
+    /// Provisioning for StorageClasses
     Controller,
     /// Both
     All,
@@ -175,16 +174,15 @@ impl Mode {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Serving")]
 pub struct Serving {
-    /// What is served
+    /// What to serve
     #[arg(long, env = "WAR_VOL_MODE", value_enum, value_name = "MODE")]
     pub mode: Mode,
 
-    /// Socket of the CSI service, in a directory of its own [default: csi.sock in the driver's directory below
-    /// kubelet's plugins]
+    /// CSI socket, in a directory of its own [default: csi.sock in the driver's directory under kubelet's plugins]
     #[arg(long, env = "WAR_VOL_ENDPOINT", value_name = "unix://PATH")]
     pub endpoint: Option<String>,
 
-    /// kubelet's directory, at the path that kubelet has for it
+    /// kubelet's root directory, at the same path that kubelet uses
     #[arg(
         long,
         env = "WAR_VOL_KUBELET_DIR",
@@ -193,11 +191,11 @@ pub struct Serving {
     )]
     pub kubelet_dir: PathBuf,
 
-    /// Name of this node in the cluster; needed where volumes are shown
+    /// Name of this node in the cluster; required unless --mode is controller
     #[arg(long, env = "WAR_VOL_NODE_ID", value_name = "NAME")]
     pub node_id: Option<String>,
 
-    /// Name of the driver, as pods and StorageClasses write it
+    /// Driver name, as used in pods and StorageClasses
     #[arg(
         long,
         env = "WAR_VOL_DRIVER_NAME",
@@ -206,16 +204,16 @@ pub struct Serving {
     )]
     pub driver_name: String,
 
-    /// Address of /healthz, /readyz and /metrics, such as `[::]:9808`, which is every address, of IPv4 too [default: none]
+    /// Address of /healthz, /readyz and /metrics; `[::]:9808` listens on all IPv6 and IPv4 addresses [default: none]
     #[arg(long, env = "WAR_VOL_HTTP_ADDR", value_name = "ADDR")]
     pub http_addr: Option<SocketAddr>,
 
-    /// Register with kubelet through a socket in DIR, as a rule plugins_registry below kubelet's directory [default:
-    /// an outside registrar does]
+    /// Register with kubelet through a socket in DIR, usually plugins_registry under kubelet's directory [default: left
+    /// to an external registrar]
     #[arg(long, env = "WAR_VOL_REGISTRATION_DIR", value_name = "DIR")]
     pub registration_dir: Option<PathBuf>,
 
-    /// Where kubelet finds the CSI socket, if not where this process has it
+    /// Path of the CSI socket as kubelet sees it, if that differs
     #[arg(
         long,
         env = "WAR_VOL_ENDPOINT_ON_HOST",
@@ -224,9 +222,8 @@ pub struct Serving {
     )]
     pub endpoint_on_host: Option<PathBuf>,
 
-    /// Remove the taint of this key from the node once kubelet lists the driver; until then it keeps pods away. As a
-    /// rule agent-not-ready with the driver's name before it. Needs a service account that may get and patch nodes and
-    /// get csinodes [default: the API server is never asked]
+    /// Startup taint to remove from the node once kubelet lists the driver, usually DRIVER/agent-not-ready; needs rights
+    /// to get and patch nodes and to get csinodes [default: none; the API server is never asked]
     #[arg(
         long,
         env = "WAR_VOL_STARTUP_TAINT",

@@ -12,9 +12,9 @@ use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Human-readable lines
     Text,
-    /// For collectors.
+    /// One JSON object per line, for log collectors
     Json,
 }
 

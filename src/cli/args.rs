@@ -14,14 +14,14 @@ use super::exit;
 use crate::config::{Downloading, Rooted, Secrets, Serving, Storing};
 use crate::telemetry::{Format, Level};
 
-/// Shows a versioned, verified artifact as a directory.
+/// Download artifacts over HTTP, cache them and mount them as volumes
 #[derive(Parser, Debug)]
 #[command(name = "war-vol", version, after_help = exit::HELP, max_term_width = 110)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
 
-    /// How results are printed on stdout
+    /// Format of results on stdout
     #[arg(
         long,
         global = true,
@@ -31,7 +31,7 @@ pub(super) struct Cli {
     )]
     pub(super) output: Output,
 
-    /// How log lines are printed on stderr
+    /// Format of log lines on stderr
     #[arg(
         long,
         global = true,
@@ -43,7 +43,7 @@ pub(super) struct Cli {
     )]
     pub(super) log_format: Format,
 
-    /// What is logged: off, error, warn, info, debug or trace [default: info for serve, else warn]
+    /// Log level: off, error, warn, info, debug or trace [default: info for serve, else warn]
     #[arg(
         long,
         global = true,
@@ -53,7 +53,7 @@ pub(super) struct Cli {
     )]
     pub(super) log_level: Option<Level>,
 
-    /// Log more, whatever --log-level says: -v what is done, -vv how it was decided, -vvv everything
+    /// Log more, overriding --log-level: -v for info, -vv for debug, -vvv for trace
     #[arg(
         short,
         long,
@@ -64,47 +64,47 @@ pub(super) struct Cli {
     )]
     verbose: u8,
 
-    /// Say nothing on stderr but errors: no progress, no remarks, no log
+    /// Print only errors on stderr: no progress, notes or log
     #[arg(short, long, global = true, help_heading = "Output")]
     pub(super) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
-    /// For people
+    /// Human-readable text
     Text,
-    /// For programs: one JSON document
+    /// One JSON document, for programs
     Json,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Run the CSI driver, until SIGTERM
+    /// Run the CSI driver until SIGTERM
     #[command(after_help = exit::HELP)]
     Serve(Serve),
-    /// Download an artifact to a file: verified, durable, complete or not at all
+    /// Download artifacts to files; each file appears complete and verified, or not at all
     #[command(after_help = exit::HELP)]
     Fetch(Fetch),
-    /// Show an artifact in a directory. Where a driver has the store it does that, with its own settings
+    /// Mount an artifact on a directory. If a driver runs on this --root, it does the work, with its own settings
     #[command(after_help = exit::HELP)]
     Mount(Mount),
-    /// Take away what `mount` has mounted
+    /// Unmount a volume mounted with `war-vol mount`
     #[command(after_help = exit::HELP)]
     Unmount(Unmount),
-    /// Look after the cached artifacts
+    /// List, verify or prune the cached artifacts
     #[command(after_help = exit::HELP)]
     Cache(Cache),
-    /// Answer kubelet as a FlexVolume driver: init, mount DIR OPTIONS, unmount DIR. Deprecated since Kubernetes 1.23
+    /// Act as a FlexVolume driver for kubelet: init, mount DIR OPTIONS, unmount DIR. Deprecated since Kubernetes 1.23
     #[command(after_help = exit::HELP)]
     Flexvolume(Flexvolume),
-    /// List the volumes of this machine
+    /// List the volumes on this machine
     #[command(after_help = exit::HELP)]
     Volumes(Volumes),
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Serve {
-    /// Check the settings, and leave
+    /// Check the settings and exit
     #[arg(long)]
     pub(super) check: bool,
 
@@ -120,40 +120,37 @@ pub(super) struct Serve {
 
 #[derive(Args, Debug)]
 pub(super) struct Artifact {
-    /// What to download: an http or https URL
+    /// http or https URL of the artifact
     #[arg(value_name = "URL")]
     pub(super) url: String,
 
-    /// `sha256:<hex>` or `sha512:<hex>` that the bytes must have; the digits alone and a line of sha256sum do, too
-    #[arg(long, value_name = "DIGEST")]
+    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, or a line of sha256sum output
+    #[arg(long, value_name = "CHECKSUM")]
     pub(super) checksum: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Fetch {
-    /// What to download: http or https URLs. One that fails does not keep the others from being fetched; the exit code is
-    /// that of the first failure
+    /// http or https URLs to download; all are tried, and the exit code is that of the first failure
     #[arg(value_name = "URL", required_unless_present = "from_file")]
     pub(super) urls: Vec<String>,
 
-    /// `sha256:<hex>` or `sha512:<hex>` that the bytes must have; the digits alone and a line of sha256sum do, too. For
-    /// one URL
-    #[arg(long, value_name = "DIGEST", conflicts_with = "from_file")]
+    /// Expected checksum of a single URL: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, or a line of sha256sum
+    /// output
+    #[arg(long, value_name = "CHECKSUM", conflicts_with = "from_file")]
     pub(super) checksum: Option<String>,
 
-    /// Where to write it: a file, a directory that gets a file of the URL's name, or - for standard output. A pipe or a
-    /// device is written to once all of it was verified. For several URLs a directory [default: the last segment of the
-    /// URL's path, in this directory]
+    /// Output file, directory, or - for stdout; several URLs need a directory [default: the last segment of the URL's
+    /// path, in the current directory]
     #[arg(short = 'o', long = "output-file", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
-    /// Continue what an earlier fetch with this flag began; if this one fails, what came stays for the next, in
-    /// FILE.war-vol-part. A file that is there and has the checksum is not downloaded again
+    /// Resume from FILE.war-vol-part and keep it on failure; skip files that already have the checksum
     #[arg(short = 'c', long = "continue")]
     pub(super) resume: bool,
 
-    /// Fetch what the lines of LIST name: `URL [CHECKSUM [NAME]]`, with - for no checksum; # begins a comment, and - as LIST
-    /// is standard input
+    /// Read lines of `URL [CHECKSUM [NAME]]` from LIST, or from stdin if LIST is -; - as CHECKSUM means none, # starts a
+    /// comment
     #[arg(long, value_name = "LIST")]
     pub(super) from_file: Option<PathBuf>,
 
@@ -169,27 +166,27 @@ pub(super) struct Mount {
     #[command(flatten)]
     pub(super) artifact: Artifact,
 
-    /// Where to show it; made if its parent exists, otherwise it must be an empty directory
+    /// Mount point: an empty directory, created if its parent exists
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
 
-    /// Nobody may write to it
+    /// Mount read-only
     #[arg(long)]
     pub(super) read_only: bool,
 
-    /// auto, overlay, or copy for processes in a user namespace [default: auto, which is overlay]
+    /// How to mount: auto, overlay, or copy for processes in a user namespace [default: auto, which means overlay]
     #[arg(long, value_name = "LAYOUT")]
     pub(super) layout: Option<String>,
 
-    /// Name of the file in DIR [default: the last segment of the URL's path]
+    /// File name in DIR [default: the last segment of the URL's path]
     #[arg(long, value_name = "NAME")]
     pub(super) file_name: Option<String>,
 
-    /// Directory in DIR that the file goes to
+    /// Subdirectory of DIR that holds the file
     #[arg(long, value_name = "PATH")]
     pub(super) path: Option<String>,
 
-    /// Always, IfNotPresent or Never [default: IfNotPresent with a checksum, else Always]
+    /// When to ask the server: Always, IfNotPresent or Never [default: IfNotPresent with a checksum, else Always]
     #[arg(long, value_name = "POLICY")]
     pub(super) pull_policy: Option<String>,
 
@@ -209,7 +206,7 @@ pub(super) struct Mount {
 
 #[derive(Args, Debug)]
 pub(super) struct Unmount {
-    /// Where `mount` showed it
+    /// Mount point
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
 
@@ -227,9 +224,9 @@ pub(super) struct Cache {
 pub(super) enum CacheAction {
     /// List the cached artifacts
     Ls(Storing),
-    /// Read all of them again; set aside what is damaged, so that it is fetched anew
+    /// Hash all cached artifacts again and discard damaged ones, so that they are downloaded again
     Verify(Storing),
-    /// Remove what no volume uses, and downloads that were broken off
+    /// Remove artifacts that no volume uses, and partial downloads
     Prune(Storing),
 }
 
@@ -245,9 +242,9 @@ pub(super) struct Flexvolume {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum FlexvolumeAction {
-    /// Put this program where kubelet finds it as geektime/war-vol; it then asks the driver that has --root
+    /// Install this program as the FlexVolume driver geektime/war-vol; it calls the war-vol driver on --root
     Install {
-        /// kubelet's directory of FlexVolume drivers, /usr/libexec/kubernetes/kubelet-plugins/volume/exec by default
+        /// kubelet's FlexVolume directory, usually /usr/libexec/kubernetes/kubelet-plugins/volume/exec
         #[arg(value_name = "DIR")]
         dir: PathBuf,
 

@@ -32,19 +32,19 @@ pub(super) fn exit(fault: Fault) -> ExitCode {
 /// The table as the help shows it.
 pub(super) const HELP: &str = "\
 Exit codes:
-   0  done
-   1  an error of this program (bug)
-   2  the command line or an attribute is wrong (invalid)
-   3  the artifact does not exist (not-found)
-   4  credentials are missing or wrong (unauthenticated)
-   5  forbidden, by the origin or by a rule; or not root (denied)
-   6  the checksum differs (mismatch)
+   0  success
+   1  internal error, please report it (bug)
+   2  wrong command line or attribute (invalid)
+   3  artifact not found (not-found)
+   4  credentials missing or wrong (unauthenticated)
+   5  forbidden by the server or by a rule, or not root (denied)
+   6  checksum mismatch (mismatch)
    7  larger than a limit (too-large)
-   8  published with other attributes (differs)
-   9  something else is mounted or lies there (occupied)
-  10  no space or no inodes (no-space)
-  11  may work later: origin down, DNS, TLS, disk error (unavailable)
-  12  another call is at work on it (pending)
+   8  already mounted with other attributes (differs)
+   9  target in use by something else (occupied)
+  10  no disk space or inodes left (no-space)
+  11  temporary: server down, DNS, TLS, disk error (unavailable)
+  12  another operation in progress (pending)
  130  interrupted";
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ fn short_help(arguments: &[OsString]) -> String {
 /// What is wrong, in one line; what is behind it (usage, a hint at the help) is for people.
 fn message(error: &Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "no command is given; war-vol help lists them".to_owned();
+        return "no command given; run war-vol help for a list".to_owned();
     }
     let text = error.render().to_string();
     let text = text.trim_start_matches("error: ");

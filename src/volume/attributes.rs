@@ -62,36 +62,37 @@ impl Error {
 pub const ATTRIBUTES: [(&str, &str); 8] = [
     (
         "downloadURL",
-        "what to mount: an http or https URL; required",
+        "URL of the artifact, http or https; required",
     ),
     (
         "checksum",
-        "sha256:<hex> or sha512:<hex> that the bytes must have; the digits alone or the line of sha256sum will do",
+        "expected checksum: sha256:<hex>, sha512:<hex>, the hex digits alone, or a line of sha256sum output",
     ),
     (
         "fileName",
-        "name of the file in the volume; default: the last segment of downloadURL's path, decoded",
+        "file name in the volume; default: the last segment of downloadURL's path, percent-decoded",
     ),
     (
         "path",
-        "directory inside the volume that the file goes to; default: the volume's root",
+        "subdirectory of the volume that holds the file; default: the volume's root",
     ),
     (
         "pullPolicy",
-        "Always, IfNotPresent or Never; default: IfNotPresent with a checksum, else Always",
+        "when to ask the server: Always, IfNotPresent or Never; default: IfNotPresent with a checksum, else Always",
     ),
     (
         "maxSize",
-        "refuse anything larger, such as 500M or 2Gi; default: the driver's limit",
+        "largest artifact to accept, such as 500M or 2Gi; default: the driver's limit",
     ),
     (
         "layout",
-        "auto (a bind where the volume says readOnly: true, else an overlay), overlay, or copy for pods with hostUsers: \
-         false; default: auto",
+        "auto (a bind mount if the volume has readOnly: true, else an overlay), overlay, or copy (for pods with \
+         hostUsers: false); default: auto",
     ),
     (
         "writable",
-        "scratch: a claim's volume may be written, each pod for itself, gone with the pod; default: never",
+        "scratch: make a claim's volume writable; each pod sees only its own writes, and they go when the pod goes; default: \
+         read-only",
     ),
 ];
 

@@ -26,7 +26,7 @@ fn the_reference_is_what_the_code_says() {
     }
     assert!(
         fs::read_to_string(&path).unwrap_or_default() == right,
-        "{REFERENCE} is not in step with the code; write it anew with \
+        "{REFERENCE} is out of date; regenerate it with \
          WAR_VOL_WRITE=1 cargo test --test front -- docs::reference"
     );
 }
@@ -35,17 +35,17 @@ fn document() -> String {
     let mut text = "\
 # Reference
 
-Written by the code, and a test compares it: every attribute of a volume, every command with its flags, every value of
-the chart. What they are good for is in [volumes.md](volumes.md), [cache.md](cache.md) and [install.md](install.md).
+Every volume attribute, every command with its flags, and every value of the chart. This page is generated from the
+source. How to use them is in [volumes.md](volumes.md), [cache.md](cache.md) and [install.md](install.md).
 
-- [Attributes](#attributes), [parameters](#parameters-of-a-storageclass) and [keys of a secret](#keys-of-a-secret)
+- [Attributes](#attributes), [parameters](#parameters-of-a-storageclass) and [keys of a Secret](#keys-of-a-secret)
 - [Commands](#commands)
 - [Values of the chart](#values-of-the-chart)
 
 ## Attributes
 
-They are `volumeAttributes` of an inline volume, and `parameters` of a StorageClass. Values are strings: write numbers
-in quotes. An attribute that is not in this table is refused by name.
+An inline volume has them as `volumeAttributes`, a StorageClass as `parameters`. Values are strings, so quote numbers.
+Unknown attributes are rejected by name.
 
 | attribute | meaning |
 |---|---|
@@ -57,18 +57,18 @@ in quotes. An attribute that is not in this table is refused by name.
     text += "
 ## Parameters of a StorageClass
 
-Beside the attributes Kubernetes' own parameters are taken. These two name the Secret with the credentials, with the keys
-below; so that each claim can have its own, external-provisioner fills in what stands between `${` and `}`.
+A StorageClass also accepts Kubernetes' own parameters. These two name the Secret with the credentials; its keys are listed
+below. To give each claim its own Secret, use the placeholders: external-provisioner fills them in.
 
 | parameter | meaning |
 |---|---|
-| `csi.storage.k8s.io/node-publish-secret-name` | name of the Secret; may hold `${pvc.name}` and `${pvc.namespace}` |
-| `csi.storage.k8s.io/node-publish-secret-namespace` | its namespace; may hold `${pvc.namespace}` |
+| `csi.storage.k8s.io/node-publish-secret-name` | name of the Secret; may contain `${pvc.name}` and `${pvc.namespace}` |
+| `csi.storage.k8s.io/node-publish-secret-namespace` | its namespace; may contain `${pvc.namespace}` |
 
-## Keys of a secret
+## Keys of a Secret
 
-Those of the Secret that a pod names with `nodePublishSecretRef`, or that a StorageClass names: a token, or a user name
-and a password, and headers. Any other key is refused.
+The Secret is the one that a pod names with `nodePublishSecretRef`, or that a StorageClass names. It holds a token, or a
+user name and a password, and optionally headers. Any other key is rejected.
 
 | key | meaning |
 |---|---|
@@ -78,13 +78,13 @@ and a password, and headers. Any other key is refused.
     }
     let header = [
         "`header.NAME`",
-        "sent as the header NAME to the URL's own origin; not `Host`, `Range`, `If-…` and others that are the driver's own",
+        "sent as the header NAME, to the URL's own origin only; not `Host`, `Range`, `If-…` or others that the driver sets",
     ];
     row(&mut text, &header);
     text += "
 ## Commands
 
-A flag that is missing is taken from the environment variable beside it. `war-vol help COMMAND` shows the same.
+Each flag can also be set by the environment variable beside it; the flag wins. `war-vol help COMMAND` prints the same.
 ";
     let mut grammar = war_vol::cli::grammar();
     grammar.build();
@@ -104,8 +104,8 @@ A flag that is missing is taken from the environment variable beside it. `war-vo
 
 ## Values of the chart
 
-Set with `helm install … --set NAME=VALUE`, or in a file with `--values`. Values are checked before anything is
-installed. `null` drops a default: what is then in force is the program's own default, or that of Kubernetes.
+Set them with `helm install … --set NAME=VALUE`, or in a file with `--values`. The chart validates all values before it
+installs anything. `null` removes a default; the default of the program or of Kubernetes then applies.
 
 | value | type | default | meaning |
 |---|---|---|---|
@@ -129,13 +129,13 @@ struct Group {
 const GROUPS: [Group; 2] = [
     Group {
         heading: "Store",
-        title: "Flags of the store",
-        words: "[of the store](#flags-of-the-store)",
+        title: "Store flags",
+        words: "[store flags](#store-flags)",
     },
     Group {
         heading: "Downloading",
-        title: "Flags of downloads",
-        words: "[of downloads](#flags-of-downloads)",
+        title: "Download flags",
+        words: "[download flags](#download-flags)",
     },
 ];
 
@@ -169,7 +169,7 @@ fn commands(text: &mut String, command: &Command, name: &str) {
         .filter(|c| c.get_name() != "help" && !c.is_hide_set())
         .collect();
     if is_top {
-        *text += "\nThese flags can be given to every command:\n";
+        *text += "\nAll commands accept these flags:\n";
     } else if inner.is_empty() {
         let usage = command.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ");
@@ -190,7 +190,7 @@ fn commands(text: &mut String, command: &Command, name: &str) {
         table(text, own);
     }
     if !shared.is_empty() {
-        write!(text, "\nAnd the flags {}.\n", shared.join(" and ")).unwrap();
+        write!(text, "\nAlso the {}.\n", shared.join(" and ")).unwrap();
     }
     for command in inner {
         commands(text, command, &format!("{name} {}", command.get_name()));
@@ -254,8 +254,8 @@ fn flag(text: &mut String, arg: &Arg) {
 fn secret(key: &str) -> &'static str {
     match key {
         "token" => "sent as `Authorization: Bearer …`",
-        "username" => "sent with the password as `Authorization: Basic …`",
-        "password" => "goes with `username`",
+        "username" => "sent with `password` as `Authorization: Basic …`",
+        "password" => "belongs to `username`",
         other => panic!("no word for the key {other}"),
     }
 }

@@ -198,7 +198,7 @@ fn a_usage_error_is_json_where_json_is_asked_for() {
     }
     let bare = scene.sandbox.run(["--output", "json", "cache"]).must(2);
     let words = bare.json()["error"]["message"].to_string();
-    assert!(words.contains("no command is given"), "{words}");
+    assert!(words.contains("no command given"), "{words}");
     // Behind `--` it is no flag, and without it stdout stays empty.
     for arguments in [
         &["fetch", "--bogus", "--", "--output=json"][..],
