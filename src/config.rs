@@ -246,7 +246,7 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    let allowed = "allowed is a time above 0, such as 500ms, 90s or 2m";
+    let allowed = "use a time above 0, such as 500ms, 90s or 2m";
     match humantime::parse_duration(text) {
         Ok(time) if !time.is_zero() => Ok(time),
         Ok(_) => Err(allowed.to_owned()),

@@ -63,7 +63,7 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let allowed = format!(
-            "allowed is unix:// and an absolute path of at most {LONGEST} bytes, such as unix:///csi/csi.sock"
+            "use unix:// and an absolute path of at most {LONGEST} bytes, such as unix:///csi/csi.sock"
         );
         let path = text.strip_prefix("unix://").unwrap_or(text);
         let path = PathBuf::from(path);
@@ -109,7 +109,7 @@ impl Bound {
         make_way(path, replaces).await?;
         let failed = |e: io::Error| {
             wrong(format!(
-                "cannot be made: {e}; check that its directory is there and may be written to"
+                "cannot be created: {e}; check that its directory exists and is writable"
             ))
         };
         let mut first = path.to_owned();
@@ -151,7 +151,7 @@ impl Bound {
                     Ok(_) => {}
                     // No descriptors are left, as a rule: those who end give some back.
                     Err(error) => {
-                        tracing::warn!(%error, "cannot accept a call");
+                        tracing::warn!(%error, "cannot accept a connection");
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 }
@@ -184,12 +184,12 @@ fn may_call(stream: &UnixStream) -> bool {
         Ok(peer) => {
             tracing::warn!(
                 uid = peer.uid(),
-                "a caller was turned away: only root may call"
+                "rejected a caller that is not root"
             );
             false
         }
         Err(error) => {
-            tracing::warn!(%error, "a caller was turned away: nobody says who it is");
+            tracing::warn!(%error, "rejected a caller of unknown identity");
             false
         }
     }
@@ -220,7 +220,7 @@ async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
         Err(e) => return Err(wrong(&e.to_string())),
         Ok(meta) if !meta.file_type().is_socket() => {
             return Err(wrong(
-                "something that is no socket is there; remove it, or choose another path",
+                "something that is not a socket is there; remove it, or choose another path",
             ));
         }
         Ok(_) if replaces == Replaces::Any => return Ok(()),
@@ -230,10 +230,10 @@ async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
         Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
         Ok(Err(e)) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(Err(e)) => Err(wrong(&format!(
-            "a socket is there, and cannot be tried: {e}"
+            "a socket is there, but it cannot be probed: {e}"
         ))),
         Ok(Ok(_)) | Err(_) => Err(wrong(
-            "another process serves it; end that one, or choose another path",
+            "another process serves it; stop that one, or choose another path",
         )),
     }
 }
@@ -250,7 +250,7 @@ pub fn private_directory(socket: &Path) -> Result<(), Error> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         Err(e) => {
             return Err(wrong(format!(
-                "its directory {} cannot be made: {e}",
+                "its directory {} cannot be created: {e}",
                 dir.display()
             )));
         }
@@ -258,7 +258,7 @@ pub fn private_directory(socket: &Path) -> Result<(), Error> {
     let failed = |e: io::Error| wrong(format!("its directory {}: {e}", dir.display()));
     let meta = fs::metadata(dir).map_err(failed)?;
     if !meta.is_dir() {
-        return Err(wrong(format!("{} is no directory", dir.display())));
+        return Err(wrong(format!("{} is not a directory", dir.display())));
     }
     if meta.mode() & 0o077 == 0 {
         return Ok(());
@@ -270,7 +270,8 @@ pub fn private_directory(socket: &Path) -> Result<(), Error> {
     });
     if others || meta.uid() != nix::unistd::geteuid().as_raw() {
         return Err(wrong(format!(
-            "its directory {} is open to others (mode {:o}); give the socket a directory of its own, with mode 0700",
+            "its directory {} is accessible to others (mode {:o}); give the socket a directory of its own, with mode \
+             0700",
             dir.display(),
             meta.mode() & 0o7777
         )));

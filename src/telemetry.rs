@@ -49,7 +49,7 @@ impl FromStr for Level {
         };
         if !text.split(',').all(is_right) {
             return Err(format!(
-                "no log level; allowed is {}, or MODULE=LEVEL with commas between several",
+                "not a log level; use {}, or MODULE=LEVEL, separated by commas",
                 Self::NAMES.join(", ")
             ));
         }

@@ -82,7 +82,7 @@ impl Beside {
             Err(e) if e.raw_os_error() == Some(Errno::EPERM as i32) => Err(Error::Target {
                 path: place.named.display().to_string(),
                 why: format!(
-                    "it belongs to user {} and group {}, and only root can keep that",
+                    "it belongs to user {} and group {}, and only root can preserve that",
                     kept.uid, kept.gid
                 ),
             }),

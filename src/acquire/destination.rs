@@ -79,7 +79,7 @@ impl Destination {
             let meta = match fs::symlink_metadata(&at) {
                 Ok(meta) => meta,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Self::nothing(named, at),
-                Err(e) => return Err(io_error("look at", named, e)),
+                Err(e) => return Err(io_error("access", named, e)),
             };
             if !meta.is_symlink() {
                 return Self::of(named, at, &meta);
@@ -88,20 +88,20 @@ impl Destination {
             // whoever reads the link by hand, too.
             match fs::metadata(&at) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    return Err(io_error("look at", named, e));
+                    return Err(io_error("access", named, e));
                 }
                 Ok(meta) if is_of_proc(&at) => return Self::descriptor(named, at, &meta),
                 Ok(_) | Err(_) => {}
             }
-            let to = fs::read_link(&at).map_err(|e| io_error("look at", named, e))?;
+            let to = fs::read_link(&at).map_err(|e| io_error("access", named, e))?;
             at = directory(&at).join(to);
         }
-        Err(refuse("it leads through too many symlinks"))
+        Err(refuse("too many symlinks"))
     }
 
     fn nothing(named: &Path, path: PathBuf) -> Result<Self, Error> {
         if path.as_os_str().as_bytes().ends_with(b"/") {
-            return Err(io_error("look at", named, Errno::ENOENT.into()));
+            return Err(io_error("access", named, Errno::ENOENT.into()));
         }
         Ok(Self::File(Place {
             named: named.to_owned(),
@@ -119,7 +119,7 @@ impl Destination {
             if is_mount(&path) {
                 return Err(refused(
                     named,
-                    "a file is mounted there, which cannot be replaced; mount its directory instead",
+                    "a file is mounted there and cannot be replaced; mount its directory instead",
                 ));
             }
             let kept = Some(Kept {
@@ -171,7 +171,7 @@ impl Destination {
             })),
             Self::Stream(stream) => Err(refused(
                 stream.name(),
-                "only a file can be continued, and this is none",
+                "only a regular file can be resumed",
             )),
         }
     }
@@ -194,7 +194,7 @@ impl Place {
             Ok(meta) if meta.is_file() => Ok(()),
             Ok(meta) => Err(refused(&self.named, what_it_is(&meta))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(io_error("look at", &self.named, e)),
+            Err(e) => Err(io_error("access", &self.named, e)),
         }
     }
 }
@@ -245,7 +245,7 @@ fn special(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
     let file = options.write(true).custom_flags(flags.bits()).open(path)?;
     match file.metadata()?.is_file() {
-        true => Err(io::Error::other("it has become a regular file meanwhile")),
+        true => Err(io::Error::other("it became a regular file in the meantime")),
         false => Ok(file),
     }
 }
@@ -264,7 +264,7 @@ fn what_it_is(meta: &Metadata) -> &'static str {
     } else if kind.is_socket() {
         "it is a socket"
     } else if kind.is_symlink() {
-        "it has become a symlink"
+        "it became a symlink"
     } else {
         "it is not a regular file"
     }

@@ -110,7 +110,7 @@ impl<S: Source> Download<'_, S> {
             return Err(error);
         };
         let pause = usual.max(asked.min(self.patience.longest_pause));
-        tracing::info!(%error, ?pause, "the download is tried again");
+        tracing::info!(%error, ?pause, "retrying the download");
         self.gauge.enter(Phase::Pausing {
             why: error.to_string(),
             pause,
@@ -362,7 +362,7 @@ impl<S: Source> Download<'_, S> {
         let facts = partial
             .facts()
             .cloned()
-            .ok_or_else(|| bug("nothing is known of the object"))?;
+            .ok_or_else(|| bug("nothing is known about the file"))?;
         let digests = hasher.finish(&url)?;
         let landed = Landed {
             sha256: digests.sha256,

@@ -23,9 +23,10 @@ pub enum Error {
     Store(#[from] store::Error),
     /// Other bytes than the promised ones.
     #[error(
-        "{url}: the checksum differs: expected {expected}, but {actual} came ({}){}; correct the checksum, or the artifact at the URL",
+        "{url}: checksum mismatch: expected {expected}, got {actual} ({}){}; correct the checksum, or the artifact at \
+         the URL",
         Bytes(*.size),
-        if *.remembered { ", and the origin says that it is unchanged since" } else { "" }
+        if *.remembered { ", which the server reports as unchanged since" } else { "" }
     )]
     Mismatch {
         /// What was asked for.
@@ -43,7 +44,7 @@ pub enum Error {
     },
     /// More bytes than allowed.
     #[error(
-        "{url}: too large: {size}, more than {limit}; raise that limit, or ship a smaller artifact"
+        "{url}: too large: {size} exceeds {limit}; raise that limit, or publish a smaller artifact"
     )]
     TooLarge {
         /// What was asked for.
@@ -55,7 +56,8 @@ pub enum Error {
     },
     /// An answer whose end cannot be told from a broken connection.
     #[error(
-        "{url}: the origin gives neither a length nor chunks, so a broken connection would look like the end; set {}, or fix the server",
+        "{url}: the server sends neither Content-Length nor chunks, so a truncated download cannot be detected; set \
+         {}, or fix the server",
         Setting::Checksum
     )]
     Unframed {
@@ -64,7 +66,8 @@ pub enum Error {
     },
     /// An answer whose bytes are not the artifact's own.
     #[error(
-        "{url}: the origin sends it with {coding} although it was asked not to; set {} to that of the bytes as they are sent, or fix the server",
+        "{url}: the server sends it with {coding}, which was not requested; set {} to match the bytes as sent, or fix \
+         the server",
         Setting::Checksum
     )]
     Coded {
@@ -74,14 +77,14 @@ pub enum Error {
         coding: String,
     },
     /// The object is another one than a moment ago.
-    #[error("{url}: the object changed at the origin while it was downloaded")]
+    #[error("{url}: the artifact changed on the server during the download")]
     Changed {
         /// What was asked for.
         url: String,
     },
     /// Nothing cached, and the origin may not be asked.
     #[error(
-        "{url}: {} is Never and this node has no copy that came from this URL; use IfNotPresent",
+        "{url}: {} is Never and this node has no copy from this URL; use IfNotPresent",
         Setting::PullPolicy
     )]
     NotCached {
@@ -90,14 +93,14 @@ pub enum Error {
     },
     /// The flight was stopped, because nobody wants it or the program ends.
     #[error(
-        "{url}: the download was stopped; what came is kept, and it goes on when it is asked for again"
+        "{url}: the download was stopped; the partial download is kept, and the next request resumes it"
     )]
     Stopped {
         /// What was asked for.
         url: String,
     },
     /// What is at the place that a file was to have cannot be replaced, and takes no bytes.
-    #[error("cannot write to {path}: {why}; nothing was touched, choose another file with -o")]
+    #[error("cannot write to {path}: {why}; nothing was changed, choose another file with -o")]
     Target {
         /// The place, as it was named.
         path: String,
@@ -137,7 +140,7 @@ impl Error {
     pub(super) fn endless(url: &ArtifactUrl, limit: Limit) -> Self {
         Self::TooLarge {
             url: url.to_string(),
-            size: "its end has not come".into(),
+            size: "the download".into(),
             limit,
         }
     }

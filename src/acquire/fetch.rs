@@ -209,7 +209,7 @@ fn show(partial: &Partial, beside: Beside, place: &Place) -> Result<(), Error> {
     beside.become_visible(place)?;
     File::open(&place.dir)
         .and_then(|d| d.sync_all())
-        .map_err(|e| io_error("make durable", &place.dir, e))
+        .map_err(|e| io_error("sync", &place.dir, e))
 }
 
 /// Reads a whole file; nothing if it has another digest.

@@ -213,21 +213,21 @@ impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = &self.url;
         match &self.phase {
-            Phase::Queued => write!(f, "waiting to download {url}: other downloads are first"),
-            Phase::Asking => write!(f, "asking for {url}"),
+            Phase::Queued => write!(f, "waiting to download {url}: queued behind other downloads"),
+            Phase::Asking => write!(f, "requesting {url}"),
             Phase::Rereading => write!(
                 f,
-                "downloading {url}: checking the {} that are here",
+                "downloading {url}: verifying the {} downloaded so far",
                 Bytes(self.done)
             ),
             Phase::MakingRoom => write!(
                 f,
-                "making room on the node's disk for {url}: what is not used any more is removed first"
+                "making room on the node's disk for {url}: removing unused artifacts"
             ),
             Phase::Pausing { why, pause } => {
                 write!(
                     f,
-                    "{why}; it is tried again in {}",
+                    "{why}; retrying in {}",
                     humantime::format_duration(rounded(*pause))
                 )
             }

@@ -107,7 +107,7 @@ fn locked(dir: &Path) -> Result<Option<File>, Error> {
         why: why.to_owned(),
     };
     let failed = |e| io_error("open", dir, e);
-    let others = || target("it is no download of this user's own to be continued");
+    let others = || target("it is not a partial download of this user");
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     let opened = OpenOptions::new()
         .read(true)
@@ -132,7 +132,7 @@ fn locked(dir: &Path) -> Result<Option<File>, Error> {
         return Err(others());
     }
     match lock.try_lock() {
-        Err(TryLockError::WouldBlock) => return Err(target("another process downloads to it")),
+        Err(TryLockError::WouldBlock) => return Err(target("another process is downloading to it")),
         Err(TryLockError::Error(e)) => return Err(failed(e)),
         Ok(()) => {}
     }

@@ -108,13 +108,13 @@ impl Client {
                     *self.latest.lock() = Some(convert::snapshot(progress));
                 }
                 Some(News::Shown(json)) => {
-                    return Record::read(&json).ok_or_else(|| asked.unreadable("a record"));
+                    return Record::read(&json).ok_or_else(|| asked.unreadable("invalid record"));
                 }
                 // News of a newer driver.
                 None => {}
             }
         }
-        Err(asked.unreadable("an end without a result"))
+        Err(asked.unreadable("no result"))
     }
 
     /// How far the mount is that is waited for.

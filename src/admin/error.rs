@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// No answer, or not all of it.
     #[error(
-        "the driver (process {pid}) has not answered to {asked}: {why}; it may have ended meanwhile, so ask again"
+        "the driver (process {pid}) did not answer the request to {asked}: {why}; it may have exited, so try again"
     )]
     Lost {
         /// What it was asked.
@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// More than one message holds.
     #[error(
-        "the driver (process {pid}) cannot be asked: the request has {}, and may have {}; shorten the credentials or \
+        "the request to the driver (process {pid}) is too large: {}, with a limit of {}; shorten the credentials or \
          the attributes",
         artifact::Bytes(*bytes),
         artifact::Bytes(super::LONGEST_MESSAGE as u64)
@@ -49,8 +49,8 @@ pub enum Error {
     },
     /// An answer of another version.
     #[error(
-        "the driver (process {pid}) has answered to {asked} what cannot be read: {what}; use the driver's own version \
-         of this program"
+        "the driver (process {pid}) sent an invalid answer to the request to {asked}: {what}; use the driver's own \
+         version of this program"
     )]
     Unreadable {
         /// What it was asked.
@@ -62,8 +62,8 @@ pub enum Error {
     },
     /// What it mounts is not seen where the command runs.
     #[error(
-        "the driver (process {pid}) that has the store {} sees other mounts than this command does (another mount \
-         namespace); choose another --root, or run this where the driver runs",
+        "the driver (process {pid}) that uses the store {} runs in another mount namespace; choose another --root, or \
+         run this where the driver runs",
         root.display()
     )]
     Elsewhere {
@@ -73,10 +73,10 @@ pub enum Error {
         root: PathBuf,
     },
     /// A request that is none.
-    #[error("the directory {} is not absolute", artifact::shown(.0))]
+    #[error("the directory {} is not an absolute path", artifact::shown(.0))]
     Relative(String),
     /// The driver ends.
-    #[error("the driver is stopping; what was downloaded is kept, so ask again")]
+    #[error("the driver is shutting down; the partial download is kept, so try again")]
     Stopping,
     /// What the driver was doing ended as it never should.
     #[error("an internal error ended the work ({0}); please report it")]

@@ -64,7 +64,7 @@ impl<M: Mounter> Server<M> {
             .try_begin(move || match volumes.sweep() {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
-                Err(error) => tracing::warn!(%error, "cannot look for volumes whose pods are gone"),
+                Err(error) => tracing::warn!(%error, "cannot check for volumes whose pods are gone"),
             });
     }
 
@@ -115,7 +115,7 @@ async fn mount<M: Mounter>(
         Owner::CommandLine => Reader::MountByDriver,
         Owner::Kubelet { .. } => Reader::Volume,
     };
-    tracing::info!(dir = ?target.path(), "a command waits for a mount");
+    tracing::info!(dir = ?target.path(), "a command is waiting for a mount");
     let mut work = volumes.apart(async move |volumes, caller| volumes.mount(mount, &caller).await);
     let mut ticks = interval(NEWS);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -135,7 +135,7 @@ async fn mount<M: Mounter>(
     let dir = target.path();
     match mounted {
         None => {
-            tracing::info!(?dir, "mount: given up by its caller");
+            tracing::info!(?dir, "mount: abandoned by its caller");
             work.stop().await;
             volumes.give_up(&target);
         }
@@ -160,7 +160,7 @@ fn verify(cache: &Cache, news: &Sender<Result<VerifyNews, Error>>) {
     let says = |cached: &Cached, verdict| {
         if let Some(Verdict::Damaged { found }) = &verdict {
             let sha256 = &cached.sha256;
-            tracing::warn!("{sha256} is damaged and set aside: it hashes to {found}");
+            tracing::warn!("{sha256} is damaged and was discarded: its content hashes to {found}");
         }
         match news.blocking_send(Ok(convert::verified(cached, verdict))) {
             Ok(()) => ControlFlow::Continue(()),
@@ -264,7 +264,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
                 verify(&cache, &sender);
             };
             if let Err(error) = pool.run(work).await {
-                tracing::error!(error, "a verification ended as it never should");
+                tracing::error!(error, "a verification task ended unexpectedly");
             }
         });
         Ok(answers(news, self.stopping.clone()))

@@ -27,7 +27,7 @@ impl Commands {
     pub(super) fn warning(&self) -> Option<String> {
         let failed = self.failed.lock().clone()?;
         Some(format!(
-            "no command reaches this driver, and no FlexVolume: {failed}; it is tried again every {} s",
+            "commands and FlexVolume calls cannot reach this driver: {failed}; retrying every {} s",
             AGAIN.as_secs()
         ))
     }
@@ -45,7 +45,7 @@ impl Commands {
             let Err(error) = admin::serve(root, of, stop.clone(), serves).await else {
                 return;
             };
-            tracing::error!(%error, "no command reaches this driver; it is tried again in {AGAIN:?}");
+            tracing::error!(%error, "commands cannot reach this driver; retrying in {AGAIN:?}");
             *self.failed.lock() = Some(fault::line(&error));
             if tokio::time::timeout(AGAIN, stop.cancelled()).await.is_ok() {
                 return;

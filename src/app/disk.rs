@@ -96,12 +96,12 @@ impl Found {
         if let Some(taken) = taken.filter(|taken| *taken >= HANGS) {
             let seconds = taken.as_secs();
             return Err(format!(
-                "the disk of the store has not answered for {seconds} s; look at the node's disk"
+                "the store's disk has not responded for {seconds} s; check the node's disk"
             ));
         }
         match &self.refuses {
             Some(why) => Err(why.clone()),
-            None if !self.looked => Err("the disk of the store is being looked at".to_owned()),
+            None if !self.looked => Err("checking the store's disk".to_owned()),
             None => Ok(()),
         }
     }
@@ -110,7 +110,7 @@ impl Found {
     fn log(&self, before: &Self) {
         match (&before.refuses, &self.refuses) {
             (was, Some(why)) if was.as_ref() != Some(why) => tracing::error!("not ready: {why}"),
-            (Some(_), None) => tracing::info!("the disk of the store takes what is written again"),
+            (Some(_), None) => tracing::info!("the store's disk accepts writes again"),
             (None, None) | (_, Some(_)) => {}
         }
     }
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(found.check(), Err("read-only".to_owned()));
         found.since = Some(Instant::now() - HANGS);
         let words = found.check().unwrap_err();
-        assert!(words.contains("has not answered for 10 s"), "{words}");
+        assert!(words.contains("has not responded for 10 s"), "{words}");
     }
 
     #[test]

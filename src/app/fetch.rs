@@ -106,8 +106,8 @@ impl Fetcher {
         let first = origins.next();
         match origins.find(|other| Some(other) != first.as_ref()) {
             Some(other) if self.proves => Err(Error::Setting(format!(
-                "the credentials are for one origin, and the URLs have several ({} and {}); fetch those of one origin at \
-                 a time",
+                "the credentials are for one origin, but the URLs have several ({} and {}); fetch the URLs of one \
+                 origin at a time",
                 first.map(|o| o.ascii_serialization()).unwrap_or_default(),
                 other.ascii_serialization()
             ))),

@@ -82,9 +82,9 @@ pub(super) fn secrets(settings: &Secrets) -> Result<BTreeMap<String, SecretStrin
         )),
     })?;
     for header in &settings.headers {
-        let wrong = |why: String| Error::Setting(format!("-H: {why}; write -H 'NAME: VALUE'"));
+        let wrong = |why: String| Error::Setting(format!("-H: {why}; use -H 'NAME: VALUE'"));
         let (name, value) = header.expose_secret().split_once(':').ok_or_else(|| {
-            wrong("a header has no colon between its name and its value".to_owned())
+            wrong("there is no colon between name and value".to_owned())
         })?;
         let (key, value) = (Credentials::key_of_header(name), value.trim_ascii());
         if keys.insert(key, SecretString::from(value)).is_some() {
@@ -125,7 +125,7 @@ fn of_file(path: &Path) -> Result<BTreeMap<String, SecretString>, Error> {
 
 fn in_file(path: &Path, why: impl Display) -> Error {
     Error::Setting(format!(
-        "the credentials file {}: {why}; allowed are lines of token=…, or username=… and password=…, and header.NAME=…",
+        "the credentials file {}: {why}; use lines of token=…, or username=… and password=…, and header.NAME=…",
         path.display()
     ))
 }

@@ -141,7 +141,7 @@ fn mounter(store: &Store) -> Result<Linux, Error> {
     };
     match tested {
         Err(error) if error.fault() == Fault::NoSpace || error.is_read_only() => {
-            tracing::warn!(%error, "no room for the self-test; writable volumes do without metacopy and volatile");
+            tracing::warn!(%error, "no space for the self-test; writable volumes get neither metacopy nor volatile");
             Ok(Linux::untested())
         }
         other => Ok(other?),
@@ -179,8 +179,8 @@ fn volumes(
 fn http(settings: &Downloading) -> Result<Factory, Error> {
     if let Some(limit) = settings.limit_rate.filter(|l| *l <= settings.stall_speed) {
         return Err(Error::Setting(format!(
-            "--limit-rate {} is not faster than --stall-speed {}, at which a download is given up; raise the one or \
-             lower the other",
+            "--limit-rate {} is not above --stall-speed {}, below which downloads are aborted; raise the one or lower \
+             the other",
             Bytes(limit),
             Bytes(settings.stall_speed)
         )));

@@ -71,7 +71,7 @@ impl Driver {
             .map_err(|e| Error::Setting(format!("--endpoint \"{endpoint}\": {e}")))?;
         let (node, kubelet) = if serving.mode.node() {
             if !nix::unistd::geteuid().is_root() {
-                return Err(Error::NeedsRoot("serve --mode node", "makes mounts"));
+                return Err(Error::NeedsRoot("serve --mode node", "mounts file systems"));
             }
             (node_id(serving.node_id.as_deref())?, Some(kubelet(dir)?))
         } else {
@@ -98,9 +98,9 @@ impl Driver {
         if let Some(kubelet) = &self.kubelet {
             Linux::propagates(&kubelet.dir)?;
         }
-        gate.without_store("it opens its store");
+        gate.without_store("opening the store");
         let store = wait_for_store(&self.storing, |locked| {
-            tracing::warn!("{locked}; waiting until it ends");
+            tracing::warn!("{locked}; waiting for it to exit");
             gate.without_store(locked);
         })?;
         let store = Arc::new(store.counting(self.metrics.evictions.clone()));
@@ -125,7 +125,7 @@ impl Driver {
         let counted = self.metrics.downloads.clone();
         let volumes = super::volumes(store, self.http.clone(), settings, (counted, pool.clone()))?;
         let swept = volumes.sweep()?;
-        tracing::info!(swept, "the volumes of this node are known");
+        tracing::info!(swept, "found the volumes on this node");
         Ok(volumes)
     }
 }
@@ -169,7 +169,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     tracing::info!("stopping");
     stopping.cancel();
     if tokio::time::timeout(GRACE, &mut work).await.is_err() {
-        tracing::warn!("what still runs after {GRACE:?} is cut off");
+        tracing::warn!("aborting what still runs after {GRACE:?}");
     }
     if let Ok(volumes) = gate.get() {
         close(volumes).await;
@@ -184,8 +184,8 @@ async fn close(volumes: Arc<Volumes<Linux>>) {
     let closing = pool.run(move || volumes.close());
     match tokio::time::timeout(LAST_LOOK, closing).await {
         Ok(Ok(Ok(()))) => {}
-        Ok(Ok(Err(error))) => tracing::warn!(%error, "cannot take the read-only view away"),
-        Ok(Err(_)) | Err(_) => tracing::warn!("the read-only view is left to the next driver"),
+        Ok(Ok(Err(error))) => tracing::warn!(%error, "cannot remove the read-only view"),
+        Ok(Err(_)) | Err(_) => tracing::warn!("leaving the read-only view to the next driver"),
     }
 }
 
@@ -272,7 +272,7 @@ async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, E
     match task.await.map_err(Error::Bug)? {
         Ok(()) => Ok(true),
         Err(error) => {
-            tracing::error!(%error, "not ready; it is tried again in {AGAIN:?}");
+            tracing::error!(%error, "not ready; retrying in {AGAIN:?}");
             let why = fault::line(&error);
             if matches!(
                 error,
@@ -312,11 +312,11 @@ impl Driver {
 /// Modes are given in full at each call, and a node's worth of volumes needs its files.
 fn prepare_process() -> Result<(), Error> {
     umask(Umask::empty());
-    let limit = |e: nix::Error| Error::Setting(format!("the limit of open files: {e}"));
+    let limit = |e: nix::Error| Error::Setting(format!("cannot set the limit on open files: {e}"));
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
     if most < FILES {
         return Err(Error::Setting(format!(
-            "only {most} open files are allowed, and at least {FILES} are needed; raise the limit (ulimit -n)"
+            "the limit on open files is {most}, but at least {FILES} are needed; raise it (ulimit -n)"
         )));
     }
     setrlimit(Resource::RLIMIT_NOFILE, most, most).map_err(limit)
@@ -335,7 +335,7 @@ fn driver_name(name: &str) -> Result<String, Error> {
         return Ok(name.to_owned());
     }
     Err(Error::Setting(format!(
-        "--driver-name {}: allowed are at most 63 letters, digits, dashes and dots, with a letter or digit at both ends",
+        "--driver-name {}: use at most 63 letters, digits, dashes and dots, with a letter or digit at both ends",
         crate::artifact::shown(name)
     )))
 }
@@ -344,12 +344,12 @@ fn node_id(id: Option<&str>) -> Result<String, Error> {
     let id = id.unwrap_or_default();
     match id.len() {
         0 => Err(Error::Setting(
-            "--node-id is missing; it is this node's name in the cluster (spec.nodeName)"
+            "--node-id is missing; set it to this node's name in the cluster (spec.nodeName)"
                 .to_owned(),
         )),
         1..=192 => Ok(id.to_owned()),
         n => Err(Error::Setting(format!(
-            "--node-id has {n} bytes; allowed are 192"
+            "--node-id has {n} bytes; at most 192 are allowed"
         ))),
     }
 }
@@ -357,7 +357,7 @@ fn node_id(id: Option<&str>) -> Result<String, Error> {
 fn kubelet(dir: &Path) -> Result<Kubelet, Error> {
     let wrong = |why: String| {
         Error::Setting(format!(
-            "--kubelet-dir {}: {why}; it is kubelet's own directory (--root-dir), at the same path as for kubelet",
+            "--kubelet-dir {}: {why}; use kubelet's own directory (--root-dir), at the same path that kubelet uses",
             dir.display()
         ))
     };
@@ -378,13 +378,13 @@ fn registration(
     };
     let wrong = |why: &dyn std::fmt::Display| {
         Error::Setting(format!(
-            "--registration-dir {}: {why}; it is plugins_registry below kubelet's directory",
+            "--registration-dir {}: {why}; use plugins_registry in kubelet's directory",
             dir.display()
         ))
     };
     if !serving.mode.node() {
-        return Err(wrong(
-            &"only a node is registered with kubelet; leave it out",
+        return Err(Error::Setting(
+            "--registration-dir is only for --mode node and all; remove it".to_owned(),
         ));
     }
     let on_host = match &serving.endpoint_on_host {

@@ -74,20 +74,20 @@ fn too_old(kernel: &str, node: &NodeInfo) -> Vec<String> {
             "Linux",
             kernel,
             KERNEL,
-            "before 5.10 what pods write to a volume is slow, and before 5.8 no volume can be mounted; \
-             take a newer kernel for this node",
+            "before 5.10 writes to volumes are slow, and before 5.8 volumes cannot be mounted; upgrade this node's \
+             kernel",
         ),
         (
             "kubelet",
             &node.kubelet_version,
             KUBERNETES,
-            "it cannot register the driver, so no volume can be mounted; upgrade this node",
+            "it cannot register the driver, so volumes cannot be mounted; upgrade this node",
         ),
         (
             "containerd",
             containerd.unwrap_or_default(),
             CONTAINERD,
-            "nobody tries the driver with it; upgrade this node",
+            "the driver is not tested with it; upgrade this node",
         ),
     ];
     all.into_iter()

@@ -75,7 +75,7 @@ impl Watch {
 
 fn still_runs(stopping: CancellationToken) -> Condition {
     Arc::new(move || match stopping.is_cancelled() {
-        true => Err("the driver is stopping".to_owned()),
+        true => Err("the driver is shutting down".to_owned()),
         false => Ok(()),
     })
 }
@@ -119,7 +119,7 @@ impl Watched {
         };
         let server = Server::start(address, ops).map_err(|e| {
             Error::Setting(format!(
-                "--http-addr {address}: {e}; choose an address of this machine that nobody else serves"
+                "--http-addr {address}: {e}; choose a free address of this machine"
             ))
         })?;
         tokio::spawn(pulse.beat());

@@ -75,8 +75,8 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
             Error::new(format!(
-                "{}: {why}; allowed is sha256:<64 hex digits> or sha512:<128 hex digits>, the digits alone, or a line \
-                 of sha256sum",
+                "{}: {why}; use sha256:<64 hex digits> or sha512:<128 hex digits>, the digits alone, or a line of \
+                 sha256sum output",
                 shown(text)
             ))
         };
@@ -85,16 +85,16 @@ impl FromStr for Digest {
         let algorithm = match name.map(str::to_ascii_lowercase).as_deref() {
             Some("sha256") => Algorithm::Sha256,
             Some("sha512") => Algorithm::Sha512,
-            Some(_) => return Err(wrong("not a known algorithm")),
+            Some(_) => return Err(wrong("unknown algorithm")),
             None => match (digits.len(), &bytes) {
                 (64, _) => Algorithm::Sha256,
                 (128, _) => Algorithm::Sha512,
-                (32, Ok(_)) => return Err(wrong("that many digits has MD5, which proves nothing")),
+                (32, Ok(_)) => return Err(wrong("it has the length of an MD5, which can be forged")),
                 (40, Ok(_)) => {
-                    return Err(wrong("that many digits has SHA-1, which proves nothing"));
+                    return Err(wrong("it has the length of a SHA-1, which can be forged"));
                 }
                 (n, Ok(_)) if n > 0 => return Err(wrong(&format!("{n} digits"))),
-                (_, _) => return Err(wrong("no algorithm in front of a colon")),
+                (_, _) => return Err(wrong("no algorithm before a colon")),
             },
         };
         let bytes = bytes.map_err(|_| wrong("not hexadecimal digits"))?;
@@ -195,9 +195,9 @@ mod tests {
             ("xy".repeat(32), "not hexadecimal"),
             (
                 format!("MD5 (a) = {}", "ab".repeat(16)),
-                "not a known algorithm",
+                "unknown algorithm",
             ),
-            (format!("{short} sample.war"), "allowed is"),
+            (format!("{short} sample.war"), "use sha256:"),
             (format!("sha256:{short}  sample.war"), "not hexadecimal"),
             (format!("sha256:{long}"), "128 digits"),
         ] {

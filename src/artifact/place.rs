@@ -32,8 +32,8 @@ impl FromStr for FileName {
         component(text)
             .map_err(|why| {
                 Error::new(format!(
-                    "{}: {why}; allowed is the name of one file of at most {LONGEST_NAME} bytes, \
-                     without / and control characters",
+                    "{}: {why}; use a single file name of at most {LONGEST_NAME} bytes, without / or control \
+                     characters",
                     shown(text)
                 ))
             })
@@ -51,11 +51,11 @@ fn component(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {
         Err("empty")
     } else if text == "." || text == ".." {
-        Err("not a name of its own")
+        Err("not a file name")
     } else if text.contains('/') {
-        Err("holds a /")
+        Err("contains a /")
     } else if text.contains(char::is_control) {
-        Err("holds a control character")
+        Err("contains a control character")
     } else if text.len() > LONGEST_NAME {
         Err("too long")
     } else {
@@ -75,8 +75,8 @@ impl Place {
     pub fn new(path: &str, name: FileName) -> Result<Self, Error> {
         let wrong = |why: &str| {
             Error::new(format!(
-                "{}: {why}; allowed is a relative path of at most {DEEPEST} directories and {LONGEST_PATH} bytes, \
-                 without .. and control characters",
+                "{}: {why}; use a relative path of at most {DEEPEST} directories and {LONGEST_PATH} bytes, without .. \
+                 or control characters",
                 shown(path)
             ))
         };
@@ -135,7 +135,7 @@ mod tests {
             huge.as_str(),
         ] {
             let text = bad.parse::<FileName>().unwrap_err().to_string();
-            assert!(text.contains("allowed is the name of one file"), "{text}");
+            assert!(text.contains("use a single file name"), "{text}");
             assert!(text.len() < 300);
         }
         for good in [
@@ -168,7 +168,7 @@ mod tests {
             long.as_str(),
         ] {
             let text = Place::new(bad, name.clone()).unwrap_err().to_string();
-            assert!(text.contains("allowed is a relative path"), "{bad}: {text}");
+            assert!(text.contains("use a relative path"), "{bad}: {text}");
         }
         let place = Place::new("a/b/", name.clone()).unwrap();
         assert_eq!(place.to_path(), PathBuf::from("a/b/a.war"));

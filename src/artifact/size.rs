@@ -9,8 +9,7 @@ use super::{Error, shown};
 pub fn parse_size(text: &str) -> Result<u64, Error> {
     let wrong = || {
         Error::new(format!(
-            "{}: not a size; allowed is a number of bytes above 0 with an optional suffix, \
-             such as 500M, 2Gi or 1.5GiB",
+            "{}: not a size; use a number of bytes above 0 with an optional suffix, such as 500M, 2Gi or 1.5GiB",
             shown(text)
         ))
     };

@@ -60,17 +60,17 @@ impl FromStr for ArtifactUrl {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         if text.is_empty() {
-            return Err(Error::new("empty; allowed is an http or https URL"));
+            return Err(Error::new("empty; use an http or https URL"));
         }
         if text.len() > LONGEST {
             return Err(Error::new(format!(
-                "{} bytes long; allowed are {LONGEST} bytes",
+                "{} bytes long; at most {LONGEST} are allowed",
                 text.len()
             )));
         }
         if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(Error::new(
-                "holds white space or control characters; allowed is an http or https URL, percent-encoded",
+                "contains white space or control characters; percent-encode them",
             ));
         }
         // The text itself is shown only where it cannot hold a secret: a URL that does not parse is shown up
@@ -78,7 +78,7 @@ impl FromStr for ArtifactUrl {
         let head = text.split(['/', '?', '@', '#']).next().unwrap_or_default();
         let schemeless = || {
             Error::new(format!(
-                "{} is not a URL, because it has no scheme; add https:// in front of it",
+                "{} is not a URL, because it has no scheme; put https:// in front of it",
                 shown(head)
             ))
         };
@@ -87,7 +87,7 @@ impl FromStr for ArtifactUrl {
                 return schemeless();
             }
             Error::new(format!(
-                "{} is not a URL ({e}); allowed is an http or https URL",
+                "{} is not a URL ({e}); use an http or https URL",
                 shown(head)
             ))
         })?;
@@ -98,25 +98,24 @@ impl FromStr for ArtifactUrl {
         }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::new(format!(
-                "the scheme {} is not built in; allowed are http and https",
+                "the scheme {} is not supported; use http or https",
                 shown(url.scheme())
             )));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::new(format!(
-                "{} has a user or password in it, which everybody who sees it could use; give \
-                 credentials apart from it",
+                "{} contains a user or password, visible to everyone who sees the URL; provide credentials separately",
                 Redacted(&url)
             )));
         }
         if url.fragment().is_some() {
             return Err(Error::new(format!(
-                "{} has a fragment (#…), which no server ever sees; leave it out, or write # as %23",
+                "{} has a fragment (#…), which is never sent to a server; remove it, or write # as %23",
                 Redacted(&url)
             )));
         }
         if !url.has_host() {
-            return Err(Error::new("has no host; allowed is an http or https URL"));
+            return Err(Error::new("has no host; use an http or https URL"));
         }
         Ok(Self(url))
     }
@@ -212,22 +211,22 @@ mod tests {
         let long = format!("https://example.com/{}", "a".repeat(1 << 20));
         for (bad, says) in [
             ("", "empty"),
-            ("file:///etc/passwd", "\"file\" is not built in"),
-            ("ftp://example.com/a", "\"ftp\" is not built in"),
-            ("s3://bucket/key", "allowed are http and https"),
+            ("file:///etc/passwd", "\"file\" is not supported"),
+            ("ftp://example.com/a", "\"ftp\" is not supported"),
+            ("s3://bucket/key", "use http or https"),
             ("//example.com/a", "is not a URL"),
-            ("example.com/x.war", "add https:// in front of it"),
+            ("example.com/x.war", "put https:// in front of it"),
             (
                 "example.com:8080/x.war",
                 "\"example.com:8080\" is not a URL, because it has no scheme",
             ),
-            ("localhost:80", "add https://"),
-            ("a.war", "add https://"),
+            ("localhost:80", "put https://"),
+            ("a.war", "put https://"),
             ("https://", "is not a URL"),
             ("https://example.com/a b", "white space"),
             ("https://example.com/a\0b", "control characters"),
             ("https://example.com/a#b", "fragment"),
-            (long.as_str(), "allowed are 8192 bytes"),
+            (long.as_str(), "at most 8192 are allowed"),
         ] {
             let text = parse(bad).unwrap_err().to_string();
             assert!(text.contains(says), "{bad}: {text}");

@@ -13,7 +13,7 @@ use crate::artifact::Bytes;
 use crate::fault::Fault;
 
 pub(super) async fn run(args: &Cache, voice: Voice) -> Result<Report, Error> {
-    needs_root("cache", "looks into the store")?;
+    needs_root("cache", "reads the store")?;
     let open = |storing| app::Cache::open(storing, voice.says_it_waits());
     match &args.action {
         CacheAction::Ls(storing) => {
@@ -75,19 +75,19 @@ fn verified(seen: &[(Verdict, Cached)]) -> Report {
         };
         let _ = writeln!(
             text,
-            "damaged: {} (hashes to {found}; in use by {} volumes, which go on showing it); it is fetched anew when \
-             it is wanted again",
+            "damaged: {} (content hashes to {found}; still shown by {} volumes); it is downloaded again when next \
+             requested",
             cached.sha256, cached.links
         );
         damaged.push(json!({ "digest": cached.sha256, "found": found, "volumes": cached.links }));
     }
     let count = |verdict| seen.iter().filter(|(v, _)| *v == verdict).count();
     let (whole, skipped) = (count(Verdict::Whole), count(Verdict::Skipped));
-    let _ = write!(text, "{whole} whole, {} damaged", damaged.len());
+    let _ = write!(text, "{whole} intact, {} damaged", damaged.len());
     if skipped > 0 {
         let _ = write!(
             text,
-            ", {skipped} skipped (collected meanwhile, or held by a lease of somebody else's)"
+            ", {skipped} skipped (removed in the meantime, or in use by another process)"
         );
     }
     let code = if damaged.is_empty() {

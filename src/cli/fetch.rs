@@ -31,7 +31,7 @@ fn orders(args: &Fetch) -> Result<Vec<Order>, Error> {
     let checksum = args.checksum.as_deref();
     if checksum.is_some() && args.urls.len() > 1 {
         return Err(Error::Setting(
-            "--checksum is for one URL, and several are given; name each with its checksum in a file for --from-file"
+            "--checksum applies to one URL, but several are given; list each with its checksum in a --from-file list"
                 .to_owned(),
         ));
     }
@@ -47,7 +47,7 @@ fn orders(args: &Fetch) -> Result<Vec<Order>, Error> {
 fn suits_several(orders: &[Order], output: Option<&Path>) -> Result<(), Error> {
     if let Some(path) = output.filter(|path| !path.is_dir()) {
         return Err(Error::Setting(format!(
-            "-o {} is no directory, and several URLs need one; make it first, or fetch one URL",
+            "-o {} is not a directory, which several URLs need; create it first, or fetch one URL",
             path.display()
         )));
     }
@@ -55,15 +55,14 @@ fn suits_several(orders: &[Order], output: Option<&Path>) -> Result<(), Error> {
     for order in orders {
         let name = order.name().map_err(|_| {
             Error::Setting(format!(
-                "{} gives its file no name, and several URLs need one each; give it in a file for --from-file",
+                "{} has no file name, which several URLs need; name the file in a --from-file list",
                 order.url()
             ))
         })?;
         let name = name.to_string();
         if let Some(twice) = names.replace(name) {
             return Err(Error::Setting(format!(
-                "two of the URLs have the file name \"{twice}\"; give one of them another name in a file for \
-                 --from-file"
+                "two URLs have the file name \"{twice}\"; give one of them another name in a --from-file list"
             )));
         }
     }
@@ -83,7 +82,7 @@ async fn one(
     let fetched = progress::shown(voice, work, || Some(watched.get()?.snapshot())).await?;
     let path = fetched.path.display().to_string();
     if fetched.was_there {
-        voice.remark(&format!("{path} is there already and has the checksum"));
+        voice.remark(&format!("{path} already exists and has the checksum"));
     }
     Ok((
         format!("{}  {path}  ({})", fetched.sha256, Bytes(fetched.size)),

@@ -23,8 +23,8 @@ pub(super) async fn run(args: &Flexvolume) -> Result<Report, Error> {
         FlexvolumeAction::Install { dir, at } => {
             let Installed { program, is_new } = flexvolume::install(dir, &at.root)?;
             let words = match is_new {
-                true => "kubelet finds it",
-                false => "it is there already",
+                true => "installed",
+                false => "already installed",
             };
             Ok(Report::done(
                 format!("{}: {words}", program.display()),
@@ -68,12 +68,12 @@ async fn done(root: Result<PathBuf, flexvolume::Error>, call: &[OsString]) -> Re
         (Some("init"), _) => return Ok(init()),
         (Some("mount"), [dir, options]) => {
             let mount = flexvolume::mount_of(dir, options)?;
-            needs_root("mount", "makes a mount")?;
+            needs_root("mount", "mounts a file system")?;
             flexvolume::mount(&root?, mount).await?;
         }
         // Whatever is wrong with its settings, a pod must be able to go.
         (Some("unmount"), [dir]) => {
-            needs_root("unmount", "takes away a mount")?;
+            needs_root("unmount", "unmounts a file system")?;
             flexvolume::unmount(root.ok().as_deref(), dir).await?;
         }
         (Some("mount"), _) => Err(flexvolume::Error::Call("mount takes DIR and OPTIONS"))?,

@@ -14,7 +14,7 @@ const NONE: &str = "-";
 pub(super) fn read(file: &Path) -> Result<Vec<Order>, Error> {
     let wrong = |why: String| {
         Error::Setting(format!(
-            "the list {}: {why}; allowed are lines of URL [CHECKSUM [NAME]], with - for no checksum",
+            "the list {}: {why}; use lines of URL [CHECKSUM [NAME]], with - for no checksum",
             file.display()
         ))
     };
@@ -36,7 +36,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<Order>, Error> {
             .push(order.map_err(|e| wrong(format!("line {}: {}", n + 1, Reader::Fetch.line(&e))))?);
     }
     if orders.is_empty() {
-        return Err(wrong("it names no URL".to_owned()));
+        return Err(wrong("it contains no URL".to_owned()));
     }
     Ok(orders)
 }

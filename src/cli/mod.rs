@@ -77,7 +77,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(report) => voice.say(report),
         None => {
             voice.remark(
-                "interrupted; nothing is half done, and a broken download into the store goes on the next time",
+                "interrupted; nothing is left half done, and the next command resumes a download into the store",
             );
             ExitCode::from(exit::INTERRUPTED)
         }
@@ -135,11 +135,11 @@ async fn command(command: &Command, voice: Voice) -> Result<Report, Error> {
 async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
     needs_root(
         "mount",
-        "makes a mount and keeps its cache out of everybody's reach",
+        "mounts a file system and keeps its cache private",
     )?;
     if args.read_only && args.layout.as_deref() == Some("copy") {
         return Err(Error::Setting(
-            "--layout copy is a copy of one's own to write to, and --read-only forbids that; leave out one of the two"
+            "--layout copy makes a writable copy, which --read-only forbids; drop one of the two"
                 .to_owned(),
         ));
     }
@@ -151,7 +151,7 @@ async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
     .await?;
     if !machine.heeds_settings() && !args.typed.is_empty() {
         voice.remark(&format!(
-            "the driver's own settings count, and not {}",
+            "the driver uses its own settings and ignores {}",
             args.typed.join(", ")
         ));
     }
@@ -174,13 +174,13 @@ async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
 }
 
 async fn unmount(args: &Unmount, voice: Voice) -> Result<Report, Error> {
-    needs_root("unmount", "takes away a mount")?;
+    needs_root("unmount", "unmounts a file system")?;
     let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
     let was_there = machine.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
         voice.remark(&format!(
-            "nothing of war-vol is mounted on {}",
+            "no war-vol volume is mounted on {}",
             dir.display()
         ));
     }

@@ -11,7 +11,7 @@ pub(super) async fn run(args: &Serve) -> Result<Report, Error> {
     let driver = Driver::new(&args.serving, &args.storing, &args.downloading)?;
     if args.check {
         return Ok(Report::done(
-            "the settings can be served",
+            "the settings are valid",
             json!({ "checked": true }),
         ));
     }

@@ -61,7 +61,7 @@ impl Voice {
 
     /// For whoever has to wait for another process.
     pub(super) fn says_it_waits(self) -> impl FnOnce(&str) {
-        move |locked: &str| self.remark(&format!("{locked}; waiting until it is done"))
+        move |locked: &str| self.remark(&format!("{locked}; waiting for it to finish"))
     }
 
     /// The last word of a command.

@@ -11,7 +11,7 @@ use crate::app::{Error, Machine, Owner};
 use crate::artifact::Bytes;
 
 pub(super) async fn run(args: &Volumes, voice: Voice) -> Result<Report, Error> {
-    needs_root("volumes", "looks into the store")?;
+    needs_root("volumes", "reads the store")?;
     let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
     let mut text = format!(
         "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",

@@ -60,7 +60,7 @@ impl Account {
         let path = self.directory.join("token");
         let text = fs::read_to_string(&path).map_err(|e| account(&path, &e.to_string()))?;
         let mut value = HeaderValue::try_from(format!("Bearer {}", text.trim()))
-            .map_err(|_| account(&path, "it is no token"))?;
+            .map_err(|_| account(&path, "it is not a token"))?;
         value.set_sensitive(true);
         Ok((AUTHORIZATION, value))
     }
@@ -78,7 +78,7 @@ impl Account {
                 .map_err(|why| wrong(&why))?;
         }
         if roots.is_empty() {
-            return Err(wrong("no certificate in it"));
+            return Err(wrong("it contains no certificate"));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)

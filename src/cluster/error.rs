@@ -8,16 +8,16 @@ use crate::fault::Fault;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing in the environment says where the API server is.
-    #[error("this is no pod: KUBERNETES_SERVICE_HOST is not set; leave it out")]
+    #[error("not running in a pod: KUBERNETES_SERVICE_HOST is not set; remove this flag")]
     NoPod,
     /// What the environment says makes no address.
     #[error(
-        "the address of the API server is {0}, which is none; look at KUBERNETES_SERVICE_HOST and _PORT"
+        "the API server address {0} is not valid; check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT"
     )]
     Address(String),
     /// A key that no taint can have, or that is not the driver's to remove.
     #[error(
-        "{key}: {why}; allowed is the key of a taint of the driver's own, such as war-vol.geektime.org/agent-not-ready"
+        "{key}: {why}; use a taint key with a prefix of your own, such as war-vol.geektime.org/agent-not-ready"
     )]
     Key {
         /// What was given.
@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// A file of the service account.
     #[error(
-        "cannot use the service account in {path}: {why}; give the pod one (automountServiceAccountToken: true)"
+        "cannot use the service account in {path}: {why}; give the pod a token (automountServiceAccountToken: true)"
     )]
     Account {
         /// Which file.
@@ -36,7 +36,7 @@ pub enum Error {
         why: String,
     },
     /// No answer.
-    #[error("cannot {asked}: the API server at {server} does not answer: {why}; it is tried again")]
+    #[error("cannot {asked}: the API server at {server} does not answer: {why}; retrying")]
     Unreachable {
         /// What was asked.
         asked: &'static str,
@@ -47,7 +47,7 @@ pub enum Error {
     },
     /// 401: the token is not good any more, or never was.
     #[error(
-        "cannot {asked}: the API server does not know the token of the service account: {why}; it is read again"
+        "cannot {asked}: the API server rejects the service account token: {why}; reading it again"
     )]
     Unknown {
         /// What was asked.
@@ -57,8 +57,8 @@ pub enum Error {
     },
     /// 403: a right is missing.
     #[error(
-        "cannot {asked}: the API server forbids it: {why}; give the driver's service account that right (the chart does \
-         with node.startupTaint.enabled)"
+        "cannot {asked}: the API server forbids it: {why}; grant the driver's service account this right (the chart \
+         does if node.startupTaint.enabled)"
     )]
     Forbidden {
         /// What was asked.
@@ -68,7 +68,7 @@ pub enum Error {
     },
     /// 404: there is no such object.
     #[error(
-        "cannot {asked}: the cluster has none of the name \"{name}\"; --node-id must be the node's name in the cluster"
+        "cannot {asked}: the cluster has no object named \"{name}\"; --node-id must be the node's name in the cluster"
     )]
     Missing {
         /// What was asked.
@@ -77,7 +77,7 @@ pub enum Error {
         name: String,
     },
     /// Somebody else changed the object meanwhile.
-    #[error("cannot {asked}: somebody else changed the node meanwhile: {why}; it is tried again")]
+    #[error("cannot {asked}: the node was changed in the meantime: {why}; retrying")]
     Changed {
         /// What was asked.
         asked: &'static str,
@@ -85,7 +85,7 @@ pub enum Error {
         why: String,
     },
     /// Any other answer.
-    #[error("cannot {asked}: the API server answered {status}: {why}; it is tried again")]
+    #[error("cannot {asked}: the API server answered {status}: {why}; retrying")]
     Answer {
         /// What was asked.
         asked: &'static str,
@@ -95,7 +95,7 @@ pub enum Error {
         why: String,
     },
     /// The driver is not in the node's CSINode.
-    #[error("the CSINode of {node} does not list {driver} yet; it is looked at again")]
+    #[error("the CSINode of {node} does not list {driver} yet; checking again")]
     NotListed {
         /// The node.
         node: String,

@@ -129,9 +129,9 @@ impl Startup {
                 let words = match found {
                     Found::Removed => {
                         self.counted.ended(Ok(()));
-                        "the start-up taint is removed"
+                        "removed the startup taint"
                     }
-                    Found::Nothing if was_in_vain => "the node has no start-up taint",
+                    Found::Nothing if was_in_vain => "the node has no startup taint",
                     Found::Early if was_in_vain => "the API server answers",
                     Found::Nothing | Found::Early => return,
                 };
@@ -141,7 +141,7 @@ impl Startup {
                 self.counted.ended(Err(error.fault()));
                 let words = fault::line(&error);
                 if said.as_ref() != Some(&words) {
-                    let what = format!("the start-up taint {} is not removed: {words}", self.key);
+                    let what = format!("the startup taint {} is not removed: {words}", self.key);
                     if error.fault() == Fault::Pending {
                         tracing::info!("{what}");
                     } else {

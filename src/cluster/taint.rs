@@ -49,20 +49,20 @@ fn wrong(text: &str) -> Option<&'static str> {
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if name.contains([':', '=']) {
-        return Some("leave value and effect out; each taint of the key is meant");
+        return Some("omit value and effect: the key stands for all its taints");
     }
     if prefix.len() > 253 || !prefix.split('.').all(label) {
-        return Some("its prefix is no DNS name");
+        return Some("its prefix is not a DNS name");
     }
     if name.len() > 63 || !ends(name) || !name.bytes().all(plain) {
-        return Some("its name is none that a key may have");
+        return Some("its name is not valid in a key");
     }
     let within = |domain: &str| {
         let rest = prefix.strip_suffix(domain);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     let reserved = within("kubernetes.io") || within("k8s.io");
-    (reserved && prefix != AUTOSCALERS).then_some("that one is Kubernetes' own")
+    (reserved && prefix != AUTOSCALERS).then_some("it is reserved for Kubernetes")
 }
 
 impl Key {
@@ -122,19 +122,19 @@ mod tests {
             ("agent-not-ready", "no prefix"),
             (
                 "example.com/agent-not-ready:NoSchedule",
-                "leave value and effect out",
+                "omit value and effect",
             ),
             (
                 "example.com/agent-not-ready=:NoSchedule",
-                "leave value and effect out",
+                "omit value and effect",
             ),
-            ("example.com/", "its name is none"),
-            (&long, "its name is none"),
-            ("example.com/a/b", "its name is none"),
-            ("Example.com/a", "no DNS name"),
-            ("/a", "no DNS name"),
-            ("node.kubernetes.io/not-ready", "Kubernetes' own"),
-            ("k8s.io/a", "Kubernetes' own"),
+            ("example.com/", "its name is not valid"),
+            (&long, "its name is not valid"),
+            ("example.com/a/b", "its name is not valid"),
+            ("Example.com/a", "not a DNS name"),
+            ("/a", "not a DNS name"),
+            ("node.kubernetes.io/not-ready", "reserved for Kubernetes"),
+            ("k8s.io/a", "reserved for Kubernetes"),
         ] {
             assert!(said(text).contains(part), "{text}: {}", said(text));
         }

@@ -36,11 +36,11 @@ pub struct Controller {
     pub claims: Arc<Claims>,
 }
 
-const ATTACHED: &str = "volumes are not attached";
-const SIZE: &str = "an artifact has the size that it has";
-const LISTED: &str = "volumes are not listed: their PersistentVolumes are";
-const MODIFIED: &str = "a volume's attributes do not change";
-const SNAPSHOTS: &str = "there are no snapshots: what a volume holds is what downloadURL names";
+const ATTACHED: &str = "this driver does not attach volumes";
+const SIZE: &str = "artifact volumes have a fixed size";
+const LISTED: &str = "this driver does not list volumes; list their PersistentVolumes";
+const MODIFIED: &str = "the attributes of a volume cannot be changed";
+const SNAPSHOTS: &str = "snapshots are not supported: downloadURL defines the content of a volume";
 
 impl Controller {
     async fn create(&self, request: CreateVolumeRequest) -> Result<Provisioned, Status> {

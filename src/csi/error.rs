@@ -11,10 +11,10 @@ pub(super) const FLAGS: [&str; 5] = ["ro", "rw", "nosuid", "nodev", "relatime"];
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A required field is empty.
-    #[error("{0} is missing in the request")]
+    #[error("{0} is missing from the request")]
     Missing(&'static str),
     /// A field is longer than the specification allows.
-    #[error("{field} has {bytes} bytes; allowed are {most}")]
+    #[error("{field} has {bytes} bytes; at most {most} are allowed")]
     TooLong {
         /// Which.
         field: &'static str,
@@ -27,33 +27,33 @@ pub enum Error {
     #[error("{0}")]
     Target(volume::TargetError),
     /// A raw block device.
-    #[error("block access is not possible: an artifact is files; set volumeMode: Filesystem")]
+    #[error("block volumes are not supported: an artifact is a file; set volumeMode: Filesystem")]
     Block,
     /// An access mode that promises what one node's copy cannot keep.
     #[error(
-        "the access mode {0} is not possible: each node has a copy of its own, and what one writes no other sees; \
-         use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
+        "the access mode {0} is not supported: each node has its own copy, so writes on one node are invisible on \
+         others; use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
     )]
     MultiWriter(&'static str),
     /// An access mode of a newer specification.
     #[error(
-        "the access mode {0} is not known; use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
+        "unknown access mode {0}; use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
     )]
     Mode(i32),
     /// A mount option of the PersistentVolume.
-    #[error("the mount option {} cannot be honoured; allowed are {}", artifact::shown(.0), FLAGS.join(", "))]
+    #[error("the mount option {} is not supported; supported options: {}", artifact::shown(.0), FLAGS.join(", "))]
     Flag(String),
     /// The group to own the volume.
-    #[error("the group {} is no number of a group; set fsGroup to one", artifact::shown(.0))]
+    #[error("{} is not a group ID; set fsGroup to one", artifact::shown(.0))]
     Group(String),
     /// A key that only Kubernetes writes, in a volume where it cannot have.
     #[error(
-        "the attribute {} is Kubernetes' own and cannot be set in an inline volume; remove it",
+        "the attribute {} is reserved for Kubernetes and cannot be set in an inline volume; remove it",
         artifact::shown(.0)
     )]
     Forged(String),
     /// A size below zero.
-    #[error("{field} is {bytes}; allowed are 0 and more")]
+    #[error("{field} is {bytes}; it must not be negative")]
     Negative {
         /// Which.
         field: &'static str,
@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// A size that nothing can have.
     #[error(
-        "at least {required} bytes and at most {limit} are asked for; ask for no more than the limit"
+        "the claim requests {required} bytes, more than its limit of {limit}; lower the request or raise the limit"
     )]
     NoSize {
         /// At least.
@@ -72,19 +72,19 @@ pub enum Error {
     },
     /// A snapshot or a volume to begin with.
     #[error(
-        "a volume cannot be made from a snapshot or another volume: what it holds is what downloadURL names; leave \
-         out the claim's dataSource"
+        "a volume cannot be created from a snapshot or another volume: downloadURL defines its content; remove the \
+         claim's dataSource"
     )]
     Content,
     /// Parameters that may change while the volume lives.
     #[error(
-        "the parameters of a VolumeAttributesClass cannot be honoured; leave out the claim's \
-         volumeAttributesClassName, and write them into the StorageClass"
+        "VolumeAttributesClass is not supported; remove the claim's volumeAttributesClassName, and set the parameters \
+         in the StorageClass"
     )]
     Mutable,
     /// A parameter that external-provisioner reads, without the prefix by which it knows its own.
     #[error(
-        "the parameter {} is not known; its name is csi.storage.k8s.io/fstype, and it means nothing here: leave it out",
+        "unknown parameter {}; its name is csi.storage.k8s.io/fstype, and it has no effect here: remove it",
         artifact::shown(.0)
     )]
     FsType(String),
@@ -97,10 +97,10 @@ pub enum Error {
         path: String,
     },
     /// It is not done yet; what is done instead.
-    #[error("{0}; goes on in the background")]
+    #[error("{0}; continuing in the background")]
     Pending(String),
     /// The driver ends.
-    #[error("the driver is stopping; what was downloaded is kept, and the next one goes on")]
+    #[error("the driver is shutting down; the partial download is kept, and the next driver resumes it")]
     Stopping,
     /// A socket.
     #[error("the socket {path}: {why}")]

@@ -57,7 +57,7 @@ impl<M: Mounter> Node<M> {
         let published = match convert::publish(request, target.clone(), &self.kubelet) {
             Ok(want) => self.publish(&volumes, want, patience).await,
             Err(error) => {
-                let what = || format!("the volume at {target} is looked at");
+                let what = || format!("checking the volume at {target}");
                 within(patience, refuse(&volumes, asked, error), what).await
             }
         };
@@ -74,7 +74,7 @@ impl<M: Mounter> Node<M> {
         let target = convert::target(&self.kubelet, &request.target_path)?;
         let work = async { Ok(self.volumes.unpublish(volume, &target).await?) };
         // A disk that hangs: what has begun goes on, and the next call finds it done.
-        let what = || format!("the volume at {target} is being unmounted");
+        let what = || format!("unmounting the volume at {target}");
         told("unpublish", volume, within(patience, work, what).await)
     }
 
@@ -98,7 +98,7 @@ impl<M: Mounter> Node<M> {
             () = tokio::time::sleep(patience) => {
                 // Asked while it still waits: who no longer waits has no progress.
                 let progress = volumes.progress(&volume, &target);
-                let words = progress.map_or_else(|| format!("the volume at {target} is being made"), |p| p.rounded().to_string());
+                let words = progress.map_or_else(|| format!("mounting the volume at {target}"), |p| p.rounded().to_string());
                 Err(Error::Pending(words).into())
             }
         }
@@ -120,7 +120,7 @@ async fn refuse<M: Mounter>(
     });
     match standing.await? {
         Standing::Shown => {
-            tracing::warn!(volume, %error, "passed over, because the volume is there");
+            tracing::warn!(volume, %error, "ignored, because the volume is mounted");
             Ok(())
         }
         Standing::Known => Err(Status::unavailable(Status::from(error).message())),
@@ -199,7 +199,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         // Whatever is wrong with the path, it is none where the volume is.
         let usage = match self.kubelet.target(Path::new(&request.volume_path)) {
             Ok(target) => {
-                let what = format!("the volume at {target} is being counted");
+                let what = format!("measuring the volume at {target}");
                 let volume = request.volume_id.clone();
                 let usage =
                     volumes.apart(async move |volumes, _| volumes.usage(&volume, &target).await);
@@ -258,14 +258,14 @@ impl<M: Mounter> node_server::Node for Node<M> {
         &self,
         _: Request<NodeStageVolumeRequest>,
     ) -> Result<Response<NodeStageVolumeResponse>, Status> {
-        Err(Status::unimplemented("volumes are not staged"))
+        Err(Status::unimplemented("this driver does not stage volumes"))
     }
 
     async fn node_unstage_volume(
         &self,
         _: Request<NodeUnstageVolumeRequest>,
     ) -> Result<Response<NodeUnstageVolumeResponse>, Status> {
-        Err(Status::unimplemented("volumes are not staged"))
+        Err(Status::unimplemented("this driver does not stage volumes"))
     }
 
     async fn node_expand_volume(
@@ -273,7 +273,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         _: Request<NodeExpandVolumeRequest>,
     ) -> Result<Response<NodeExpandVolumeResponse>, Status> {
         Err(Status::unimplemented(
-            "an artifact has the size that it has",
+            "artifact volumes have a fixed size",
         ))
     }
 }

@@ -67,7 +67,7 @@ pub async fn serve<M: Mounter>(
         ended = server => ended,
         () = reports => Ok(()),
         () = late(&stop) => {
-            tracing::warn!("calls still run after {LAST_CALLS:?}; they are cut off");
+            tracing::warn!("aborting calls that still run after {LAST_CALLS:?}");
             Ok(())
         }
     };

@@ -114,7 +114,7 @@ pub struct Credentials;
 impl fmt::Display for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match READER.get() {
-            Reader::Volume => "in a secret",
+            Reader::Volume => "in a Secret",
             Reader::Mount | Reader::MountByDriver | Reader::Fetch => {
                 "with --credentials FILE, or in WAR_VOL_TOKEN"
             }
@@ -151,7 +151,7 @@ mod tests {
         for (reader, words) in [
             (
                 Reader::Volume,
-                "the attribute fileName: give fileName, in a secret",
+                "the attribute fileName: give fileName, in a Secret",
             ),
             (
                 Reader::Mount,

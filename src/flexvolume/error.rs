@@ -10,11 +10,11 @@ use crate::{admin, mount};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A call that kubelet never makes.
-    #[error("{0}; kubelet calls: init, mount DIR OPTIONS, unmount DIR")]
+    #[error("{0}; valid calls are init, mount DIR OPTIONS and unmount DIR")]
     Call(&'static str),
     /// A directory that kubelet never names.
     #[error(
-        "the directory {dir}: {why}; kubelet names …/pods/<uid>/volumes/<vendor>~<driver>/<volume>"
+        "the directory {dir}: {why}; kubelet uses …/pods/<uid>/volumes/<vendor>~<driver>/<volume>"
     )]
     Directory {
         /// Which, escaped.
@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// Options that cannot be read. What is in them is not said: they hold secrets.
     #[error(
-        "the options are no JSON object of texts (at line {line}, column {column}); write each of them as a text"
+        "the options are not a JSON object of strings (line {line}, column {column}); write each value as a string"
     )]
     Options {
         /// Where.
@@ -42,7 +42,7 @@ pub enum Error {
     },
     /// No driver.
     #[error(
-        "no driver of war-vol answers on this node ({}); see that its pod runs here: kubectl get pods -A -l \
+        "no war-vol driver answers on this node ({}); check that its pod runs here: kubectl get pods -A -l \
          app.kubernetes.io/name=war-vol -o wide",
         root.join("admin.sock").display()
     )]
@@ -52,8 +52,8 @@ pub enum Error {
     },
     /// It has stood still for too long.
     #[error(
-        "nothing has moved for {minutes} minutes ({at}); what was downloaded is kept, and kubelet asks again; see the \
-         driver's log"
+        "no progress for {minutes} minutes ({at}); the partial download is kept, and kubelet retries; see the driver's \
+         log"
     )]
     Still {
         /// How long.
@@ -63,7 +63,7 @@ pub enum Error {
     },
     /// The driver mounts, and nobody sees it.
     #[error(
-        "what the driver mounts on {} is not seen on this node; its pod needs kubelet's directory with \
+        "the driver's mount on {} is not visible on this node; its pod needs kubelet's directory with \
          mountPropagation: Bidirectional",
         dir.display()
     )]
@@ -72,13 +72,13 @@ pub enum Error {
         dir: PathBuf,
     },
     /// Not ours to take away.
-    #[error("something that is no volume of war-vol is mounted on {}; unmount it", dir.display())]
+    #[error("something other than a war-vol volume is mounted on {}; unmount it", dir.display())]
     Foreign {
         /// Where.
         dir: PathBuf,
     },
     /// What `install` has written beside the program.
-    #[error("{}: {why}; install the program again: war-vol flexvolume install DIR", path.display())]
+    #[error("{}: {why}; reinstall the program: war-vol flexvolume install DIR", path.display())]
     Settings {
         /// Which file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum Error {
         why: String,
     },
     /// A root that is no place on every node.
-    #[error("--root {}: not an absolute path that is text; name the driver's own", root.display())]
+    #[error("--root {}: not an absolute UTF-8 path; use the driver's --root", root.display())]
     Root {
         /// As it was typed.
         root: PathBuf,

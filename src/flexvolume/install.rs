@@ -66,7 +66,7 @@ pub fn install(dir: &Path, root: &Path) -> Result<Installed, Error> {
     if !root.is_absolute() || root.to_str().is_none() {
         return Err(Error::Root { root: root.into() });
     }
-    fs::create_dir_all(dir).map_err(failed("make", dir))?;
+    fs::create_dir_all(dir).map_err(failed("create", dir))?;
     // Two at once would write the same file.
     let lock = File::open(dir).map_err(failed("open", dir))?;
     let _alone = Flock::lock(lock, FlockArg::LockExclusive)
@@ -76,7 +76,7 @@ pub fn install(dir: &Path, root: &Path) -> Result<Installed, Error> {
         fill(&home, root)?
     } else {
         let making = dir.join(format!(".{}", DRIVER.replace('/', "~")));
-        fs::create_dir_all(&making).map_err(failed("make", &making))?;
+        fs::create_dir_all(&making).map_err(failed("create", &making))?;
         set_mode(&making, 0o755)?;
         fill(&making, root)?;
         fs::rename(&making, &home).map_err(failed("rename", &making))?;
@@ -121,7 +121,7 @@ fn put<R: Read>(
         Ok(()) | Err(_) => {}
     }
     let write = || -> Result<(), Error> {
-        let mut file = File::create_new(&new).map_err(failed("make", &new))?;
+        let mut file = File::create_new(&new).map_err(failed("create", &new))?;
         io::copy(&mut bytes()?, &mut file).map_err(failed("write", &new))?;
         set_mode(&new, mode)?;
         file.sync_all().map_err(failed("write", &new))?;

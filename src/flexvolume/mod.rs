@@ -133,7 +133,7 @@ async fn while_it_moves<T>(
             return Err(Error::Still {
                 minutes: patience.as_secs() / 60,
                 at: snapshot.map_or_else(
-                    || "nothing was heard of it".to_owned(),
+                    || "no progress was reported".to_owned(),
                     |snapshot| snapshot.to_string(),
                 ),
             });

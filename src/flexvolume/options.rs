@@ -41,7 +41,7 @@ pub fn directory(dir: &OsStr) -> Result<Target, Error> {
             if *volumes == "volumes" && *pods == "pods" && driver.as_encoded_bytes().contains(&b'~')
     );
     if !is_kubelets {
-        return Err(wrong("it is none of a pod's volume"));
+        return Err(wrong("it is not a volume directory of a pod"));
     }
     Ok(Target::within(Path::new("/"), path)?)
 }
@@ -78,12 +78,12 @@ pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
             mount.read_only = match value.as_str() {
                 "ro" => true,
                 "rw" => false,
-                _ => return Err(wrong("allowed is ro or rw")),
+                _ => return Err(wrong("use ro or rw")),
             };
         } else if name == GROUP {
             let group = value
                 .parse()
-                .map_err(|_| wrong("allowed is the number of a group"))?;
+                .map_err(|_| wrong("use a numeric group ID"))?;
             mount.group = Some(group);
         } else if let Some(said) = of_pod(&mut mount.pod, &name) {
             *said = value;
@@ -107,8 +107,8 @@ fn of_pod<'a>(pod: &'a mut Pod, name: &str) -> Option<&'a mut String> {
 fn secret(value: &str) -> Result<SecretString, &'static str> {
     let bytes = BASE64_STANDARD
         .decode(value)
-        .map_err(|_| "its value is no base64, as kubelet writes it")?;
-    let text = String::from_utf8(bytes).map_err(|_| "its value is no text (UTF-8)")?;
+        .map_err(|_| "its value is not base64, which kubelet writes")?;
+    let text = String::from_utf8(bytes).map_err(|_| "its value is not UTF-8 text")?;
     Ok(SecretString::from(text))
 }
 
@@ -156,31 +156,31 @@ mod tests {
     fn what_cannot_be_read_is_refused_without_a_word_of_it() {
         for (options, says) in [
             ("", "line 1, column 0"),
-            ("c4nary", "no JSON object of texts"),
-            ("\"c4nary\"", "no JSON object of texts"),
-            ("[\"c4nary\"]", "no JSON object of texts"),
-            ("{\"c4nary\": 1}", "no JSON object of texts"),
-            ("{\"a\": null}", "no JSON object of texts"),
+            ("c4nary", "not a JSON object of strings"),
+            ("\"c4nary\"", "not a JSON object of strings"),
+            ("[\"c4nary\"]", "not a JSON object of strings"),
+            ("{\"c4nary\": 1}", "not a JSON object of strings"),
+            ("{\"a\": null}", "not a JSON object of strings"),
             (
                 "{\"kubernetes.io/secret/token\": {\"c4nary\": \"\"}}",
-                "no JSON object of texts",
+                "not a JSON object of strings",
             ),
-            ("{} c4nary", "no JSON object of texts"),
+            ("{} c4nary", "not a JSON object of strings"),
             (
                 "{\"kubernetes.io/secret/token\": \"c4nary!\"}",
-                "secret/token\": its value is no base64",
+                "secret/token\": its value is not base64",
             ),
             (
                 "{\"kubernetes.io/secret/token\": \"/w==\"}",
-                "its value is no text",
+                "its value is not UTF-8 text",
             ),
             (
                 "{\"kubernetes.io/readwrite\": \"c4nary\"}",
-                "allowed is ro or rw",
+                "use ro or rw",
             ),
             (
                 "{\"kubernetes.io/mounterArgs.FsGroup\": \"-1\"}",
-                "number of a group",
+                "numeric group ID",
             ),
         ] {
             let text = of(options).map(drop).unwrap_err().to_string();

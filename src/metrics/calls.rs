@@ -122,7 +122,7 @@ mod tests {
         let calls = metrics.calls.clone();
         let ended = std::thread::spawn(move || {
             let _running = calls.unpublishes.begin();
-            panic!("as it never should");
+            panic!("ended unexpectedly");
         });
         assert!(ended.join().is_err());
         let text = metrics.text().unwrap();

@@ -21,7 +21,7 @@ pub(super) const LONGEST_OPTIONS: usize = 4095;
 pub enum Error {
     /// The path that was asked for cannot be a target, whatever stands there.
     #[error(
-        "target {path}: {why}; allowed is an absolute path below {base}, without . and .., of at most {} bytes",
+        "target {path}: {why}; use an absolute path below {base}, without . or .., of at most {} bytes",
         LONGEST_PATH
     )]
     NotATarget {
@@ -33,35 +33,35 @@ pub enum Error {
         why: &'static str,
     },
     /// A directory on the way to the target is a symlink.
-    #[error("target {path}: leads through a symlink; name the directory itself")]
+    #[error("target {path}: leads through a symlink; use the real path")]
     Symlink {
         /// The target.
         path: ShownPath,
     },
     /// The directory in which the target should be made is not there.
     #[error(
-        "target {path}: its parent directory does not exist; if the caller made it, the driver does not see \
-         the same directory: check its hostPath and mount propagation"
+        "target {path}: its parent directory does not exist; if the caller created it, the driver does not see the \
+         same directory: check its hostPath and mount propagation"
     )]
     NoParent {
         /// The target.
         path: ShownPath,
     },
     /// The target is not there, or was moved while something was mounted on it.
-    #[error("target {path}: not there, or moved away meanwhile; publish again")]
+    #[error("target {path}: missing, or moved in the meantime; publish again")]
     Gone {
         /// The target.
         path: ShownPath,
     },
     /// A file, a symlink or the like stands at the target.
-    #[error("target {path}: is not a directory; remove what stands there")]
+    #[error("target {path}: not a directory; remove what is there")]
     NotADirectory {
         /// The target.
         path: ShownPath,
     },
     /// The target's directory cannot be removed because of what is in it or on it.
     #[error(
-        "remove target {path}: {why}; it is not ours to delete, take it away and unpublish again"
+        "cannot remove target {path}: {why}; war-vol did not create that, so remove it and unpublish again"
     )]
     NotRemovable {
         /// The target.
@@ -79,8 +79,8 @@ pub enum Error {
     },
     /// The kernel takes one page of options, and cuts the rest off in silence.
     #[error(
-        "overlay at {path}: the mount options take {bytes} bytes and the kernel takes {}; put the store into \
-         a directory with a shorter path",
+        "overlay at {path}: the mount options need {bytes} bytes, but the kernel accepts {}; put the store into a \
+         directory with a shorter path",
         LONGEST_OPTIONS
     )]
     TooLong {
@@ -91,8 +91,8 @@ pub enum Error {
     },
     /// This process may not mount.
     #[error(
-        "{act} {path}: {errno}: needs root (CAP_SYS_ADMIN) and no AppArmor, SELinux or seccomp rule that \
-         forbids mount; run the container privileged"
+        "cannot {act} {path}: {errno}; mounting needs root (CAP_SYS_ADMIN) and no AppArmor, SELinux or seccomp rule \
+         against it, so run the container privileged"
     )]
     Privilege {
         /// What was tried.
@@ -104,15 +104,15 @@ pub enum Error {
     },
     /// The store cannot hold writable layers.
     #[error(
-        "store {path}: lies on an overlay file system (the root of a container?), on which the kernel takes \
-         no writable layer; put it on a real one, such as a hostPath or a disk (ext4, xfs)"
+        "store {path}: is on an overlay file system (a container's root?), which cannot hold a writable layer; put it \
+         on a real one, such as a hostPath or a disk (ext4, xfs)"
     )]
     OnOverlay {
         /// The directory of the store.
         path: ShownPath,
     },
     /// This kernel, or the file system of the store, cannot do what every volume needs.
-    #[error("self-test in {path}: {why}")]
+    #[error("self-test in {path} failed: {why}")]
     Unsupported {
         /// The directory of the self-test.
         path: ShownPath,
@@ -121,7 +121,7 @@ pub enum Error {
     },
     /// What is mounted here stays here.
     #[error(
-        "what the driver mounts below {path} is seen by nobody else, because that mount is not shared; mount it with \
+        "mounts below {path} are invisible outside the driver, because that mount is not shared; mount it with \
          mountPropagation: Bidirectional (on a host: mount --make-rshared)"
     )]
     NotShared {
@@ -129,7 +129,7 @@ pub enum Error {
         path: ShownPath,
     },
     /// The kernel refused a mount.
-    #[error("{act} {path}: {errno}{}", hint(*errno))]
+    #[error("cannot {act} {path}: {errno}{}", hint(*errno))]
     Mount {
         /// What was tried.
         act: &'static str,
@@ -139,7 +139,7 @@ pub enum Error {
         errno: Errno,
     },
     /// The operating system refused something else.
-    #[error("{act} {path}: {errno}")]
+    #[error("cannot {act} {path}: {errno}")]
     System {
         /// What was tried.
         act: &'static str,
@@ -202,11 +202,11 @@ impl Error {
 /// What an answer of mount(2) means beyond its own words.
 fn hint(errno: Errno) -> &'static str {
     if errno == Errno::ENOENT {
-        "; what should be shown is not there"
+        "; what should be mounted is missing"
     } else if errno == Errno::EINVAL {
-        "; the kernel's log says why"
+        "; see the kernel log"
     } else if errno == Errno::ENOSPC {
-        "; no disk space or no inodes, or more mounts than sysctl fs.mount-max allows"
+        "; no disk space or inodes left, or more mounts than sysctl fs.mount-max allows"
     } else {
         ""
     }

@@ -70,7 +70,7 @@ impl Linux {
     pub fn propagates(dir: &Path) -> Result<(), Error> {
         let real = dir.canonicalize().map_err(|e| {
             let errno = Errno::from_raw(e.raw_os_error().unwrap_or_default());
-            Error::system("look at kubelet's directory", dir, errno)
+            Error::system("access kubelet's directory", dir, errno)
         })?;
         let table = read_table()?;
         // Of several at one place the last one is on top.
@@ -113,7 +113,7 @@ impl Mounter for Linux {
         match mkdirat(&parent, target.name(), Mode::from_bits_truncate(0o750)) {
             Ok(()) => return Ok(true),
             Err(Errno::EEXIST) => {}
-            Err(e) => return Err(Error::system("make target", &target.path(), e)),
+            Err(e) => return Err(Error::system("create target", &target.path(), e)),
         }
         let path = || target.path().as_path().into();
         match look::at(parent.as_fd(), target)? {
@@ -135,7 +135,7 @@ impl Mounter for Linux {
         };
         match unlinkat(&parent, target.name(), UnlinkatFlags::RemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(Errno::ENOTEMPTY | Errno::EEXIST) => Err(not_removable("holds files")),
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => Err(not_removable("it contains files")),
             Err(Errno::EBUSY) => Err(not_removable("something is mounted there")),
             Err(Errno::ENOTDIR) => Err(Error::NotADirectory {
                 path: path.as_path().into(),
@@ -152,7 +152,7 @@ impl Mounter for Linux {
     }
 
     fn bind(&self, source: &Path, target: &Target) -> Result<MountId, Error> {
-        Self::show(target, "bind at target", |to| {
+        Self::show(target, "bind-mount at target", |to| {
             mount(
                 Some(source),
                 to,

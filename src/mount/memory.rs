@@ -201,7 +201,7 @@ impl Mounter for Memory {
                 state.nodes.remove(&path);
                 Ok(())
             }
-            Probe::Directory { empty: false } => Err(not_removable("holds files")),
+            Probe::Directory { empty: false } => Err(not_removable("it contains files")),
             Probe::Mount(_) | Probe::Stale => Err(not_removable("something is mounted there")),
             Probe::NotADirectory => Err(Error::NotADirectory {
                 path: path.as_path().into(),
@@ -235,7 +235,7 @@ impl Mounter for Memory {
             Some(_) | None => (source.to_owned(), Flags::default()),
         };
         if !root.is_dir() {
-            return Err(Error::mount("bind at target", &path, Errno::ENOENT));
+            return Err(Error::mount("bind-mount at target", &path, Errno::ENOENT));
         }
         Ok(state.push(path, What::Bind { root }, flags))
     }
@@ -258,7 +258,7 @@ impl Mounter for Memory {
             if used.exists() {
                 return Err(refused(Errno::EINVAL));
             }
-            fs::create_dir_all(&used).map_err(|e| Error::io("make directory", &used, &e))?;
+            fs::create_dir_all(&used).map_err(|e| Error::io("create directory", &used, &e))?;
         }
         let what = What::Overlay {
             volume: overlay.volume.to_owned(),
@@ -315,7 +315,7 @@ impl Mounter for Memory {
         }
         if !source.is_dir() {
             return Err(Error::system(
-                "look at the volumes in",
+                "access the volumes in",
                 source,
                 Errno::ENOENT,
             ));

@@ -38,12 +38,12 @@ impl Target {
             why,
         };
         let base_names =
-            names(base).map_err(|_| wrong("the directory for targets is no such path"))?;
+            names(base).map_err(|_| wrong("the base directory is not such a path"))?;
         let mut names = names(path).map_err(wrong)?.into_iter();
         if !base_names.iter().all(|name| names.next() == Some(name)) {
-            return Err(wrong("not below it"));
+            return Err(wrong("outside the allowed directory"));
         }
-        let name = names.next_back().ok_or_else(|| wrong("not below it"))?;
+        let name = names.next_back().ok_or_else(|| wrong("outside the allowed directory"))?;
         let parent: PathBuf = names.collect();
         Ok(Self(Arc::new(Parts {
             base: Path::new("/").join(base_names.iter().collect::<PathBuf>()),
@@ -100,7 +100,7 @@ fn names(path: &Path) -> Result<Vec<&OsStr>, &'static str> {
         return Err("not absolute");
     }
     if bytes.contains(&0) {
-        return Err("holds a NUL");
+        return Err("contains a NUL");
     }
     let names: Vec<&OsStr> = bytes
         .split(|b| *b == b'/')
@@ -108,10 +108,10 @@ fn names(path: &Path) -> Result<Vec<&OsStr>, &'static str> {
         .map(OsStr::from_bytes)
         .collect();
     if names.iter().any(|name| *name == "." || *name == "..") {
-        return Err("holds . or ..");
+        return Err("contains . or ..");
     }
     if names.iter().any(|name| name.len() > LONGEST_NAME) {
-        return Err("holds a name of more than 255 bytes");
+        return Err("contains a name of more than 255 bytes");
     }
     Ok(names)
 }
@@ -147,7 +147,7 @@ mod tests {
             assert_eq!(error.fault(), Fault::Invalid);
             let text = error.to_string();
             assert!(
-                text.contains("allowed is an absolute path below /var/lib/kubelet"),
+                text.contains("use an absolute path below /var/lib/kubelet"),
                 "{text}"
             );
             assert!(text.len() < 300, "{text}");

@@ -86,7 +86,7 @@ impl Server {
         };
         thread::Builder::new().name("ops".into()).spawn(move || {
             if let Err(error) = runtime.block_on(serve) {
-                tracing::error!(%error, "/healthz, /readyz and /metrics are not served any more");
+                tracing::error!(%error, "no longer serving /healthz, /readyz and /metrics");
             }
         })?;
         Ok(Self {
@@ -107,11 +107,11 @@ fn router(ops: Ops) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .fallback(|| async {
-            let words = "here are /healthz, /readyz and /metrics\n";
+            let words = "see /healthz, /readyz and /metrics\n";
             answer(StatusCode::NOT_FOUND, TEXT, words.to_owned())
         })
         .method_not_allowed_fallback(|| async {
-            let words = "only GET and HEAD are answered\n";
+            let words = "only GET and HEAD are supported\n";
             answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, words.to_owned())
         })
         .with_state(ops)
@@ -123,7 +123,7 @@ async fn healthz(State(ops): State<Ops>) -> Response {
         return answer(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
     let words = format!(
-        "the loop that answers calls has not moved for {} s\n",
+        "the event loop has been stuck for {} s\n",
         still.as_secs()
     );
     answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, words)
@@ -243,7 +243,7 @@ mod tests {
         let server = ops(Pulse::silent_for(STANDSTILL), Vec::new());
         let answer = path(&server, "/healthz");
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-        assert!(answer.contains("has not moved for 30 s"), "{answer}");
+        assert!(answer.contains("has been stuck for 30 s"), "{answer}");
     }
 
     #[test]

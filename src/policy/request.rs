@@ -87,7 +87,7 @@ impl FromStr for PullPolicy {
             "Always" => Ok(Self::Always),
             "IfNotPresent" => Ok(Self::IfNotPresent),
             "Never" => Ok(Self::Never),
-            _ => Err("allowed is Always, IfNotPresent or Never"),
+            _ => Err("use Always, IfNotPresent or Never"),
         }
     }
 }

@@ -87,7 +87,7 @@ impl Credentials {
         let mut headers = BTreeMap::new();
         for (key, value) in keys {
             let Some(name) = key.strip_prefix(HEADER) else {
-                return Err(Wrong(format!("the key {} is not known", shown(&key))));
+                return Err(Wrong(format!("unknown key {}", shown(&key))));
             };
             let name = checked(name, &value)?;
             if headers.insert(name.clone(), value).is_some() {
@@ -99,15 +99,15 @@ impl Credentials {
             (Some(token), None, None) => Login::Bearer(token),
             (None, Some(username), Some(password)) => Login::Basic { username, password },
             (Some(_), _, _) => {
-                return Err(wrong("a token is given, and a username or password, too"));
+                return Err(wrong("both a token and a username or password are given"));
             }
-            (None, Some(_), None) => return Err(wrong("a username is given, and no password")),
-            (None, None, Some(_)) => return Err(wrong("a password is given, and no username")),
+            (None, Some(_), None) => return Err(wrong("a username is given without a password")),
+            (None, None, Some(_)) => return Err(wrong("a password is given without a username")),
         };
         login.check()?;
         if headers.contains_key("authorization") && !matches!(login, Login::None) {
             return Err(wrong(
-                "the header \"authorization\" is given, and a token or a username, too",
+                "both the header \"authorization\" and a token or username are given",
             ));
         }
         Ok(Self { login, headers })
@@ -159,15 +159,15 @@ impl Login {
             let token = token.expose_secret();
             if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
                 return wrong(
-                    "the token is empty or holds white space or other bytes that no header may hold (often a line \
-                     break at its end)",
+                    "the token is empty, or contains white space or other bytes that a header cannot contain (often a \
+                     line break at its end)",
                 );
             }
         }
         if let Self::Basic { username, .. } = self
             && username.expose_secret().contains(':')
         {
-            return wrong("the username holds a colon (RFC 7617 forbids it)");
+            return wrong("the username contains a colon, which RFC 7617 forbids");
         }
         Ok(())
     }
@@ -178,10 +178,10 @@ fn checked(name: &str, value: &SecretString) -> Result<String, Wrong> {
     let wrong = |why: &str| Err(Wrong(format!("the header {} {why}", shown(name))));
     let lower = name.to_ascii_lowercase();
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        return wrong("has no name that a header may have");
+        return wrong("has an invalid name");
     }
     if REFUSED.contains(&&*lower) || lower.starts_with("if-") {
-        return wrong("is war-vol's own to set");
+        return wrong("is set by war-vol itself");
     }
     let value = value.expose_secret();
     if value.is_empty() {
@@ -192,7 +192,7 @@ fn checked(name: &str, value: &SecretString) -> Result<String, Wrong> {
     }
     if HeaderValue::from_bytes(value.as_bytes()).is_err() {
         return wrong(
-            "has a value with bytes that no header may hold (often a line break at its end)",
+            "has a value with bytes that a header cannot contain (often a line break at its end)",
         );
     }
     Ok(lower)
@@ -230,16 +230,16 @@ mod tests {
             (vec![("header", "canary")], "\"header\" is not known"),
             (
                 vec![("token", "canary"), ("username", "u")],
-                "a token is given, and a username",
+                "both a token and a username",
             ),
-            (vec![("username", "canary")], "no password"),
-            (vec![("password", "canary")], "no username"),
+            (vec![("username", "canary")], "without a password"),
+            (vec![("password", "canary")], "without a username"),
             (vec![("token", "canary\n")], "line break"),
             (vec![("token", "")], "empty"),
             (vec![("username", "can:ary"), ("password", "")], "colon"),
             (
                 vec![("header.Authorization", "canary"), ("token", "t")],
-                "\"authorization\" is given, and a token",
+                "\"authorization\" and a token",
             ),
         ] {
             let text = of(&bad).unwrap_err().to_string();
@@ -256,7 +256,7 @@ mod tests {
         {
             let text = of(&[(&format!("header.{name}"), "canary")]).unwrap_err();
             let text = text.to_string();
-            assert!(text.contains(name) && text.contains("own to set"), "{text}");
+            assert!(text.contains(name) && text.contains("set by war-vol itself"), "{text}");
             assert!(!text.contains("canary"), "{text}");
         }
         for (name, value, says) in [

@@ -17,11 +17,11 @@ pub enum Error {
     Http(#[from] http::Error),
     /// A secret that is not one.
     #[error(
-        "the secret: {0}; allowed are token, or username and password, and header.NAME for other headers"
+        "the Secret: {0}; use the keys token, or username and password, and header.NAME for other headers"
     )]
     Secret(String),
     /// Too slow for too long.
-    #[error("{url}: {host} sent less than {} a second for {}", Bytes(*.least), humantime::format_duration(*.time))]
+    #[error("{url}: {host} sent less than {}/s for {}", Bytes(*.least), humantime::format_duration(*.time))]
     Stalled {
         /// What was asked.
         url: String,
@@ -33,7 +33,7 @@ pub enum Error {
         time: Duration,
     },
     /// A body that ended before the object did.
-    #[error("{url}: the answer of {host} broke off: {got} of {total} bytes came")]
+    #[error("{url}: the response from {host} was cut off: {got} of {total} bytes received")]
     Short {
         /// What was asked.
         url: String,

@@ -64,7 +64,7 @@ impl Store {
             })),
             Ok(_) => self.discard(&path).map(|()| None),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e).at("look at", &path),
+            Err(e) => Err(e).at("access", &path),
         }
     }
 
@@ -164,7 +164,7 @@ impl Store {
                     used: meta.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
                 }),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e).at("look at", &path),
+                Err(e) => return Err(e).at("access", &path),
             }
         }
         Ok(all)

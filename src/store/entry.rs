@@ -104,7 +104,7 @@ impl Store {
         if before.is_multiple_of(LOOK)
             && let Err(error) = self.forget_oldest()
         {
-            tracing::warn!(%error, "cannot shorten the index");
+            tracing::warn!(%error, "cannot compact the index");
         }
         Ok(())
     }

@@ -32,7 +32,8 @@ pub enum Error {
     },
     /// A newer version has been here.
     #[error(
-        "the store holds {}, which a newer war-vol has made; run that version, or end the pods and remove what it made",
+        "the store contains {}, which a newer war-vol has created; run that version, or delete the pods and remove \
+         what it created",
         found.display()
     )]
     Newer {
@@ -40,7 +41,7 @@ pub enum Error {
         found: PathBuf,
     },
     /// Not enough room, by the file system's count or by our limits.
-    #[error("no space for {what} in {}: {}; free some, or lower what is cached", root.display(), shortage)]
+    #[error("no space for {what} in {}: {}; free some space, or change the cache's limits", root.display(), shortage)]
     Full {
         /// What needs the room.
         what: String,
@@ -58,7 +59,7 @@ pub enum Error {
         found: usize,
     },
     /// A blob that was there a moment ago is gone; whoever wanted it fetches it again.
-    #[error("the cached object {0} was collected in the meantime")]
+    #[error("the cached artifact {0} was removed in the meantime")]
     Gone(Digest),
     /// A record cannot be written.
     #[error("cannot write the record {}: {why}", path.display())]
@@ -74,7 +75,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Shortage {
     /// Bytes on the file system, above what is to stay free.
-    #[error("{} are missing ({} free, of which {} must stay free)", Bytes(*.missing), Bytes(*.free), Bytes(*.reserve))]
+    #[error("{} more needed ({} free, of which {} must stay free)", Bytes(*.missing), Bytes(*.free), Bytes(*.reserve))]
     Bytes {
         /// How much more would have to be free.
         missing: u64,
@@ -85,7 +86,7 @@ pub enum Shortage {
     },
     /// Bytes of the cache's own limit.
     #[error(
-        "{} are missing (the cache may hold {}; volumes use {} and unfinished downloads {})",
+        "{} more needed (the cache is limited to {}; volumes use {}, and partial downloads {})",
         Bytes(*.missing), Bytes(*.limit), Bytes(*.used), Bytes(*.downloading)
     )]
     Limit {
@@ -99,7 +100,7 @@ pub enum Shortage {
         downloading: u64,
     },
     /// Inodes.
-    #[error("no inodes are left (0 of {total})")]
+    #[error("no inodes left (0 of {total})")]
     Inodes {
         /// How many the file system has.
         total: u64,
@@ -137,7 +138,7 @@ fn hint(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::PermissionDenied {
         "; the store belongs to root: run this as root, or choose another --root"
     } else if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
-        "; the cache's file system has turned read-only"
+        "; the store's file system has become read-only"
     } else {
         ""
     }

@@ -274,7 +274,7 @@ impl Partial {
     /// if asked again: a second fsync forgets what the first one reported.
     pub(crate) fn settle(&self) -> Result<(), Error> {
         self.file.set_len(self.length).at("write", &self.path)?;
-        self.file.sync_all().at("make durable", &self.path)
+        self.file.sync_all().at("sync", &self.path)
     }
 
     /// The bytes.

@@ -41,7 +41,7 @@ impl FromStr for Percent {
             .ok()
             .filter(|n| *n < 100)
             .map(Self)
-            .ok_or_else(|| "allowed is a whole number from 0 to 99, with or without %".to_owned())
+            .ok_or_else(|| "use a whole number from 0 to 99, with or without %".to_owned())
     }
 }
 
@@ -67,7 +67,7 @@ pub struct Usage {
 impl Store {
     /// Looks at the file system.
     pub fn usage(&self) -> Result<Usage, Error> {
-        let s = statvfs(&self.root).at("look at", &self.root)?;
+        let s = statvfs(&self.root).at("access", &self.root)?;
         let unit = s.fragment_size();
         Ok(Usage {
             total: s.blocks() * unit,

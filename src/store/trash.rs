@@ -50,7 +50,7 @@ impl Store {
     /// The same for one who has other things to do: what cannot be deleted is said, and in nobody's way.
     pub fn try_to_empty_trash(&self) {
         if let Err(error) = self.empty_trash() {
-            tracing::warn!(%error, "cannot delete what was discarded; the next start tries again");
+            tracing::warn!(%error, "cannot delete discarded files; the next start will retry");
         }
     }
 }

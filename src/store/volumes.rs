@@ -55,7 +55,7 @@ impl Layers {
             .create(dir)
             .at("create", dir)?;
         if let (true, Some(group)) = (self.writable, self.group) {
-            chown(dir, None, Some(group)).at("give to the group", dir)?;
+            chown(dir, None, Some(group)).at("set the group of", dir)?;
         }
         // After chown, which clears the set-group-ID bit.
         set_mode(dir, self.mode())
@@ -102,7 +102,7 @@ impl VolumeDir {
         );
         fs::copy(&from, &to).at("copy", &from)?;
         let gid = layers.group.or(Some(Gid::current().as_raw()));
-        chown(&to, Some(0), gid).at("give to the group", &to)?;
+        chown(&to, Some(0), gid).at("set the group of", &to)?;
         let mode = if layers.group.is_some() { 0o664 } else { 0o644 };
         fs::set_permissions(&to, Permissions::from_mode(mode)).at("set the mode of", &to)
     }
@@ -110,13 +110,13 @@ impl VolumeDir {
     /// Whether the content is a link of a blob, or a copy of one that had no link to spare.
     pub fn is_linked(&self, place: &Place) -> Result<bool, Error> {
         let path = self.content().join(place.to_path());
-        Ok(fs::symlink_metadata(&path).at("look at", &path)?.nlink() > 1)
+        Ok(fs::symlink_metadata(&path).at("access", &path)?.nlink() > 1)
     }
 
     /// How many bytes the content has.
     pub fn content_size(&self, place: &Place) -> Result<u64, Error> {
         let path = self.content().join(place.to_path());
-        Ok(fs::symlink_metadata(&path).at("look at", &path)?.len())
+        Ok(fs::symlink_metadata(&path).at("access", &path)?.len())
     }
 
     /// Hashes the content.
@@ -179,7 +179,7 @@ impl Store {
         match fs::symlink_metadata(&path) {
             Ok(meta) => Ok(meta.is_dir().then_some(VolumeDir { path })),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e).at("look at", &path),
+            Err(e) => Err(e).at("access", &path),
         }
     }
 
@@ -255,7 +255,7 @@ fn mkdir(path: &Path, mode: u32) -> Result<(), Error> {
 /// Not left to mkdir, which trims the mode by the umask. As a rule it trims nothing, and to look is a third of the
 /// price of a change, which the file system writes down in its journal.
 fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
-    let has = fs::symlink_metadata(path).at("look at", path)?.mode();
+    let has = fs::symlink_metadata(path).at("access", path)?.mode();
     if has & 0o7777 == mode {
         return Ok(());
     }

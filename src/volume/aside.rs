@@ -54,5 +54,5 @@ fn words(panic: Box<dyn Any + Send>) -> String {
     };
     panic
         .downcast::<String>()
-        .map_or_else(|_| "a panic without words".to_owned(), |words| *words)
+        .map_or_else(|_| "a panic without a message".to_owned(), |words| *words)
 }

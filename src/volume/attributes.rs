@@ -11,12 +11,12 @@ use crate::policy::{PullPolicy, Request};
 pub enum Error {
     /// A required one is missing.
     #[error(
-        "the attribute {0} is missing; it names what to mount, such as https://example.com/v2/sample.war"
+        "the attribute {0} is missing; set it to the URL of the artifact, such as https://example.com/v2/sample.war"
     )]
     Missing(&'static str),
     /// It has no such name.
     #[error(
-        "the attribute {name} is not known{}; known are {}",
+        "unknown attribute {name}{}; known attributes: {}",
         nearest(name),
         known()
     )]
@@ -25,7 +25,7 @@ pub enum Error {
         name: String,
     },
     /// It is planned, and not there yet.
-    #[error("the attribute {0} is not built yet; leave it out (known are {known})", known = known())]
+    #[error("the attribute {0} is not supported yet; remove it (known attributes: {known})", known = known())]
     NotBuilt(&'static str),
     /// Its value is wrong.
     #[error("{name:#}: {why}")]
@@ -36,7 +36,7 @@ pub enum Error {
         why: String,
     },
     /// The URL gives the file no name.
-    #[error("{url:#}: {why}; give {name}", url = Setting::Url, name = Setting::FileName)]
+    #[error("{url:#}: {why}; set {name}", url = Setting::Url, name = Setting::FileName)]
     Nameless {
         /// What is wrong with its end.
         why: String,
@@ -224,7 +224,7 @@ fn one_of<T: Copy>(
             Error::value(
                 name,
                 format!(
-                    "{}; allowed is {}",
+                    "{}; use {}",
                     artifact::shown(text),
                     words.join(" or ")
                 ),
@@ -287,16 +287,16 @@ mod tests {
             (vec![URL, ("filename", "x")], "did you mean fileName?"),
             (
                 vec![URL, ("zzz", "x")],
-                "\"zzz\" is not known; known are downloadURL, checksum",
+                "unknown attribute \"zzz\"; known attributes: downloadURL, checksum",
             ),
-            (vec![URL, (long.as_str(), "x")], "is not known"),
+            (vec![URL, (long.as_str(), "x")], "unknown attribute"),
             (
                 vec![URL, ("unpack", "auto")],
-                "the attribute unpack is not built yet",
+                "the attribute unpack is not supported yet",
             ),
             (
                 vec![URL, ("refresh", "1m")],
-                "the attribute refresh is not built yet",
+                "the attribute refresh is not supported yet",
             ),
             (
                 vec![URL, ("checksum", "md5:1")],
@@ -313,9 +313,9 @@ mod tests {
             ),
             (
                 vec![URL, ("layout", "flat")],
-                "the attribute layout: \"flat\"; allowed is auto or overlay or copy",
+                "the attribute layout: \"flat\"; use auto or overlay or copy",
             ),
-            (vec![URL, ("writable", "true")], "allowed is scratch"),
+            (vec![URL, ("writable", "true")], "use scratch"),
             (vec![URL, ("path", "../x")], "the attribute path: \"../x\""),
             (vec![URL, ("path", "/x")], "absolute"),
             (
@@ -324,7 +324,7 @@ mod tests {
             ),
             (
                 vec![("downloadURL", "file:///etc/passwd")],
-                "\"file\" is not built in",
+                "\"file\" is not supported",
             ),
             (
                 vec![("downloadURL", "https://u:canary@example.com/a")],
@@ -332,7 +332,7 @@ mod tests {
             ),
             (
                 vec![("downloadURL", "https://example.com/")],
-                "give fileName",
+                "set fileName",
             ),
         ] {
             let text = parse(&pairs).unwrap_err().to_string();

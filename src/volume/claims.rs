@@ -37,14 +37,14 @@ pub enum Error {
     Store(#[from] store::Error),
     /// Provisioned before, from something else.
     #[error(
-        "the volume {} was provisioned before with other parameters, access modes or size; ask with the same, or \
-         delete the claim and make it anew",
+        "the volume {} was already provisioned with other parameters, access modes or size; use the same ones, or \
+         delete and recreate the claim",
         artifact::shown(.0)
     )]
     Differs(String),
     /// Provisioned by a newer program, whose record this one would misread.
     #[error(
-        "the volume {} was provisioned by a newer war-vol; run that version, or delete the claim and create it again",
+        "the volume {} was provisioned by a newer war-vol; run that version, or delete and recreate the claim",
         artifact::shown(.0)
     )]
     Newer(String),
@@ -176,7 +176,7 @@ impl Claims {
     /// Without a store.
     pub fn shut(pool: Pool) -> Self {
         Self {
-            store: Short::new(Err("it starts".to_owned())),
+            store: Short::new(Err("starting".to_owned())),
             alone: Arc::default(),
             pool,
         }
@@ -272,7 +272,7 @@ impl Claims {
         self.pool
             .run(work)
             .await
-            .map_err(|_| Error::Bug("the work on the disk broke off"))?
+            .map_err(|_| Error::Bug("the disk operation panicked"))?
     }
 }
 

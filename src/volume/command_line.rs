@@ -73,7 +73,7 @@ impl<M: Mounter> Volumes<M> {
         if !has_parent {
             return Err(Error::Directory {
                 dir: target.path(),
-                why: "its parent is not there, or is no directory; make it first".to_owned(),
+                why: "its parent does not exist or is not a directory; create it first".to_owned(),
             });
         }
         let volume = name(&mount.target);

@@ -173,7 +173,7 @@ impl<M: Mounter> Shared<M> {
         if promised == Some(&found) {
             return Ok(());
         }
-        let promised = promised.map_or("what cannot be told any more".into(), ToString::to_string);
+        let promised = promised.map_or("an unknown digest".into(), ToString::to_string);
         Err(Error::Damaged {
             target: target.path(),
             why: format!("{found} instead of {promised}"),
@@ -224,7 +224,7 @@ impl<M: Mounter> Shared<M> {
     fn undo(&self, work: &Work, making: &Making, is_new: bool) {
         let target = &work.ask.want.target;
         let left = |what: &str, error: &dyn std::fmt::Display| {
-            tracing::warn!(target = %target.path().display(), %error, "cannot take back {what}");
+            tracing::warn!(target = %target.path().display(), %error, "cannot undo {what}");
         };
         if making.made_target
             && let Err(error) = self.mounter.remove(target)

@@ -26,13 +26,14 @@ pub enum Error {
     Mount(#[from] mount::Error),
     /// No safe way to show it.
     #[error(
-        "the attribute layout: copy has no safe form for a volume that is read-only by the driver's decision; set \
+        "the attribute layout: copy is not supported for a volume that the driver makes read-only; set \
          persistentVolumeClaim.readOnly: true in the pod, or writable: scratch in the StorageClass"
     )]
     NoSafeForm,
     /// Published before, from other attributes.
     #[error(
-        "{} shows this volume with other attributes or another readonly; unpublish it first, or ask with the same",
+        "{} already has this volume with other attributes or another readonly flag; unpublish it first, or repeat the \
+         same request",
         target.display()
     )]
     Differs {
@@ -40,7 +41,7 @@ pub enum Error {
         target: PathBuf,
     },
     /// Something in the way.
-    #[error("{}: {}; nothing was touched", target.display(), in_the_way(*place))]
+    #[error("{}: {}; nothing was changed", target.display(), in_the_way(*place))]
     Occupied {
         /// Where.
         target: PathBuf,
@@ -49,8 +50,8 @@ pub enum Error {
     },
     /// Seen elsewhere, and made for one place.
     #[error(
-        "the volume at {} is also at {}, and its access mode allows one pod at a time; end the other pod first, or \
-         use ReadOnlyMany",
+        "the volume at {} is also mounted at {}, but its access mode allows one pod at a time; delete the other pod \
+         first, or use ReadOnlyMany",
         target.display(),
         other.display()
     )]
@@ -64,13 +65,13 @@ pub enum Error {
     #[error("the driver is not ready: {0}")]
     NotReady(String),
     /// Another call has its hands on it.
-    #[error("another call is at work on the volume at {}; ask again", target.display())]
+    #[error("another operation on the volume at {} is in progress; try again", target.display())]
     Busy {
         /// Where.
         target: PathBuf,
     },
     /// An unpublish came while the artifact was waited for.
-    #[error("the volume at {} was unpublished while it waited for its artifact", target.display())]
+    #[error("the volume at {} was unpublished while it was waiting for its artifact", target.display())]
     Ended {
         /// Where.
         target: PathBuf,
@@ -84,19 +85,19 @@ pub enum Error {
         why: String,
     },
     /// Not the command line's to take away.
-    #[error("{} is a volume of kubelet's; delete its pod, and kubelet unmounts it", target.display())]
+    #[error("{} is the volume of a pod; delete the pod, and kubelet unmounts it", target.display())]
     Kubelets {
         /// Where.
         target: PathBuf,
     },
     /// An unmount came right after.
-    #[error("{} was unmounted again meanwhile", target.display())]
+    #[error("{} was unmounted in the meantime", target.display())]
     GoneAgain {
         /// Where.
         target: PathBuf,
     },
     /// What the volume showed before cannot be shown again.
-    #[error("the content of the volume at {} is damaged ({why}); delete the pod, so that it is fetched again", target.display())]
+    #[error("the content of the volume at {} is damaged ({why}); delete the pod, so that it is downloaded again", target.display())]
     Damaged {
         /// Where.
         target: PathBuf,
@@ -108,7 +109,7 @@ pub enum Error {
     #[error("{0}")]
     Published(Box<Error>),
     /// The system gives us no thread.
-    #[error("cannot start a thread: {0}; raise the limit of processes or memory of this program")]
+    #[error("cannot start a thread: {0}; raise this program's limit on processes or memory")]
     Thread(std::io::Error),
     /// A thread of ours ended as it never should.
     #[error("an internal error at the volume {}: {what}; please report it", target.display())]
@@ -188,11 +189,11 @@ impl Error {
 fn in_the_way(place: Place) -> &'static str {
     match place {
         Place::Full => "the directory is not empty; choose an empty one",
-        Place::NoDirectory => "is not a directory; choose a directory, not a file or a link",
+        Place::NoDirectory => "not a directory; choose a directory, not a file or a symlink",
         Place::Foreign => {
-            "something that is not this volume is mounted there; unmount it, or choose another directory"
+            "something else is mounted there; unmount it, or choose another directory"
         }
         // Never in the way; said all the same if it ever is.
-        Place::Free | Place::Empty | Place::Ours => "is in an unexpected state",
+        Place::Free | Place::Empty | Place::Ours => "unexpected state",
     }
 }

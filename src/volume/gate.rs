@@ -30,7 +30,7 @@ impl<M: Mounter> Gate<M> {
     /// Shut; `mounter` need not have been tried out.
     pub fn shut(mounter: M, pool: Pool) -> Self {
         Self {
-            state: Short::new(State::Blind("it starts".to_owned())),
+            state: Short::new(State::Blind("starting".to_owned())),
             mounter,
             claims: Arc::new(Claims::shut(pool.clone())),
             pool,

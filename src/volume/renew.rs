@@ -25,7 +25,7 @@ impl<M: Mounter> Volumes<M> {
             shared.renew(&asked, false);
         });
         if let Err(error) = renewed.await {
-            tracing::error!(%error, "writing a lost record again ended as it never should");
+            tracing::error!(%error, "the task that rewrites a lost record ended unexpectedly");
         }
     }
 }
@@ -34,7 +34,7 @@ impl<M: Mounter> Shared<M> {
     /// Writes a lost record again; if that fails, the next publish tries. `made`: the target was made just now.
     pub(super) fn renew(&self, ask: &Ask, made: bool) {
         if let Err(error) = self.try_renew(ask, made) {
-            tracing::warn!(volume = ask.id.as_str(), %error, "cannot write a lost record again");
+            tracing::warn!(volume = ask.id.as_str(), %error, "cannot rewrite a lost record");
         }
     }
 

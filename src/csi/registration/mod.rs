@@ -77,7 +77,7 @@ impl Registration {
         };
         let meta = fs::metadata(dir).map_err(|e| wrong(format!("its directory: {e}")))?;
         if !meta.is_dir() {
-            return Err(wrong("its directory is no directory".to_owned()));
+            return Err(wrong("its parent is not a directory".to_owned()));
         }
         let text = path.to_str().ok_or_else(|| wrong("not UTF-8".to_owned()))?;
         Ok(Self {
@@ -114,7 +114,7 @@ impl Registration {
             _ = stopping.changed() => {}
         }
         self.state
-            .say(State::Without("the driver is stopping".to_owned()));
+            .say(State::Without("the driver is shutting down".to_owned()));
         if let Some(name) = name {
             name.unlink();
         }
@@ -182,7 +182,7 @@ impl Registration {
                     return if name.is_there() { Replaces::Any } else { Replaces::Stale };
                 }
                 _ = looks.tick() => if !name.is_there() {
-                    let words = format!("somebody removed or replaced the socket {}", self.socket);
+                    let words = format!("the socket {} was removed or replaced", self.socket);
                     self.state.say(State::Without(words));
                     return Replaces::Stale;
                 },
@@ -202,7 +202,7 @@ impl Running {
     pub(super) async fn end(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
-            tracing::error!(%error, "the registration ended as it never should; please report it");
+            tracing::error!(%error, "the registration task ended unexpectedly; please report it");
         }
     }
 }

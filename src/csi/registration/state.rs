@@ -46,7 +46,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting => f.write_str(
-                "kubelet has not registered the driver yet; it looks into plugins_registry below its own directory",
+                "kubelet has not registered the driver yet; it watches plugins_registry in its own directory",
             ),
             Self::Registered => f.write_str("kubelet has registered the driver"),
             Self::Refused(why) => write!(f, "kubelet refused to register the driver: {why}"),
@@ -74,7 +74,7 @@ impl Teller {
         let changed = *self.0.borrow() != state;
         match &state {
             State::Registered => tracing::info!("{state}"),
-            State::Refused(_) => tracing::error!("{state}; it is asked again"),
+            State::Refused(_) => tracing::error!("{state}; asking again"),
             State::Waiting if changed => tracing::info!("{state}"),
             State::Without(_) if changed => tracing::warn!("{state}"),
             State::Waiting | State::Without(_) => {}

@@ -41,7 +41,7 @@ pub(in crate::mount) fn a_directory_with_files_is_kept(m: &dyn Machine) {
     assert!(!m.mounter().create(&target).unwrap());
     let error = m.mounter().remove(&target).unwrap_err();
     assert_eq!(error.fault(), Fault::Occupied);
-    assert!(error.to_string().contains("holds files"), "{error}");
+    assert!(error.to_string().contains("it contains files"), "{error}");
     assert_eq!(m.mounter().probe(&target).unwrap(), full);
 }
 

@@ -83,7 +83,7 @@ pub(super) fn is_read_only(target: &Target) -> Result<bool, Error> {
     let shown = directory(parent(target)?.as_fd(), target)?;
     fstatvfs(&shown)
         .map(|seen| seen.flags().contains(FsFlags::ST_RDONLY))
-        .map_err(|e| Error::system("look at target", &target.path(), e))
+        .map_err(|e| Error::system("access target", &target.path(), e))
 }
 
 /// Whether a directory's file system takes no writes; false if that cannot be told.
@@ -101,7 +101,7 @@ pub(super) fn at(parent: BorrowedFd<'_>, target: &Target) -> Result<Probe, Error
         Err(Errno::ENOTCONN | Errno::ESTALE | Errno::EACCES | Errno::EHOSTDOWN) => {
             return Ok(Probe::Stale);
         }
-        Err(e) => return Err(Error::system("look at target", &target.path(), e)),
+        Err(e) => return Err(Error::system("access target", &target.path(), e)),
     };
     if is_mount(&seen) {
         Ok(Probe::Mount(id(&seen)))

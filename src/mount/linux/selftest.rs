@@ -28,14 +28,14 @@ pub(super) fn run(scratch: &Path) -> Result<Features, Error> {
     if !Path::new("/proc/thread-self/fd").is_dir() {
         return Err(unsupported("there is no /proc; mount it"));
     }
-    let seen = statfs(scratch).map_err(|e| Error::system("look at store", scratch, e))?;
+    let seen = statfs(scratch).map_err(|e| Error::system("access store", scratch, e))?;
     if seen.filesystem_type() == OVERLAYFS_SUPER_MAGIC {
         return Err(Error::OnOverlay {
             path: scratch.into(),
         });
     }
     let directory = open(scratch, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(|e| Error::system("look at store", scratch, e))?;
+        .map_err(|e| Error::system("access store", scratch, e))?;
     if !look::tells_mounts(&directory) {
         return Err(unsupported(
             "the kernel is too old; Linux 5.8 or later is needed",
@@ -87,7 +87,7 @@ impl Bench {
             .mode(0o700)
             .recursive(true)
             .create(&path)
-            .map_err(|e| Error::io("make directory", &path, &e))?;
+            .map_err(|e| Error::io("create directory", &path, &e))?;
         Ok(path)
     }
 
@@ -170,8 +170,8 @@ impl Bench {
         let why = if errno == Errno::ENODEV {
             "this kernel has no overlayfs; load its module (modprobe overlay)"
         } else if errno == Errno::EINVAL {
-            "the kernel mounts no overlay on this file system (its log says why); put the store on ext4 or \
-             xfs (ftype=1)"
+            "the kernel cannot mount an overlay on this file system (see the kernel log); put the store on ext4 or xfs \
+             (ftype=1)"
         } else {
             return error;
         };

@@ -30,7 +30,7 @@ pub(super) fn make(source: &Path, view: &Path) -> Result<bool, Error> {
             .mode(0o700)
             .recursive(true)
             .create(place)
-            .map_err(|e| Error::io("make directory", place, &e))?;
+            .map_err(|e| Error::io("create directory", place, &e))?;
     }
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     change(Some(source), &making, MsFlags::MS_BIND)?;
@@ -49,8 +49,7 @@ pub(super) fn make(source: &Path, view: &Path) -> Result<bool, Error> {
     } else {
         Err(Error::Unsupported {
             path: view.into(),
-            why: "the read-only mount of the volumes does not appear as it was made; is another process \
-                  using this store?",
+            why: "the read-only mount of the volumes is not as it was created; is another process using this store?",
         })
     }
 }
@@ -75,7 +74,7 @@ fn is_right(source: &Path, view: &Path) -> Result<bool, Error> {
         return Ok(false);
     };
     let wanted =
-        fs::metadata(source).map_err(|e| Error::io("look at the volumes in", source, &e))?;
+        fs::metadata(source).map_err(|e| Error::io("access the volumes in", source, &e))?;
     let device = rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor);
     if (device, seen.stx_ino) != (wanted.dev(), wanted.ino()) {
         return Ok(false);
@@ -111,5 +110,5 @@ pub(super) fn unmount_all(place: &Path) -> Result<(), Error> {
 
 fn change(source: Option<&Path>, place: &Path, flags: MsFlags) -> Result<(), Error> {
     mount(source, place, None::<&str>, flags, None::<&str>)
-        .map_err(|e| Error::mount("make the read-only mount at", place, e))
+        .map_err(|e| Error::mount("create the read-only mount at", place, e))
 }

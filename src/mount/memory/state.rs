@@ -56,10 +56,10 @@ impl State {
         let (_, errno) = self.refusals.remove(at);
         let path = target.path();
         Err(match act {
-            Act::Create => Error::system("make target", &path, errno),
+            Act::Create => Error::system("create target", &path, errno),
             Act::Remove => Error::system("remove target", &path, errno),
-            Act::Probe => Error::system("look at target", &path, errno),
-            Act::Bind => Error::mount("bind at target", &path, errno),
+            Act::Probe => Error::system("access target", &path, errno),
+            Act::Bind => Error::mount("bind-mount at target", &path, errno),
             Act::Overlay => Error::mount("mount overlay at target", &path, errno),
             Act::Unmount => Error::mount("unmount target", &path, errno),
         })

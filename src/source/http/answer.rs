@@ -64,7 +64,7 @@ pub(super) fn interpret(
         (206, _) => Err(nonsense(
             url,
             at,
-            "sent a part (206) although the whole was asked for",
+            "sent a partial response (206) to a request for the whole file",
         )),
         (304, _) => Err(nonsense(
             url,
@@ -74,7 +74,7 @@ pub(super) fn interpret(
         (201..=299, _) => Err(nonsense(
             url,
             at,
-            &format!("answered {status}, which carries no object"),
+            &format!("answered {status}, which carries no file"),
         )),
         (code, _) => Err(Error::Status {
             url: url.to_string(),

@@ -29,7 +29,7 @@ pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &(dyn StdError + 'sta
         return Error::Nonsense {
             url,
             host,
-            why: format!("sent {what}; ask it with curl -v, and fix the server"),
+            why: format!("sent {what}; check with curl -v, and fix the server"),
         };
     }
     let why = text(error);
@@ -41,21 +41,21 @@ fn unreadable(error: &(dyn StdError + 'static)) -> Option<String> {
     let http = find::<hyper::Error>(error)?;
     if http.is_parse_too_large() {
         return Some(format!(
-            "too many header fields, or too long ones (more than {MOST_FIELDS}, or {} KiB)",
+            "too many or too long header fields (more than {MOST_FIELDS}, or {} KiB)",
             MOST_BYTES >> 10
         ));
     }
     let what = if http.is_parse_status() {
-        "a status line that is not valid"
+        "an invalid status line"
     } else if http.is_parse() {
         // The library tells these apart by its text alone. Where that is another one some day, the last will do.
         match http.to_string().as_str() {
             "invalid HTTP version parsed" => {
-                "no answer of HTTP/1 (is another protocol spoken on this port?)"
+                "something other than HTTP/1 (is this port for another protocol?)"
             }
-            "invalid content-length parsed" => "a Content-Length that is not one number",
+            "invalid content-length parsed" => "a Content-Length that is not a single number",
             "unexpected transfer-encoding parsed" => "a Transfer-Encoding in HTTP/1.0",
-            _ => "a header field that is not valid",
+            _ => "an invalid header field",
         }
     } else {
         let kind = find::<io::Error>(http)?.kind();
@@ -63,7 +63,7 @@ fn unreadable(error: &(dyn StdError + 'static)) -> Option<String> {
             kind,
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
         );
-        return invalid.then(|| "chunks that are not valid".to_owned());
+        return invalid.then(|| "invalid chunks".to_owned());
     };
     Some(what.to_owned())
 }
@@ -193,21 +193,21 @@ mod tests {
     fn a_connection_that_breaks_behind_the_handshake_is_made_again() {
         for (error, words) in [
             (Tls::DecryptError, "cannot be decrypted"),
-            (Tls::PeerSentOversizedRecord, "the rules of TLS"),
+            (Tls::PeerSentOversizedRecord, "violates the TLS protocol"),
             (
                 Tls::PeerMisbehaved(PeerMisbehaved::TooManyEmptyFragments),
-                "the rules of TLS",
+                "violates the TLS protocol",
             ),
             (
                 Tls::InappropriateMessage {
                     expect_types: vec![ContentType::ApplicationData],
                     got_type: ContentType::ChangeCipherSpec,
                 },
-                "the rules of TLS",
+                "violates the TLS protocol",
             ),
             (
                 Tls::InvalidMessage(InvalidMessage::InvalidContentType),
-                "what it sends is TLS no more",
+                "what it sends is no longer TLS",
             ),
             (Tls::AlertReceived(Alert::InternalError), "of its own"),
             (Tls::AlertReceived(Alert::BadRecordMac), "with TLS alert 20"),
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn who_is_refused_behind_the_handshake_does_not_ask_again() {
-        const WANTS: &str = "it wants a client certificate";
+        const WANTS: &str = "it requires a client certificate";
         for (error, words) in [
             (Tls::AlertReceived(Alert::CertificateRequired), WANTS),
             (Tls::AlertReceived(Alert::BadCertificate), WANTS),

@@ -34,7 +34,7 @@ pub(super) fn present(
         wrong(
             "key",
             key,
-            "it is of no kind that is taken (RSA, ECDSA on P-256 or P-384, Ed25519)",
+            "its type is not supported (RSA, ECDSA P-256 or P-384, and Ed25519 are)",
         )
     })?;
     let certified = CertifiedKey::new(chain, signs);
@@ -42,8 +42,8 @@ pub(super) fn present(
         let other = TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch);
         return Err(if error == other {
             Error::Setup(format!(
-                "the client certificate {} and the key {} do not belong together; give the key that the certificate \
-                 was made for",
+                "the client certificate {} and the key {} do not match; use the key that the certificate was issued \
+                 for",
                 cert.display(),
                 key.display()
             ))
@@ -60,7 +60,7 @@ fn chain(path: &Path) -> Result<(Vec<CertificateDer<'static>>, Vec<u8>), Error> 
     let pem = read("certificate", path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match chain {
-        Ok(chain) if chain.is_empty() => Err(wrong("certificate", path, "no certificate is in it")),
+        Ok(chain) if chain.is_empty() => Err(wrong("certificate", path, "it contains no certificate")),
         Ok(chain) => Ok((chain, pem)),
         Err(_) => Err(wrong("certificate", path, "it is damaged")),
     }
@@ -69,9 +69,9 @@ fn chain(path: &Path) -> Result<(Vec<CertificateDer<'static>>, Vec<u8>), Error> 
 fn private_key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
     PrivateKeyDer::from_pem_slice(text).map_err(|e| {
         let why = if is_encrypted(text) {
-            "it is protected by a passphrase, which nobody is there to type; store it without one (openssl pkey)"
+            "it is protected by a passphrase, which cannot be entered here; store it without one (openssl pkey)"
         } else if matches!(e, pem::Error::NoItemsFound) {
-            "no private key is in it"
+            "it contains no private key"
         } else {
             "it is damaged"
         };
@@ -91,7 +91,7 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Error> {
 
 fn wrong(what: &str, path: &Path, why: &str) -> Error {
     Error::Setup(format!(
-        "cannot use the client {what} {}: {why}; allowed is a PEM file",
+        "cannot use the client {what} {}: {why}; use a PEM file",
         path.display()
     ))
 }

@@ -18,7 +18,7 @@ pub enum Error {
     Setup(String),
     /// A rule of ours forbids the address.
     #[error(
-        "{url}: refused, {what} is a link-local or metadata address, which is never asked; name another host"
+        "{url}: refused: {what} is a link-local or metadata address, which is always blocked; use another host"
     )]
     Forbidden {
         /// What was to be asked.
@@ -27,7 +27,7 @@ pub enum Error {
         what: String,
     },
     /// A redirect that is not followed.
-    #[error("{url}: the redirect {why}; ask for the final URL, or fix the server")]
+    #[error("{url}: the redirect {why}; use the final URL, or fix the server")]
     Redirect {
         /// Who redirected.
         url: String,
@@ -58,7 +58,7 @@ pub enum Error {
     },
     /// No connection.
     #[error(
-        "{url}: cannot connect to {host}: {why}; check that the origin is up and that this node may reach it"
+        "{url}: cannot connect to {host}: {why}; check that the server is up and reachable from this node"
     )]
     Connect {
         /// What was asked.
@@ -93,7 +93,7 @@ pub enum Error {
         offers: Vec<String>,
     },
     /// The proxy does not connect to the origin.
-    #[error("{url}: the proxy {proxy} does not connect to {host}: {why}")]
+    #[error("{url}: the proxy {proxy} cannot connect to {host}: {why}")]
     ProxyRefused {
         /// What was asked.
         url: String,
@@ -106,7 +106,7 @@ pub enum Error {
     },
     /// No connection to the proxy.
     #[error(
-        "{url}: cannot connect to the proxy {proxy}: {why}; check that the proxy is up and that this node may reach it"
+        "{url}: cannot connect to the proxy {proxy}: {why}; check that the proxy is up and reachable from this node"
     )]
     ProxyConnect {
         /// What was asked.
@@ -118,7 +118,7 @@ pub enum Error {
     },
     /// What the proxy says is no answer.
     #[error(
-        "{url}: the proxy {proxy} {why}; check that a proxy of that kind is at that address, and read its log"
+        "{url}: the proxy {proxy} {why}; check that such a proxy runs at this address, and see its log"
     )]
     ProxyBroken {
         /// What was asked.
@@ -129,7 +129,7 @@ pub enum Error {
         why: String,
     },
     /// The connection broke, or what came over it is not HTTP.
-    #[error("{url}: the answer of {host} broke off: {why}")]
+    #[error("{url}: the response from {host} was cut off: {why}")]
     Broken {
         /// What was asked.
         url: String,
@@ -251,11 +251,11 @@ fn advice(status: u16) -> impl fmt::Display {
     fmt::from_fn(move |f| match status {
         401 => write!(
             f,
-            " (unauthorized); give credentials {Credentials}, or correct them"
+            " (unauthorized); provide credentials {Credentials}, or correct them"
         ),
         403 => write!(
             f,
-            " (forbidden); give credentials that may read it {Credentials}, or correct what they may"
+            " (forbidden); provide credentials {Credentials} that may read it, or correct their permissions"
         ),
         other => f.write_str(remedy(other)),
     })
@@ -265,11 +265,11 @@ fn remedy(status: u16) -> &'static str {
     match status {
         404 => " (not found); check the path of the URL",
         407 => {
-            " (proxy authentication required) although no proxy is set; a proxy on the way wants to be named (HTTPS_PROXY)"
+            " (proxy authentication required), but no proxy is set; set the proxy in between with HTTPS_PROXY"
         }
-        410 => " (gone); the artifact was taken away, choose another version",
-        429 => " (too many requests); it is asked again later",
-        s if s >= 500 => "; the origin is in trouble, it is asked again later",
+        410 => " (gone); the artifact was removed, choose another version",
+        429 => " (too many requests); retrying later",
+        s if s >= 500 => "; the server has a problem, retrying later",
         _ => "",
     }
 }

@@ -180,7 +180,7 @@ fn requests(trust: &Trust) -> Result<reqwest::Client, Error> {
         .tls_backend_preconfigured((*trust.to_origins).clone());
     client
         .build()
-        .map_err(|e| Error::Setup(format!("cannot make an HTTP client: {}", cause::text(&e))))
+        .map_err(|e| Error::Setup(format!("cannot create an HTTP client: {}", cause::text(&e))))
 }
 
 /// A client for the objects of one request.
@@ -207,7 +207,7 @@ impl Source for Http {
                 match self.interpret(url, &at, &Start::Beginning, response)? {
                     answer::Reading::Answer(answer) => Ok(answer),
                     answer::Reading::AskForTheWhole => {
-                        Err(answer::nonsense(url, &at, "cannot give the whole object").into())
+                        Err(answer::nonsense(url, &at, "cannot send the whole file").into())
                     }
                 }
             }
@@ -285,7 +285,7 @@ impl Http {
         };
         let request = request.build().and_then(http::Request::<Body>::try_from);
         let mut request = request.map_err(|e| {
-            answer::nonsense(url, at, &format!("cannot be asked: {}", cause::text(&e)))
+            answer::nonsense(url, at, &format!("cannot be sent this request: {}", cause::text(&e)))
         })?;
         // Unless the user has headers of that name.
         let usual = [(USER_AGENT, AGENT), (ACCEPT, "*/*")];
@@ -311,7 +311,7 @@ impl Http {
                 url: url.to_string(),
                 host: host_of(at),
                 why: format!(
-                    "no answer for {}",
+                    "no response for {}",
                     humantime::format_duration(self.patience)
                 ),
             })),

@@ -17,7 +17,7 @@ pub(super) fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
     let location = response
         .headers()
         .get(LOCATION)
-        .ok_or_else(|| refuse("names no place (no Location header)".into()))?;
+        .ok_or_else(|| refuse("has no Location header".into()))?;
     let next = field::join(at, location)
         .ok_or_else(|| refuse("has a Location that is not a URL".into()))?;
     match (at.scheme(), next.scheme()) {
@@ -26,7 +26,7 @@ pub(super) fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
             "leads from https to http, to {}",
             Redacted(&next)
         ))),
-        (_, scheme) => Err(refuse(format!("leads to the scheme \"{scheme}\""))),
+        (_, scheme) => Err(refuse(format!("leads to the unsupported scheme \"{scheme}\""))),
     }
 }
 

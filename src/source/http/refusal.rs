@@ -21,16 +21,18 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Login => f.write_str(
-                "it wants a user and password, or others; write them into that variable as socks5h://USER:PASSWORD@…",
+                "it requires a user and password, or other ones; set them in that variable as \
+                 socks5h://USER:PASSWORD@…",
             ),
             Self::Rule => f.write_str(
-                "its rules forbid it; have it allowed there, or name the host in NO_PROXY",
+                "its rules forbid it; allow it there, or add the host to NO_PROXY",
             ),
             Self::Address => f.write_str(
-                "it takes no address of that kind (IPv6, or a name); try socks5h instead of socks5, or the other way round",
+                "it does not support this type of address (IPv6, or a name); try socks5h instead of socks5, or vice \
+                 versa",
             ),
             Self::Unreachable(why) => {
-                write!(f, "{why}; check that the origin is up and that the proxy may reach it")
+                write!(f, "{why}; check that the server is up and reachable from the proxy")
             }
         }
     }
@@ -65,20 +67,20 @@ pub(super) fn advice(status: u16, offers: &[String]) -> String {
     let basic = |o: &String| o.eq_ignore_ascii_case("basic");
     match status {
         407 if offers.is_empty() || offers.iter().any(basic) => {
-            " (proxy authentication required); write the user and password into that variable as \
-             http://USER:PASSWORD@…, or correct them"
+            " (proxy authentication required); set the user and password in that variable as http://USER:PASSWORD@…, \
+             or correct them"
                 .to_owned()
         }
         407 => format!(
-            " (proxy authentication required); it offers {}, and only Basic is spoken here: have it offer Basic, or \
-             let this node through without a login",
+            " (proxy authentication required); it offers {}, but only Basic is supported: enable Basic, or let this \
+             node through without a login",
             offers.join(", ")
         ),
         s if passing(s) => {
-            "; the proxy is in trouble or cannot reach the origin, it is asked again later"
+            "; the proxy has a problem or cannot reach the server, retrying later"
                 .to_owned()
         }
-        _ => "; have the proxy allow it, or name the host in NO_PROXY".to_owned(),
+        _ => "; allow it on the proxy, or add the host to NO_PROXY".to_owned(),
     }
 }
 
@@ -113,6 +115,6 @@ mod tests {
                 "{offers:?}"
             );
         }
-        assert!(advice(&["NTLM", "Digest"]).contains("it offers NTLM, Digest, and only Basic"));
+        assert!(advice(&["NTLM", "Digest"]).contains("it offers NTLM, Digest, but only Basic"));
     }
 }

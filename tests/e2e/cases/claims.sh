@@ -130,11 +130,11 @@ case_a_mistake_in_the_class_shows_at_the_claim() {
     class plain "$url"
     for class in misspelled unpinned nothing formatted optioned; do claim "$class" "$class"; done
     claim shared plain ReadWriteMany
-    is_refused misspelled 'the attribute "checkSum" is not known (did you mean checksum?)'
+    is_refused misspelled 'unknown attribute "checkSum" (did you mean checksum?)'
     is_refused unpinned 'the attribute checksum:'
     is_refused nothing 'the attribute downloadURL is missing'
     is_refused formatted 'csi.storage.k8s.io/fstype'
-    is_refused optioned 'the mount option "noexec" cannot be honoured; allowed are ro,'
+    is_refused optioned 'the mount option "noexec" is not supported; supported options: ro,'
     is_refused shared 'use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany'
 }
 
@@ -156,7 +156,7 @@ case_the_size_of_a_claim_limits_the_artifact() {
     holder small small
     holder roomy roomy
     is_ready roomy
-    until_true 60 event_says 'too large: .* more than .*maxSize' small || explain "no event says which limit it was"
+    until_true 60 event_says 'too large: .* exceeds .*maxSize' small || explain "no event says which limit it was"
     in_space delete pods small roomy > /dev/null
 }
 

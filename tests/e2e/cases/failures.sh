@@ -43,8 +43,8 @@ case_a_wrong_checksum_is_explained() {
     right=$(sha256sum < "$scratch/right.war") wrong=$(sha256sum < "$scratch/wrong.war")
     moody "pinned.war=$scratch/wrong.war"
     sleeper pinned "$(moody_url pinned.war)" "checksum: sha256:${right%% *}"
-    comes_to_say pinned "$(moody_url pinned.war): the checksum differs: expected sha256:${right%% *}" \
-        "but sha256:${wrong%% *} came" 'the origin says that it is unchanged since' \
+    comes_to_say pinned "$(moody_url pinned.war): checksum mismatch: expected sha256:${right%% *}" \
+        "got sha256:${wrong%% *}" 'which the server reports as unchanged since' \
         'correct the checksum, or the artifact at the URL'
     [ "$(asked pinned.war)" = 1 ] || fail "the wrong bytes were downloaded $(asked pinned.war) times"
     moody "pinned.war=$scratch/right.war"
@@ -57,8 +57,8 @@ case_an_artifact_above_its_limit_is_explained() {
     artifact small.war
     moody "huge.war=$scratch/huge.war"
     sleeper huge "$(moody_url huge.war)" 'maxSize: 1Mi'
-    comes_to_say huge "$(moody_url huge.war): too large: 3.0 MiB, more than the volume's maxSize of 1.0 MiB" \
-        'raise that limit, or ship a smaller artifact'
+    comes_to_say huge "$(moody_url huge.war): too large: 3.0 MiB exceeds the volume's maxSize of 1.0 MiB" \
+        'raise that limit, or publish a smaller artifact'
     moody "huge.war=$scratch/small.war"
     is_ready huge
     has huge huge.war "$scratch/small.war"
@@ -72,7 +72,7 @@ case_an_artifact_that_the_disk_cannot_hold_is_explained() {
     trap '"$e2e/install.sh"' EXIT
     "$e2e/install.sh" node.maxSize=1000Ti
     sleeper endless "$(moody_url endless.war)"
-    comes_to_say endless "no space for $(moody_url endless.war) in /var/lib/war-vol: .* are missing (.* free, of which"
+    comes_to_say endless "no space for $(moody_url endless.war) in /var/lib/war-vol: .* more needed (.* free, of which"
     behave endless.war ''
     is_ready endless
     has endless endless.war "$scratch/endless.war"
@@ -87,7 +87,7 @@ case_an_origin_that_is_not_there_is_explained() {
     sleeper unnamed "$nowhere/any.war"
     sleeper unheard "${nowhere/nowhere/nobody}/any.war"
     comes_to_say unnamed "$nowhere/any.war: cannot resolve nowhere.*; check the name and the node's DNS"
-    comes_to_say unheard "${nowhere/nowhere/nobody}/any.war: cannot connect to nobody.*; check that the origin is up"
+    comes_to_say unheard "${nowhere/nowhere/nobody}/any.war: cannot connect to nobody.*; check that the server is up"
     in_space create service clusterip nowhere --tcp 80:8080 > /dev/null
     in_space set selector service/nowhere app=origin > /dev/null
     in_space set selector service/nobody app=origin > /dev/null
@@ -98,5 +98,5 @@ case_an_origin_that_is_not_there_is_explained() {
 
 case_a_typo_is_explained() {
     sleeper typo "$(moody_url typo.war)" 'chekcsum: sha256:00'
-    comes_to_say typo 'the attribute "chekcsum" is not known (did you mean checksum?); known are downloadURL, checksum'
+    comes_to_say typo 'unknown attribute "chekcsum" (did you mean checksum?); known attributes: downloadURL, checksum'
 }

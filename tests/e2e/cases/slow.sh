@@ -6,7 +6,7 @@ case_a_download_longer_than_a_call_is_one_download() {
     moody "model.bin=$scratch/model.bin"
     behave model.bin 'seconds 180'
     sleeper slow "$(moody_url model.bin)"
-    until_true 180 event_says "downloading $(moody_url model.bin): [0-9.]* MiB of 19.0 MiB ([0-9]* percent), .*; goes on in the background" slow ||
+    until_true 180 event_says "downloading $(moody_url model.bin): [0-9.]* MiB of 19.0 MiB ([0-9]* percent), .*; continuing in the background" slow ||
         explain "no event says how far the download is"
     is_ready slow 240
     has slow model.bin "$scratch/model.bin"

@@ -61,7 +61,7 @@ case_a_new_node_has_no_pods_until_kubelet_lists_the_driver() {
     [ "$(in_space exec early -- cat /data/file)" = "$(cat "$scratch/file")" ] || fail "that is not the file"
     is_free || fail "the taint is still there"
     has_taint example.com/other:PreferNoSchedule || fail "another taint is gone, too"
-    driver_says 'the start-up taint is removed' || explain "the driver does not say so"
+    driver_says 'removed the startup taint' || explain "the driver does not say so"
     ! knows_node || until_true 20 listed_before_it_was_removed ||
         fail "the taint was removed before kubelet had listed the driver: $(order)"
 }

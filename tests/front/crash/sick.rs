@@ -146,7 +146,7 @@ fn a_publish_that_fails_says_so_and_leaves_no_volume() {
     let link = Aim::at("linkat", 1).on(course.rig.blob(&course.artifact));
     let points = [
         (link, "cannot link"),
-        (Aim::at("mkdirat", 1), "make target"),
+        (Aim::at("mkdirat", 1), "create target"),
         (course.at_mount(), "mount overlay"),
     ];
     for (at, says) in points {

@@ -37,7 +37,7 @@ fn no_space_for_a_known_length_is_said_before_the_download() {
         .run(["mount", &origin.url("/large.war"), "dir"])
         .must(10)
         .says("large.war")
-        .says("are missing")
+        .says("more needed")
         .says("free some");
     // What was sent is what the kernel's buffers took, at most.
     assert!(origin.bytes_sent("/large.war") < 24 << 20);
@@ -55,7 +55,7 @@ fn no_space_for_an_unknown_length_stops_the_download_and_removes_what_came() {
     sandbox
         .run(["mount", &origin.url("/large.war"), "dir"])
         .must(10)
-        .says("are missing");
+        .says("more needed");
     assert!(origin.bytes_sent("/large.war") < 64 << 20);
     sandbox.assert_no_volume_left();
     assert_eq!(sandbox.bucket("blobs").len(), 0);
@@ -128,7 +128,7 @@ fn a_full_disk_gives_up_unused_artifacts_and_nothing_else() {
     sandbox
         .run(["mount", &url("newer"), "d"])
         .must(10)
-        .says("are missing");
+        .says("more needed");
     for (dir, name) in [("b", "used"), ("c", "new")] {
         let shown = fs::read(sandbox.path(dir).join(format!("{name}.war"))).unwrap();
         assert!(shown == content(&origin, name), "{name} was touched");

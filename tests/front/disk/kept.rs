@@ -28,7 +28,7 @@ fn the_limit_of_the_cache_takes_what_is_unused_and_then_refuses() {
     sandbox
         .run(["mount", &origin.url("/c.war"), "c", limit[0], limit[1]])
         .must(10)
-        .says("the cache may hold 1.5 MiB");
+        .says("the cache is limited to 1.5 MiB");
     assert_eq!(only(sandbox.bucket("blobs")), kept);
     assert_eq!(
         fs::read(sandbox.path("b/b.war")).unwrap(),
@@ -122,6 +122,6 @@ fn downloads_at_the_same_time_do_not_exceed_the_limit_together() {
     for answer in refused {
         let (code, words) = answer.unwrap_err();
         assert_eq!(code, Code::ResourceExhausted, "{words}");
-        assert!(words.contains("and unfinished downloads"), "{words}");
+        assert!(words.contains("and partial downloads"), "{words}");
     }
 }

@@ -16,7 +16,7 @@ const PAGE: &str = "docs/troubleshooting.md";
 
 /// The headings of what no call of kubelet's is answered with, by who says it; the first that fits counts.
 const ELSEWHERE: [(&str, &str); 5] = [
-    ("src/flexvolume", "In a pod with `flexVolume`"),
+    ("src/flexvolume", "In pods with `flexVolume`"),
     ("src/cluster", "In the driver's log"),
     ("src/admin", OF_COMMANDS),
     ("src/app", OF_COMMANDS),

@@ -1,4 +1,4 @@
-//! Behind each remedy of docs/troubleshooting.md stands the test that follows it, or that nobody has tried it.
+//! Each remedy of docs/troubleshooting.md names the test that follows it, or says that it is not tested.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,12 +10,12 @@ const PAGE: &str = "docs/troubleshooting.md";
 
 /// The sections whose tables are remedies.
 const TABLES: [&str; 3] = [
-    "Nothing of the driver in the events",
-    "Values that are refused",
-    "What an origin answers",
+    "Messages from Kubernetes",
+    "Rejected values",
+    "What the server answers",
 ];
 
-const NOBODY: &str = "Not tried.";
+const NOBODY: &str = "Not tested.";
 
 #[test]
 fn each_remedy_says_who_has_tried_it() {
@@ -29,7 +29,7 @@ fn each_remedy_says_who_has_tried_it() {
         let nobody = remedy.contains(NOBODY);
         if named.is_empty() != nobody {
             wrong.push(format!(
-                "says neither \"Tried: `name`.\" nor \"{NOBODY}\", or both: {remedy}"
+                "says neither \"Tested by `name`.\" nor \"{NOBODY}\", or both: {remedy}"
             ));
         }
         let unknown = named.into_iter().filter(|name| !known.contains(*name));
@@ -43,7 +43,7 @@ fn what_has_tried_the_advice_for_an_installation_exists() {
     let page = read("docs/install.md");
     let known = names();
     let mut named = 0;
-    for paragraph in page.split("\n\n").filter(|p| p.starts_with("Tried: ")) {
+    for paragraph in page.split("\n\n").filter(|p| p.starts_with("Tested by ")) {
         for name in tried(paragraph) {
             assert!(known.contains(name), "no test or case is called {name}");
             named += 1;
@@ -92,9 +92,9 @@ fn said(found: &mut Vec<String>, below: &str) {
     }
 }
 
-/// The names behind `Tried:`.
+/// The names behind `Tested by`.
 fn tried(remedy: &str) -> Vec<&str> {
-    let Some((_, rest)) = remedy.split_once("Tried: ") else {
+    let Some((_, rest)) = remedy.split_once("Tested by ") else {
         return Vec::new();
     };
     let list = rest.split_once("`.").map_or(rest, |(list, _)| list);

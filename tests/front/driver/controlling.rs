@@ -121,7 +121,7 @@ fn every_mistake_is_refused_by_name_and_leaves_nothing() {
         (
             with(&[url, ("unpack", "auto")]),
             Code::InvalidArgument,
-            "unpack is not built yet",
+            "unpack is not supported yet",
         ),
         (
             with(&[url, ("maxSize", "-1")]),
@@ -194,7 +194,7 @@ fn every_mistake_is_refused_by_name_and_leaves_nothing() {
         (
             sized(2, 1),
             Code::OutOfRange,
-            "at least 2 bytes and at most 1",
+            "the claim requests 2 bytes, more than its limit of 1",
         ),
     ] {
         let words = refused(driver.create(&asked), code);

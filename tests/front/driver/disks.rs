@@ -27,7 +27,7 @@ fn a_full_disk_is_resource_exhausted_and_hurts_nothing_in_use() {
         .inline("large", &scene.origin.url("/large.war"));
     let (code, words) = scene.driver.publish(&large).unwrap_err();
     assert_eq!(code, Code::ResourceExhausted, "{words}");
-    assert!(words.contains("are missing"), "{words}");
+    assert!(words.contains("more needed"), "{words}");
     assert!(!large.target().exists());
     let ballast = fill(&scene.sandbox.root());
     scene.driver.publish(&call).unwrap();
@@ -103,7 +103,7 @@ fn of_two_drivers_on_one_root_one_waits_and_is_not_ready() {
     let call = scene.published("pod");
     let socket = format!("unix://{}", scene.sandbox.path("other/csi.sock").display());
     let other = Driver::begin(&scene.sandbox, &["--endpoint", &socket]);
-    until("it waits", || other.log().contains("waiting until it ends"));
+    until("it waits", || other.log().contains("waiting for it to exit"));
     assert!(
         !scene.sandbox.path("other").exists(),
         "it serves nothing yet"

@@ -27,7 +27,7 @@ fn a_record_of_a_newer_driver_is_not_misread_and_its_pod_can_end() {
     let http = scene.driver.http();
     until("it says why it is not ready", || {
         let (status, text) = get(http, "/readyz").unwrap();
-        status == 503 && text.contains("which a newer war-vol has made")
+        status == 503 && text.contains("which a newer war-vol has created")
     });
     let new = scene.driver.inline("new", &scene.url);
     let (code, words) = scene.driver.publish(&new).unwrap_err();
@@ -51,7 +51,7 @@ fn a_socket_for_commands_that_cannot_be_had_is_tried_again_and_readyz_says_so() 
     until("it says so, and is ready all the same", || {
         let (status, text) = get(http, "/readyz").unwrap();
         assert_eq!(status, 200, "{text}");
-        text.contains("warning: no command reaches this driver")
+        text.contains("warning: commands and FlexVolume calls cannot reach this driver")
     });
     fs::remove_dir_all(sandbox.root().join("admin.sock")).unwrap();
     let ready = Some((200, "ready\n".to_owned()));

@@ -218,7 +218,7 @@ fn a_frozen_file_system_holds_up_no_answer_and_after_the_thaw_all_is_complete() 
     let disk = Ext4::under_store(&sandbox, 64);
     let scene = scene(sandbox);
     let said = Calls::of(&scene).outlast(&scene, || Frozen::new(&disk));
-    assert!(said.contains("is being unmounted"), "{said}");
+    assert!(said.contains("unmounting the volume"), "{said}");
 }
 
 /// Not even what is read comes back.

@@ -45,7 +45,7 @@ fn the_same_call_answers_the_same_and_another_is_refused_also_after_a_restart_an
         assert!(driver.create(&same).unwrap() == volume);
         let words = refused(driver.create(other), Code::AlreadyExists);
         assert!(
-            words.contains("\"pvc-1\"") && words.contains("make it anew"),
+            words.contains("\"pvc-1\"") && words.contains("recreate the claim"),
             "{words}"
         );
     };

@@ -88,7 +88,7 @@ fn a_foreign_mount_is_refused_and_nothing_is_unmounted() {
     let before = mounts_at(&call.target());
     let (code, words) = scene.driver.publish(&call).unwrap_err();
     assert_eq!(code, Code::FailedPrecondition, "{words}");
-    assert!(words.contains("not this volume"), "{words}");
+    assert!(words.contains("something else is mounted there"), "{words}");
     let (code, words) = scene.driver.unpublish(&call).unwrap_err();
     assert_eq!(code, Code::FailedPrecondition, "{words}");
     assert_eq!(mounts_at(&call.target()), before);

@@ -99,12 +99,12 @@ fn a_driver_that_waits_for_the_store_says_who_has_it_and_is_ready_after() {
     assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
     // Who only waits has nothing to end.
     let third = Driver::begin(&sandbox, &[]);
-    let waits = "waiting until it ends";
+    let waits = "waiting for it to exit";
     until("a third one waits", || {
         third.log().matches(waits).count() == 2
     });
     assert!(third.stop().success());
-    assert!(!new.log().contains("is cut off"), "{}", new.log());
+    assert!(!new.log().contains("aborting what still runs"), "{}", new.log());
     assert!(old.stop().success());
     let ready = Some((200, "ready\n".to_owned()));
     until("it is ready", || get(http, "/readyz") == ready);
@@ -180,7 +180,7 @@ fn a_driver_that_stops_is_not_ready_any_more_and_says_so() {
         said = get(http, "/readyz");
         said.as_ref().is_none_or(|(status, _)| *status != 200)
     });
-    assert_eq!(said, Some((503, "the driver is stopping\n".to_owned())));
+    assert_eq!(said, Some((503, "the driver is shutting down\n".to_owned())));
     let mut last = None;
     driver.wait(async {
         while let Ok(Some(answer)) = watching.message().await {
@@ -251,7 +251,7 @@ fn a_disk_that_hangs_keeps_nobody_from_an_answer() {
         assert_eq!(size(&text), size(&before), "what is known is said");
         assert_eq!(get(http, "/healthz"), Some((200, "ok\n".to_owned())));
         let (status, text) = get(http, "/readyz").unwrap();
-        status == 503 && text.contains("has not answered for")
+        status == 503 && text.contains("has not responded for")
     });
     assert_eq!(driver.probe(), Some(false));
     drop(frozen);

@@ -181,7 +181,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
         (many(Mode::MultiNodeMultiWriter), "ReadOnlyMany"),
         (many(Mode::MultiNodeSingleWriter), "ReadOnlyMany"),
         (flag("noexec"), "noexec"),
-        (flag("uid=0"), "allowed are ro, rw, nosuid"),
+        (flag("uid=0"), "supported options: ro, rw, nosuid"),
         (
             inline("csi.storage.k8s.io/pvc/name"),
             "csi.storage.k8s.io/pvc/name",

@@ -57,12 +57,12 @@ fn a_wrong_attribute_is_taken_once_it_is_mended() {
             &[("downloadURL", url), ("checksum", &pin)],
         ),
         (
-            "is not built yet; leave it out",
+            "is not supported yet; remove it",
             &[("downloadURL", url), ("unpack", "auto")],
             &[("downloadURL", url)],
         ),
         (
-            "is Kubernetes' own and cannot be set in an inline volume; remove it",
+            "is reserved for Kubernetes and cannot be set in an inline volume; remove it",
             &[("downloadURL", url), ("csi.storage.k8s.io/pvc/name", "x")],
             &[("downloadURL", url)],
         ),
@@ -82,7 +82,7 @@ fn a_wrong_attribute_is_taken_once_it_is_mended() {
             &[("downloadURL", url)],
         ),
         (
-            "has a user or password in it",
+            "contains a user or password",
             &[("downloadURL", &user)],
             &[("downloadURL", url)],
         ),
@@ -97,17 +97,17 @@ fn a_wrong_attribute_is_taken_once_it_is_mended() {
             &[("downloadURL", &dir), ("fileName", "a.war")],
         ),
         (
-            "holds white space or control characters",
+            "contains white space or control characters",
             &[("downloadURL", &spaced)],
             &[("downloadURL", &coded)],
         ),
         (
-            "no algorithm in front of a colon",
+            "no algorithm before a colon",
             &[("downloadURL", url), ("checksum", "latest")],
             &[("downloadURL", url), ("checksum", &pin)],
         ),
         (
-            "not a known algorithm",
+            "unknown algorithm",
             &[
                 ("downloadURL", url),
                 ("checksum", "md5:d41d8cd98f00b204e9800998ecf8427e"),
@@ -131,7 +131,7 @@ fn a_wrong_attribute_is_taken_once_it_is_mended() {
             &[("downloadURL", url), ("maxSize", "2Gi")],
         ),
         (
-            "the name of one file",
+            "a single file name",
             &[("downloadURL", url), ("fileName", "apps/ROOT.war")],
             &[
                 ("downloadURL", url),
@@ -189,24 +189,24 @@ fn a_wrong_use_of_a_volume_is_taken_once_it_is_mended() {
             claimed(Mode::MultiNodeReaderOnly),
         ),
         (
-            "cannot be honoured",
+            "is not supported; supported options",
             flags(&["noexec", "nosuid"]),
             flags(&["nosuid"]),
         ),
         ("set fsGroup to one", group("staff"), group("2000")),
-        ("has no safe form", copy(), copy().read_only()),
+        ("is not supported for a volume that the driver makes read-only", copy(), copy().read_only()),
         (
-            "has no safe form",
+            "is not supported for a volume that the driver makes read-only",
             copy(),
             copy().context(&[("writable", "scratch")]),
         ),
         (
-            "allowed are token, or username and password",
+            "use the keys token, or username and password",
             inline().secret("api-key", "x"),
             inline().secret("token", "x"),
         ),
         (
-            "allowed are token, or username and password",
+            "use the keys token, or username and password",
             inline().secret("token", "x").secret("username", "x"),
             inline().secret("username", "x").secret("password", "y"),
         ),
@@ -242,25 +242,25 @@ fn what_an_origin_does_is_lived_with_as_the_page_says() {
     for (code, says, wrong, right) in [
         (
             Code::InvalidArgument,
-            "neither a length nor chunks",
+            "neither Content-Length nor chunks",
             ask("/close.war", &[]),
             ask("/close.war", pinned),
         ),
         (
             Code::InvalidArgument,
-            "set checksum to that of the bytes as they are sent",
+            "set checksum to match the bytes as sent",
             ask("/label.war", &[]),
             ask("/label.war", pinned),
         ),
         (
             Code::PermissionDenied,
-            "ask for the final URL",
+            "use the final URL",
             ask("/nowhere.war", &[]),
             final_url.clone(),
         ),
         (
             Code::PermissionDenied,
-            "name another host",
+            "use another host",
             ask("/cloud.war", &[]),
             final_url.clone(),
         ),
@@ -331,7 +331,7 @@ fn what_stands_in_the_way_is_taken_away() {
     let second = first.clone().at(&scene.driver, "second");
     scene.driver.publish(&first).unwrap();
     let words = refused(scene.driver.publish(&second), Code::FailedPrecondition);
-    assert!(words.contains("end the other pod first"), "{words}");
+    assert!(words.contains("delete the other pod first"), "{words}");
     let many = scene
         .driver
         .claim("third", &scene.url, Mode::MultiNodeReaderOnly);
@@ -350,7 +350,7 @@ fn what_stands_in_the_way_is_taken_away() {
     std::fs::create_dir_all(&target).unwrap();
     std::fs::write(target.join("theirs"), "x").unwrap();
     let words = refused(scene.driver.publish(&call), Code::FailedPrecondition);
-    assert!(words.contains("nothing was touched"), "{words}");
+    assert!(words.contains("nothing was changed"), "{words}");
     std::fs::remove_file(target.join("theirs")).unwrap();
     scene.driver.publish(&call).unwrap();
     scene.driver.unpublish(&call).unwrap();

@@ -46,7 +46,7 @@ fn a_stale_socket_is_replaced_and_nothing_else_is() {
     drop(listener);
     fs::remove_file(&path).unwrap();
     fs::write(&path, "mine").unwrap();
-    refuses("no socket");
+    refuses("something that is not a socket");
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     fs::remove_file(&path).unwrap();
     fs::write(sandbox.path("csi/other"), "").unwrap();
@@ -137,7 +137,7 @@ fn a_new_driver_waits_for_the_old_one_and_finds_its_volumes() {
     let before = crate::node::mounts_at(&call.target());
     let new = Driver::begin(&sandbox, &[]);
     until("the new one waits", || {
-        new.log().contains("waiting until it ends")
+        new.log().contains("waiting for it to exit")
     });
     assert!(old.stop().success());
     new.is_ready();

@@ -30,7 +30,7 @@ fn a_download_longer_than_many_calls_is_one_download() {
     let mut refused = 0;
     while let Err((code, words)) = driver.publish_within(&call, Duration::from_secs(2)) {
         assert_eq!(code, Code::Aborted, "{words}");
-        assert!(words.contains("goes on in the background"), "{words}");
+        assert!(words.contains("continuing in the background"), "{words}");
         assert!(
             !call.target().exists(),
             "nothing is seen before it is whole"

@@ -132,7 +132,7 @@ fn a_file_that_has_the_checksum_is_not_downloaded_again() {
     for pin in [&scene.pin, &long] {
         let ran = fetch(pin, &["--output", "json"])
             .must(0)
-            .says("there already");
+            .says("already exists and has the checksum");
         let said = ran.json();
         assert_eq!(said["digest"], scene.pin.as_str());
         assert_eq!(
@@ -177,7 +177,7 @@ fn a_leftover_that_is_not_ones_own_is_refused() {
         let ran = scene.sandbox.run(["fetch", &scene.url, "-c"]);
         let ran = ran.must(9).says(PART);
         assert!(
-            ran.stderr.contains("no download of this user's own"),
+            ran.stderr.contains("not a partial download of this user"),
             "{what}"
         );
         fs::remove_file(&part)
@@ -199,7 +199,7 @@ fn two_do_not_continue_the_same_file_at_a_time() {
         scene.origin.bytes_sent("/a.war") >= 200_000
     });
     let ran = scene.sandbox.run(["fetch", &scene.url, "-c"]);
-    ran.must(9).says("another process downloads to it");
+    ran.must(9).says("another process is downloading to it");
     first.kill().unwrap();
     first.wait().unwrap();
 }
@@ -209,7 +209,7 @@ fn what_is_no_file_cannot_be_continued() {
     let scene = Scene::new();
     for name in ["-", "/dev/null"] {
         let ran = scene.sandbox.run(["fetch", &scene.url, "-c", "-o", name]);
-        ran.must(9).says("only a file can be continued");
+        ran.must(9).says("only a regular file can be resumed");
     }
     assert_eq!(scene.origin.log().len(), 0);
 }

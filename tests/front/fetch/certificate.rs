@@ -220,19 +220,19 @@ fn a_broken_pair_is_refused_before_anything_is_asked() {
     let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
     write("old", old);
     for (cert, key, says) in [
-        ("cert", "other", "do not belong together"),
+        ("cert", "other", "do not match"),
         ("cert", "none", "the client key none: No such file"),
         ("none", "key", "the client certificate none: No such file"),
-        ("key", "key", "no certificate is in it"),
-        ("empty", "key", "no certificate is in it"),
+        ("key", "key", "contains no certificate"),
+        ("empty", "key", "contains no certificate"),
         ("cut", "key", "the client certificate cut: it is damaged"),
         (
             "wrong",
             "key",
             "the client certificate wrong: it is damaged",
         ),
-        ("cert", "cert", "no private key is in it"),
-        ("cert", "odd", "of no kind that is taken"),
+        ("cert", "cert", "contains no private key"),
+        ("cert", "odd", "its type is not supported"),
         ("cert", "locked", "protected by a passphrase"),
         ("cert", "old", "protected by a passphrase"),
     ] {

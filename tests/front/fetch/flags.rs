@@ -47,7 +47,7 @@ fn a_url_without_a_scheme_gets_advice() {
     ] {
         for arguments in [&["fetch", url][..], &["mount", url, "dir"]] {
             let ran = scene.sandbox.run(arguments).must(2);
-            let ran = ran.says("no scheme; add https:// in front of it");
+            let ran = ran.says("no scheme; put https:// in front of it");
             assert!(!ran.stderr.contains("canary") && !ran.stderr.contains("relative"));
             speaks_no_yaml(&ran);
         }
@@ -150,7 +150,7 @@ fn quiet_says_errors_alone_and_verbose_what_is_done() {
         .sandbox
         .run(["unmount", "none"])
         .must(0)
-        .says("nothing of war-vol is mounted");
+        .says("no war-vol volume is mounted");
 }
 
 /// A level that is none was taken for the name of a module, and silence.

@@ -53,11 +53,11 @@ fn several_urls_need_a_directory_and_a_name_each() {
     let other = scene.origin.url("/x/a.war");
     fs::write(scene.sandbox.path("file"), "old").unwrap();
     for (more, says) in [
-        (&["-o", "file"][..], "-o file is no directory"),
-        (&["-o", "none"], "-o none is no directory"),
-        (&["-o", "-"], "-o - is no directory"),
-        (&["--checksum", &scene.pin], "--checksum is for one URL"),
-        (&[], "two of the URLs have the file name \"a.war\""),
+        (&["-o", "file"][..], "-o file is not a directory"),
+        (&["-o", "none"], "-o none is not a directory"),
+        (&["-o", "-"], "-o - is not a directory"),
+        (&["--checksum", &scene.pin], "--checksum applies to one URL"),
+        (&[], "two URLs have the file name \"a.war\""),
     ] {
         let arguments = [&["fetch", &scene.url, &other], more].concat();
         let ran = scene.sandbox.run(arguments).must(2).says(says);
@@ -65,7 +65,7 @@ fn several_urls_need_a_directory_and_a_name_each() {
     }
     let nameless = scene.origin.url("/x/");
     let ran = scene.sandbox.run(["fetch", &scene.url, &nameless]).must(2);
-    speaks_no_yaml(&ran.says("/x/ gives its file no name").says("--from-file"));
+    speaks_no_yaml(&ran.says("/x/ has no file name").says("--from-file"));
     assert_eq!(scene.origin.log().len(), 0, "the origin was asked");
     assert_eq!(scene.read("file"), b"old");
 }
@@ -124,7 +124,7 @@ fn a_line_that_cannot_be_taken_is_named() {
             "https://example.com/a.war b.war",
             "line 2: --checksum: \"b.war\"",
         ),
-        ("https://example.com/a.war - a/b", "holds a /"),
+        ("https://example.com/a.war - a/b", "contains a /"),
         ("https://me:canary@example.com/a.war", "line 2: URL: "),
     ] {
         fs::write(
@@ -146,7 +146,7 @@ fn a_line_that_cannot_be_taken_is_named() {
         .sandbox
         .run(["fetch", "--from-file", "list"])
         .must(2)
-        .says("names no URL");
+        .says("contains no URL");
     scene
         .sandbox
         .run(["fetch", "--from-file", "none"])

@@ -58,7 +58,7 @@ fn a_message_to_a_command_names_the_flag_and_one_to_a_volume_the_attribute() {
             [
                 "with --credentials FILE",
                 "with --credentials FILE",
-                "in a secret",
+                "in a Secret",
             ],
         ),
         (
@@ -69,7 +69,7 @@ fn a_message_to_a_command_names_the_flag_and_one_to_a_volume_the_attribute() {
             [
                 "with --credentials FILE",
                 "with --credentials FILE",
-                "in a secret",
+                "in a Secret",
             ],
         ),
         (
@@ -165,7 +165,7 @@ fn wrong_credentials_are_named_by_where_they_are_from() {
     let ran = crate::sandbox::Ran::of(command.output().unwrap()).must(2);
     let ran = ran
         .says("WAR_VOL_PASSWORD")
-        .says("a username is given, and no password");
+        .says("a username is given without a password");
     speaks_no_yaml(&ran);
     assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
     std::fs::write(scene.sandbox.path("login"), "token=can ary").unwrap();

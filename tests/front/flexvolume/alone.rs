@@ -11,7 +11,7 @@ fn without_a_driver_a_mount_says_so_and_one_that_starts_in_time_is_waited_for() 
     node.lose_driver();
     failed(
         &node.mount(&dir, &json!({})),
-        "no driver of war-vol answers on this node",
+        "no war-vol driver answers on this node",
     );
     assert_eq!(node.sandbox.mounts_at(&dir), 0);
     let call = node.begin(&later);
@@ -55,7 +55,7 @@ fn what_is_not_ours_is_left_alone_by_the_driver_and_without_one() {
     failed(&node.unmount(&dir), "is mounted");
     failed(&node.mount(&dir, &json!({})), "is mounted");
     node.lose_driver();
-    failed(&node.unmount(&dir), "no volume of war-vol is mounted");
-    failed(&node.mount(&dir, &json!({})), "no driver");
+    failed(&node.unmount(&dir), "something other than a war-vol volume is mounted");
+    failed(&node.mount(&dir, &json!({})), "no war-vol driver");
     assert_eq!(fs::read(dir.join("mine")).unwrap(), b"mine");
 }

@@ -51,7 +51,7 @@ fn a_mount_that_is_killed_is_given_up_by_the_driver() {
     let call = stuck(&node, &dir);
     drop(call);
     until("the driver gives up", || {
-        node.driver().log().contains("given up by its caller")
+        node.driver().log().contains("abandoned by its caller")
     });
     until("the origin is left alone", || node.origin.is_idle());
     assert_eq!(node.sandbox.bucket("volumes").len(), 0);

@@ -40,7 +40,7 @@ fn names(dir: &Path) -> Vec<String> {
 #[test]
 fn kubelet_finds_the_program_which_finds_its_driver() {
     let mut node = Node::new();
-    assert!(node.install().stdout.contains("kubelet finds it"));
+    assert!(node.install().stdout.contains("war-vol: installed"));
     assert_eq!(names(&node.plugins()), ["geektime~war-vol"]);
     let home = node.plugins().join("geektime~war-vol");
     assert_eq!(names(&home), [".war-vol.json", "war-vol"]);
@@ -65,7 +65,7 @@ fn kubelet_finds_the_program_which_finds_its_driver() {
     fs::write(home.join(".war-vol.json"), "{").unwrap();
     let other = node.dir("other");
     let said = node.called(&["mount", other.to_str().unwrap(), &options]);
-    failed(&said, "install the program again");
+    failed(&said, "reinstall the program");
     assert_eq!(node.called(&["init"])["status"], "Success");
     assert_eq!(node.called(&["unmount", at]), success());
     assert_eq!(node.sandbox.mounts_at(&dir), 0);
@@ -80,7 +80,7 @@ fn an_installation_changes_nothing_that_is_as_it_should_be_and_replaces_the_rest
     node.install();
     let inode = || fs::metadata(node.program()).unwrap().ino();
     let first = inode();
-    assert!(node.install().stdout.contains("there already"));
+    assert!(node.install().stdout.contains("already installed"));
     assert_eq!(inode(), first);
     // An older one that runs, and what a killed installation left.
     let home = node.plugins().join("geektime~war-vol");
@@ -88,7 +88,7 @@ fn an_installation_changes_nothing_that_is_as_it_should_be_and_replaces_the_rest
     fs::copy("/bin/sleep", node.program()).unwrap();
     fs::write(home.join(".war-vol.new"), "half").unwrap();
     let mut older = Running(Command::new(node.program()).arg("60").spawn().unwrap());
-    assert!(node.install().stdout.contains("kubelet finds it"));
+    assert!(node.install().stdout.contains("war-vol: installed"));
     assert!(older.0.try_wait().unwrap().is_none(), "it runs on");
     assert_eq!(names(&home), [".war-vol.json", "war-vol"]);
     assert_eq!(node.called(&["init"])["status"], "Success");
@@ -110,7 +110,7 @@ fn installations_at_once_end_in_one() {
             })
             .collect();
         let said = all.into_iter().map(|one| one.join().unwrap());
-        let new = said.filter(|ran| ran.stdout.contains("kubelet finds it"));
+        let new = said.filter(|ran| ran.stdout.contains("war-vol: installed"));
         assert_eq!(new.count(), 1);
     });
     assert_eq!(names(&node.plugins()), ["geektime~war-vol"]);
@@ -125,7 +125,7 @@ fn what_cannot_be_installed_says_why() {
     let install = ["flexvolume", "install"].map(OsStr::new);
     let run = |more: &[&OsStr]| sandbox.run([&install, more].concat());
     run(&[]).must(2);
-    run(&[file.as_os_str()]).must(11).says("cannot make");
+    run(&[file.as_os_str()]).must(11).says("cannot create");
     let relative = ["dir", "--root", "relative"].map(OsStr::new);
     run(&relative).must(2).says("not an absolute path");
     assert!(!sandbox.path("dir").exists());

@@ -21,7 +21,7 @@ fn a_pod_sees_the_artifact_may_write_and_leaves_nothing() {
     node.sandbox
         .run(["unmount", dir.to_str().unwrap()])
         .must(2)
-        .says("delete its pod");
+        .says("delete the pod");
     assert_eq!(node.unmount(&dir), success());
     assert!(!dir.exists());
     node.nothing_left(&dir);

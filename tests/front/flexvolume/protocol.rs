@@ -41,14 +41,14 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
         (&["mount"], "Failure", "mount takes DIR and OPTIONS"),
         (&["mount", at], "Failure", "mount takes DIR and OPTIONS"),
         (&["mount", at, "/dev/sdx", "{}"], "Failure", "mount takes"),
-        (&["mount", at, ""], "Failure", "no JSON object"),
-        (&["mount", at, "[]"], "Failure", "no JSON object"),
+        (&["mount", at, ""], "Failure", "not a JSON object"),
+        (&["mount", at, "[]"], "Failure", "not a JSON object"),
         (
             &["mount", at, "{\"downloadURL\":"],
             "Failure",
-            "no JSON object",
+            "not a JSON object",
         ),
-        (&["mount", at, &long], "Failure", "no JSON object"),
+        (&["mount", at, &long], "Failure", "not a JSON object"),
         (
             &["mount", at, "{}"],
             "Failure",
@@ -63,7 +63,7 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
         (
             &["mount", at, &with("refresh", "1m")],
             "Failure",
-            "not built yet",
+            "not supported yet",
         ),
         (
             &["mount", at, &with("fileName", &long)],
@@ -86,8 +86,8 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
             "below",
         ),
         (&["unmount"], "Failure", "unmount takes DIR"),
-        (&["unmount", ""], "Failure", "none of a pod's volume"),
-        (&["unmount", "/"], "Failure", "none of a pod's volume"),
+        (&["unmount", ""], "Failure", "not a volume directory of a pod"),
+        (&["unmount", "/"], "Failure", "not a volume directory of a pod"),
         (&["unmount", at], "Success", ""),
     ];
     for (call, status, words) in rows {
@@ -103,7 +103,7 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
         "not UTF-8",
     );
     let call = [OsString::from("mount"), dir.clone().into(), odd];
-    failed(&node.call(&call), "no JSON object");
+    failed(&node.call(&call), "not a JSON object");
     assert_eq!(node.origin.gets("/a.war"), 0);
     node.nothing_left(&dir);
 }
@@ -124,16 +124,16 @@ fn a_secret_reaches_the_origin_and_nothing_else() {
     let mut heard = String::new();
     for (key, value, words) in [
         ("token", encoded("c4nary-wrong"), "answered 401"),
-        ("token", "c4nary-bare".to_owned(), "no base64"),
+        ("token", "c4nary-bare".to_owned(), "not base64"),
         (
             "token",
             encoded("c4nary\n"),
-            "the secret: the token is empty",
+            "the Secret: the token is empty",
         ),
         (
             "tokn",
             encoded("c4nary-right"),
-            "the secret: the key \"tokn\" is not known",
+            "the Secret: unknown key \"tokn\"",
         ),
         ("token", encoded("c4nary-right"), ""),
     ] {

@@ -25,31 +25,31 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
     };
     let urls: Vec<(Vec<&str>, &str)> = vec![
         (vec![], "<URL>"),
-        (url(""), "empty; allowed is an http or https URL"),
+        (url(""), "empty; use an http or https URL"),
         (url("a.war"), "is not a URL"),
         (
             url("file:///etc/passwd"),
-            "the scheme \"file\" is not built in; allowed are http and https",
+            "the scheme \"file\" is not supported; use http or https",
         ),
         (
             url("ftp://example.com/a"),
-            "the scheme \"ftp\" is not built in",
+            "the scheme \"ftp\" is not supported",
         ),
-        (url("s3://bucket/a"), "the scheme \"s3\" is not built in"),
+        (url("s3://bucket/a"), "the scheme \"s3\" is not supported"),
         (url("http:///a"), "URL: "),
         (url("https://me:canary@example.com/a"), "user or password"),
         (
             url("https://canary@example.com/a"),
-            "give credentials apart from it",
+            "provide credentials separately",
         ),
         (url("https://example.com/a#canary"), "has a fragment"),
-        (url("https://example.com/"), "give --file-name"),
+        (url("https://example.com/"), "set --file-name"),
         (
             url("https://example.com/%2e%2e%2fetc%2fpasswd"),
-            "give --file-name",
+            "set --file-name",
         ),
-        (url("https://example.com/a%00b"), "give --file-name"),
-        (url("https://example.com/a%0ab"), "give --file-name"),
+        (url("https://example.com/a%00b"), "set --file-name"),
+        (url("https://example.com/a%0ab"), "set --file-name"),
         (
             url("https://example.com/%FF.war"),
             "is not UTF-8; give --file-name",
@@ -57,29 +57,29 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
         (url("https://example.com/a b"), "white space"),
     ];
     let flags = [
-        (with("--checksum", ""), "allowed is sha256:<64 hex digits>"),
+        (with("--checksum", ""), "use sha256:<64 hex digits>"),
         (
             with("--checksum", "md5:d41d8cd98f00b204e9800998ecf8427e"),
-            "not a known algorithm",
+            "unknown algorithm",
         ),
         (with("--checksum", &format!("sha256:{short}")), "62 digits"),
         (with("--checksum", &huge), "--checksum: "),
         (with("--max-size", "lots"), "not a size"),
         (with("--max-size", "-1"), "--max-size"),
         (with("--max-size", "0"), "above 0"),
-        (with("--stall-time", "soon"), "allowed is a time above 0"),
-        (with("--stall-time", "0s"), "allowed is a time above 0"),
+        (with("--stall-time", "soon"), "use a time above 0"),
+        (with("--stall-time", "0s"), "use a time above 0"),
         (with("--retry-pause", "-5s"), "--retry-pause"),
         (with("--tries", "0"), "--tries"),
         (
             with("--keep-free", "120"),
-            "allowed is a whole number from 0 to 99",
+            "use a whole number from 0 to 99",
         ),
         (with("--downloads", "65"), "1..=64"),
-        (with("--file-name", ".."), "not a name of its own"),
-        (with("--file-name", "a/b"), "holds a /"),
-        (with("--file-name", "/etc/passwd"), "holds a /"),
-        (with("--file-name", "a\nb"), "holds a control character"),
+        (with("--file-name", ".."), "not a file name"),
+        (with("--file-name", "a/b"), "contains a /"),
+        (with("--file-name", "/etc/passwd"), "contains a /"),
+        (with("--file-name", "a\nb"), "contains a control character"),
         (with("--file-name", ""), "empty"),
         (with("--file-name", &long), "too long"),
         (with("--file-name", &huge), "at most 255 bytes"),
@@ -96,9 +96,9 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
         ),
         (
             with("--layout", "flat"),
-            "allowed is auto or overlay or copy",
+            "use auto or overlay or copy",
         ),
-        (with("--log-level", "=,="), "no log level; allowed is"),
+        (with("--log-level", "=,="), "not a log level; use"),
     ];
     let flags = flags
         .iter()
@@ -149,23 +149,23 @@ fn attributes_of_a_request_are_invalid_by_name() {
         (
             "unpack",
             "auto",
-            "the attribute unpack is not built yet".into(),
+            "the attribute unpack is not supported yet".into(),
         ),
         (
             "refresh",
             "1m",
-            "the attribute refresh is not built yet".into(),
+            "the attribute refresh is not supported yet".into(),
         ),
-        ("stripComponents", "1", "is not built yet".into()),
-        ("include", "*", "is not built yet".into()),
+        ("stripComponents", "1", "is not supported yet".into()),
+        ("include", "*", "is not supported yet".into()),
         ("checkSum", "x", "did you mean checksum?".into()),
         ("file-name", "x", "did you mean fileName?".into()),
-        ("zzz", "x", "is not known; known are downloadURL".into()),
+        ("zzz", "x", "unknown attribute \"zzz\"; known attributes: downloadURL".into()),
         (&megabyte, "x", "is not known".into()),
         ("\0", "x", "is not known".into()),
         ("maxSize", "true", "not a size".into()),
         ("maxSize", "{}", "not a size".into()),
-        ("writable", "true", "allowed is scratch".into()),
+        ("writable", "true", "use scratch".into()),
     ]);
     for (name, value, says) in cases {
         let want = node.want("pod", URL).with(name, value);
@@ -248,15 +248,15 @@ fn credentials_that_are_none_are_invalid_and_not_shown() {
         ("canary", "line 1 has no ="),
         (
             "tokens=canary",
-            "the key \"tokens\" is not known; allowed are lines of token=",
+            "unknown key \"tokens\"; use lines of token=",
         ),
         ("token=can ary", "white space"),
         (
             "token=canary\nusername=u",
-            "a token is given, and a username",
+            "both a token and a username",
         ),
-        ("username=canary", "a username is given, and no password"),
-        ("password=canary", "a password is given, and no username"),
+        ("username=canary", "a username is given without a password"),
+        ("password=canary", "a password is given without a username"),
         ("username=can:ary\npassword=p", "colon"),
     ] {
         fs::write(&file, text).unwrap();
@@ -277,5 +277,5 @@ fn credentials_that_are_none_are_invalid_and_not_shown() {
     sandbox
         .run(["mount", URL, "dir", "--ca-file", file.to_str().unwrap()])
         .must(2)
-        .says("no certificate in it");
+        .says("contains no certificate");
 }

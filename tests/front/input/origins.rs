@@ -23,8 +23,8 @@ fn a_refusal_has_a_code_of_its_own_and_names_status_and_host() {
     let origin = origin();
     let host = origin.address().to_string();
     for (status, code, advice) in [
-        (401, 4, "give credentials"),
-        (403, 5, "give credentials that may read it"),
+        (401, 4, "provide credentials"),
+        (403, 5, "that may read it, or correct their permissions"),
         (404, 3, "check the path"),
         (410, 3, "choose another version"),
     ] {
@@ -95,17 +95,17 @@ fn an_origin_that_is_down_is_unavailable() {
         .must(11)
         .says(&format!("cannot connect to {closed}"))
         .says("refused")
-        .says("check that the origin is up");
+        .says("check that the server is up");
     let origin = origin();
     for (behaviour, says) in [
-        (Behaviour::ClosedOnAccept, "broke off"),
-        (Behaviour::Garbage, "sent no answer of HTTP/1"),
+        (Behaviour::ClosedOnAccept, "was cut off"),
+        (Behaviour::Garbage, "sent something other than HTTP/1"),
         (
             Behaviour::Busy {
                 status: 503,
                 retry_after: RetryAfter::Unsaid,
             },
-            "answered 503; the origin is in trouble",
+            "answered 503; the server has a problem",
         ),
     ] {
         origin.behave("/a.war", vec![behaviour.always()]);
@@ -126,7 +126,7 @@ fn an_origin_that_is_down_is_unavailable() {
             "100ms",
         ])
         .must(11)
-        .says("sent less than 1.0 KiB a second for 100ms");
+        .says("sent less than 1.0 KiB/s for 100ms");
 }
 
 /// The row: a name that has no address.
@@ -168,7 +168,7 @@ fn a_certificate_of_an_unknown_ca_names_the_flag_that_adds_it() {
     sandbox
         .run(["mount", &other, "x", "--ca-file", ca.to_str().unwrap()])
         .must(11)
-        .says("and not for other.test");
+        .says(", not for other.test");
     // Plain http where TLS was meant: a server says so, in plain words.
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/a.war", plain.local_addr().unwrap());
@@ -180,7 +180,7 @@ fn a_certificate_of_an_unknown_ca_names_the_flag_that_adds_it() {
     sandbox
         .run(["mount", &url, "x"])
         .must(11)
-        .says("check that this port speaks https");
+        .says("check that this port serves https");
     server.join().unwrap();
 }
 

@@ -53,15 +53,15 @@ fn a_directory_through_a_symlink_is_refused() {
     scene.refuses(
         "link/dir",
         2,
-        "leads through a symlink; name the directory itself",
+        "leads through a symlink; use the real path",
     );
     scene.refuses(
         "link",
         9,
-        "is not a directory; choose a directory, not a file or a link",
+        "not a directory; choose a directory, not a file or a symlink",
     );
     symlink("/nonexistent", scene.sandbox.path("dangling")).unwrap();
-    scene.refuses("dangling", 9, "a file or a link");
+    scene.refuses("dangling", 9, "a file or a symlink");
     assert_eq!(fs::read_dir(&real).unwrap().count(), 0);
     assert_eq!(scene.sandbox.mounts(), 0);
 }
@@ -73,7 +73,7 @@ fn a_directory_that_is_none_is_refused() {
     let file = scene.sandbox.path("file");
     fs::write(&file, "theirs").unwrap();
     scene.refuses("file", 9, "is not a directory");
-    scene.refuses("file/dir", 2, "its parent is not there, or is no directory");
+    scene.refuses("file/dir", 2, "its parent does not exist or is not a directory");
     assert_eq!(fs::read(&file).unwrap(), b"theirs");
     nix::unistd::mkfifo(
         &scene.sandbox.path("fifo"),
@@ -81,8 +81,8 @@ fn a_directory_that_is_none_is_refused() {
     )
     .unwrap();
     scene.refuses("fifo", 9, "is not a directory");
-    scene.refuses("missing/dir", 2, "make it first");
-    scene.refuses("/", 2, "not below it");
+    scene.refuses("missing/dir", 2, "create it first");
+    scene.refuses("/", 2, "outside the allowed directory");
     assert_eq!(scene.sandbox.mounts(), 0);
 }
 
@@ -114,13 +114,13 @@ fn a_directory_that_something_else_is_mounted_on_is_refused() {
     scene.refuses(
         "foreign",
         9,
-        "something that is not this volume is mounted there",
+        "something else is mounted there",
     );
     scene
         .sandbox
         .run(["unmount", "foreign"])
         .must(9)
-        .says("nothing was touched");
+        .says("nothing was changed");
     assert_eq!(mounts_at(&foreign), before);
 
     scene.sandbox.mount(&scene.url, "ours", &[]);
@@ -148,7 +148,7 @@ fn unmount_removes_only_what_mount_made() {
     let theirs = scene.make("theirs");
     for _ in 0..2 {
         let ran = scene.sandbox.run(["unmount", "theirs"]).must(0);
-        ran.says("nothing of war-vol is mounted on");
+        ran.says("no war-vol volume is mounted on");
         assert!(theirs.exists(), "it was never ours");
     }
     scene.sandbox.mount(&scene.url, "theirs", &[]);

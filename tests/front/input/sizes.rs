@@ -21,8 +21,8 @@ fn origin(chunked: bool) -> Origin {
 #[test]
 fn what_is_larger_than_the_limit_is_too_large_before_and_during_the_download() {
     for (chunked, size) in [
-        (false, "too large: 32.0 MiB, more than"),
-        (true, "its end has not come"),
+        (false, "too large: 32.0 MiB exceeds"),
+        (true, "the download exceeds"),
     ] {
         let sandbox = Sandbox::new();
         let origin = origin(chunked);

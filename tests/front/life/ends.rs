@@ -74,7 +74,7 @@ fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
     let before = scene.mounts();
     let (fault, words) = failed(scene.node.publish(&scene.want));
     assert_eq!(fault, Fault::Occupied, "{words}");
-    assert!(words.contains("not this volume"), "{words}");
+    assert!(words.contains("something else is mounted there"), "{words}");
     assert_eq!(scene.origin.gets("/a.war"), 0, "judged before the download");
     let (fault, words) = failed(scene.node.unpublish(&scene.want));
     assert_eq!(fault, Fault::Occupied, "{words}");
@@ -93,7 +93,7 @@ fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
     let (fault, words) = failed(scene.node.publish(&scene.want));
     assert_eq!(fault, Fault::Unavailable, "{words}");
     let (_, words) = failed(scene.node.unpublish(&scene.want));
-    assert!(words.contains("nothing was touched"), "{words}");
+    assert!(words.contains("nothing was changed"), "{words}");
     assert_eq!(scene.mounts(), before);
     detach(&scene.target());
     scene.node.publish(&scene.want).unwrap();

@@ -71,7 +71,7 @@ fn two_programs_on_one_root_work_one_after_the_other() {
                 .contains(&format!("process {pid} (war-vol mount)"))
         };
         assert!(names(holder), "{command:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains("waiting until it is done"));
+        assert!(ran.stderr.contains("waiting for it to finish"));
     }
     assert_eq!(sandbox.mounts(), 1);
     assert_eq!(

@@ -91,7 +91,7 @@ fn the_same_publish_many_times_at_once_is_one_mount() {
         for answer in answers.into_iter().filter(Result::is_err) {
             let (fault, words) = failed(answer);
             assert_eq!(fault, Fault::Pending, "{words}");
-            assert!(words.contains("ask again"), "{words}");
+            assert!(words.contains("try again"), "{words}");
         }
         shows(&want);
         assert_eq!(sandbox.bucket("volumes").len(), 1);

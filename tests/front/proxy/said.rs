@@ -35,7 +35,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named_with_its_status() {
             "HTTP/1.1 502 \r\n\r\n",
             11,
             2,
-            "in trouble or cannot reach the origin",
+            "has a problem or cannot reach the server",
         ),
         (
             "HTTP/1.1 302 x\r\nLocation: http://x/\r\n\r\n",
@@ -53,7 +53,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named_with_its_status() {
             "HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
             4,
             1,
-            "it offers Negotiate, NTLM, and only Basic is spoken here",
+            "it offers Negotiate, NTLM, but only Basic is supported",
         ),
         ("SSH-2.0-OpenSSH_9.2\r\n", 11, 2, "does not speak HTTP"),
         ("HTTP/1.1 abc\r\n\r\n", 11, 2, "does not speak HTTP"),
@@ -61,13 +61,13 @@ fn a_proxy_that_refuses_a_tunnel_is_named_with_its_status() {
             "",
             11,
             2,
-            "closed the connection without an answer to CONNECT",
+            "closed the connection without answering CONNECT",
         ),
         (
             "HTTP/1.1 200",
             11,
             2,
-            "closed the connection without an answer to CONNECT",
+            "closed the connection without answering CONNECT",
         ),
     ] {
         let proxy = Proxy::start(Does::Says(says));
@@ -76,7 +76,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named_with_its_status() {
             .says(words)
             .says(&format!("the proxy {} (https_proxy) ", proxy.address));
         assert!(
-            !ran.stderr.contains("check that the origin is up"),
+            !ran.stderr.contains("check that the server is up"),
             "{}",
             ran.stderr
         );
@@ -166,7 +166,7 @@ fn behind_a_tunnel_the_origin_is_named_for_what_it_says() {
         &origin.url("/a.war"),
         &[("https_proxy", &breaks.url("http"))],
     );
-    ran.must(11).says("in the TLS handshake");
+    ran.must(11).says("during the TLS handshake");
 }
 
 /// A proxy in TLS has to prove who it is, as an origin has.

@@ -60,7 +60,7 @@ fn a_login_for_socks_is_sent_and_a_wrong_one_is_told() {
     };
     with("user:p%40ss@").must(0);
     for login in ["user:canary@", ""] {
-        let ran = with(login).must(4).says("it wants a user and password");
+        let ran = with(login).must(4).says("it requires a user and password");
         assert!(!ran.stderr.contains("canary"));
     }
 }
@@ -70,13 +70,13 @@ fn each_reply_of_a_socks_proxy_has_its_words() {
     let sandbox = Sandbox::new();
     let origin = origin(&sandbox, false);
     for (reply, code, words) in [
-        (1, 11, "it says no more than that it failed"),
+        (1, 11, "it reports a general failure"),
         (2, 5, "its rules forbid it"),
         (3, 11, "network unreachable"),
         (4, 11, "host unreachable"),
         (5, 11, "connection refused"),
-        (6, 11, "the way there is too long"),
-        (8, 5, "it takes no address of that kind"),
+        (6, 11, "TTL expired"),
+        (8, 5, "it does not support this type of address"),
     ] {
         let proxy = Proxy::start(Does::SocksSays(reply));
         let ran = fetch(
@@ -85,7 +85,7 @@ fn each_reply_of_a_socks_proxy_has_its_words() {
             &[("all_proxy", &proxy.url("socks5"))],
         );
         let who = format!(
-            "the proxy {} (all_proxy) does not connect to ",
+            "the proxy {} (all_proxy) cannot connect to ",
             proxy.address
         );
         ran.must(code).says(words).says(&who);
@@ -93,7 +93,7 @@ fn each_reply_of_a_socks_proxy_has_its_words() {
     // One that speaks HTTP, and one that is silent.
     for (does, words) in [
         (Does::Says("HTTP/1.1 400 Bad\r\n\r\n"), "proxy"),
-        (Does::Nothing, "did not answer for 300ms"),
+        (Does::Nothing, "did not answer within 300ms"),
     ] {
         let proxy = Proxy::start(does);
         let set = [

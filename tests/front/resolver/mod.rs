@@ -194,7 +194,7 @@ fn without_a_named_server_this_machine_is_asked_and_the_words_say_so() {
         on_a_machine(Some(HOSTS), resolv, |sandbox| {
             let (found, ran) = ours(sandbox, "dns.test");
             assert!(found.is_empty());
-            ran.says("it is not in /etc/hosts, and /etc/resolv.conf names no server");
+            ran.says("it is not in /etc/hosts, and /etc/resolv.conf lists no name server");
             server("127.0.0.1", Serves::Names(&[("dns.test.", "10.2.0.1")]));
             assert_eq!(systems("dns.test"), set(&["10.2.0.1"]));
             assert_eq!(ours(sandbox, "dns.test").0, set(&["10.2.0.1"]));

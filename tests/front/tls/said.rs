@@ -45,16 +45,16 @@ fn a_certificate_out_of_its_time_is_told_with_both_dates_and_no_word_of_a_ca() {
     let words = [
         "its certificate expired on 2001-02-03T00:00:00Z",
         "this node's clock says 2",
-        "set the clock right",
+        "correct the clock",
     ];
     said(&sandbox, server(&old, &[]), Some(&ca), &words, false);
     let young = made("x", HERE, Some(&root), |p| {
         p.not_before = date_time_ymd(2099, 2, 3)
     });
     let words = [
-        "its certificate is valid from 2099-02-03T00:00:00Z on",
+        "its certificate is not valid before 2099-02-03T00:00:00Z",
         "this node's clock says 2",
-        "set the clock right",
+        "correct the clock",
     ];
     said(&sandbox, server(&young, &[]), Some(&ca), &words, false);
     let above = made("the old one", &[], Some(&root), |p| {
@@ -77,7 +77,7 @@ fn a_certificate_for_others_is_told_with_whom_it_is_for() {
         Some(&root),
         |_| {},
     );
-    let words = ["its certificate is for good.test, *.b.test, 10.1.2.3, and not for 127.0.0.1"];
+    let words = ["its certificate is for good.test, *.b.test, 10.1.2.3, not for 127.0.0.1"];
     said(&sandbox, server(&other, &[]), Some(&ca), &words, false);
     let many: Vec<String> = (0..9).map(|n| format!("n{n}.test")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -86,7 +86,7 @@ fn a_certificate_for_others_is_told_with_whom_it_is_for() {
         &sandbox,
         server(&other, &[]),
         Some(&ca),
-        &["n4.test and 4 more, and not for"],
+        &["n4.test and 4 more, not for"],
         false,
     );
     let none = made("127.0.0.1", &[], Some(&root), |_| {});
@@ -122,7 +122,7 @@ fn an_issuer_that_is_not_trusted_is_named_and_the_ca_file_where_there_is_one() {
     let words =
         ["its certificate is from the CA \"the root\", which is not trusted; if it is yours"];
     said(&sandbox, server(&leaf, &[&root]), None, &words, true);
-    let words = ["from \"the root\", and the CA file ca.pem does not have that one; add it there"];
+    let words = ["from \"the root\", which is missing from the CA file ca.pem; add it there"];
     said(
         &sandbox,
         server(&leaf, &[]),
@@ -130,7 +130,7 @@ fn an_issuer_that_is_not_trusted_is_named_and_the_ca_file_where_there_is_one() {
         &words,
         false,
     );
-    let words = ["the CA file ca.pem does not have that CA"];
+    let words = ["the CA file ca.pem does not contain that CA"];
     said(
         &sandbox,
         server(&leaf, &[&root]),
@@ -141,7 +141,7 @@ fn an_issuer_that_is_not_trusted_is_named_and_the_ca_file_where_there_is_one() {
     // The CA was made anew under its old name.
     let twin = authority("the root", None);
     let words = [
-        "not signed with the key of the CA \"the root\" that is trusted",
+        "not signed with the key of the trusted CA \"the root\"",
         "put its new certificate into the CA file ca.pem",
     ];
     said(
@@ -170,11 +170,11 @@ fn a_chain_that_is_not_sent_is_told_from_a_ca_that_is_not_known() {
     let leaf = made("x", HERE, Some(&middle), names_issuers_place);
     let words = [
         "does not send the certificate of \"the middle\"",
-        "have it send the whole chain",
+        "configure it to send the whole chain",
     ];
     said(&sandbox, server(&leaf, &[]), None, &words, false);
     let words = [
-        "from \"the middle\", and the CA file ca.pem does not have that one",
+        "from \"the middle\", which is missing from the CA file ca.pem",
         "send the whole chain",
     ];
     said(
@@ -199,10 +199,10 @@ fn a_certificate_that_is_signed_by_itself_is_told() {
     let other = authority("another root", None);
     for change in [|_: &mut _| {}, is_ca] {
         let own = made("x", HERE, None, change);
-        let words = ["signed by itself and not trusted; if it is yours, add that certificate"];
+        let words = ["self-signed and not trusted; if it is yours, add that certificate"];
         said(&sandbox, server(&own, &[]), None, &words, true);
         let words =
-            ["signed by itself and not trusted; the CA file ca.pem does not have that certificate"];
+            ["self-signed and not trusted; the CA file ca.pem does not contain that certificate"];
         said(
             &sandbox,
             server(&own, &[]),
@@ -224,7 +224,7 @@ fn a_server_that_wants_a_certificate_is_told_whenever_it_says_so() {
             &sandbox,
             port,
             Some(&root.pem()),
-            &["it wants a client certificate"],
+            &["it requires a client certificate"],
             false,
         );
     }
@@ -253,17 +253,17 @@ fn a_server_that_speaks_otherwise_is_told() {
         (&HELLO, "older than 1.2"),
         (
             b"\x15\x03\x03\x00\x02\x02\x28",
-            "no cipher suite, group or signature in common",
+            "no cipher suite, group or signature scheme in common",
         ),
         (b"\x15\x03\x03\x00\x02\x02\x70", "does not know that name"),
-        (b"\x15\x03\x03\x00\x02\x02\x50", "an error of its own"),
+        (b"\x15\x03\x03\x00\x02\x02\x50", "reports an internal error"),
         (b"\x15\x03\x03\x00\x02\x02\x73", "alert 115"),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
-            "is not TLS; check that this port speaks https, or begin the URL with http://",
+            "is not TLS; check that this port serves https, or use http:// in the URL",
         ),
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", "is not TLS"),
-        (b"", "ended in the TLS handshake"),
+        (b"", "closed during the TLS handshake"),
     ] {
         said(&sandbox, says(bytes), None, &[words], false);
     }
@@ -272,7 +272,7 @@ fn a_server_that_speaks_otherwise_is_told() {
     let url = format!("https://127.0.0.1:{port}/a.war");
     command.args(["fetch", &url, "--tries", "1", "--stall-time", "300ms"]);
     let ran = crate::sandbox::Ran::of(command.output().unwrap()).must(11);
-    ran.says("no end of the TLS handshake within 300ms");
+    ran.says("the TLS handshake did not finish within 300ms");
 }
 
 #[test]
@@ -289,11 +289,11 @@ fn a_broken_certificate_in_a_bundle_is_told_by_its_number_and_line() {
         .unwrap()
         .0
         + 1;
-    let says = format!("certificate 2, which begins in line {line}: it is not base64");
+    let says = format!("certificate 2 (line {line}): it is not base64");
     fetch(&sandbox, "127.0.0.1", 1, Some(&text))
         .must(2)
         .says(&says);
     fetch(&sandbox, "127.0.0.1", 1, Some("# nothing"))
         .must(2)
-        .says("no certificate in it");
+        .says("contains no certificate");
 }

@@ -109,7 +109,7 @@ impl Service<Uri> for Connector {
             };
             match Url::parse(&to.to_string()) {
                 Ok(url) => way.to(&url).await,
-                Err(_) => Err(Trouble::connect(&Who::Origin, "its URL names no host")),
+                Err(_) => Err(Trouble::connect(&Who::Origin, "its URL has no host")),
             }
         })
     }
@@ -136,7 +136,7 @@ impl Way<'_> {
                         Some(Host::Ipv4(v4)) => TargetAddr::Ip((v4, port).into()),
                         Some(Host::Ipv6(v6)) => TargetAddr::Ip((v6, port).into()),
                         None => {
-                            return Err(Trouble::connect(&Who::Origin, "its URL names no host"));
+                            return Err(Trouble::connect(&Who::Origin, "its URL has no host"));
                         }
                     };
                     Box::new(self.socks(proxy, target).await?)
@@ -161,7 +161,7 @@ impl Way<'_> {
             .authority(format!("{host}:{port}"))
             .path_and_query("/")
             .build()
-            .map_err(|_| Trouble::connect(who, "the host is no name and no address"))?;
+            .map_err(|_| Trouble::connect(who, "the host is neither a name nor an address"))?;
         let connected = self.inner.tcp.clone().call(to);
         let stream = match timeout_at(self.deadline, connected).await {
             Ok(Ok(stream)) => stream.into_inner(),
@@ -225,7 +225,7 @@ impl Way<'_> {
                 let time = humantime::format_duration(self.inner.patience);
                 Err(Trouble::broken(
                     proxy,
-                    format!("did not answer {asked} for {time}"),
+                    format!("did not answer {asked} within {time}"),
                 ))
             }
         }
@@ -280,7 +280,7 @@ impl Way<'_> {
             Ok(Err(socks::Failed::Broken(why))) => Err(Trouble::broken(proxy, why)),
             Err(_) => {
                 let time = humantime::format_duration(self.inner.patience);
-                Err(Trouble::broken(proxy, format!("did not answer for {time}")))
+                Err(Trouble::broken(proxy, format!("did not answer within {time}")))
             }
         }
     }
@@ -293,7 +293,7 @@ impl Way<'_> {
         config: &Arc<ClientConfig>,
     ) -> Result<TlsStream<T>, Trouble> {
         let name = ServerName::try_from(bare(host).to_owned())
-            .map_err(|_| Trouble::tls(who, "no certificate can be for that name"))?;
+            .map_err(|_| Trouble::tls(who, "no certificate can be issued for that name"))?;
         let seen = Seen::default();
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, io);
         match timeout_at(self.deadline, seen.during(handshake)).await {
@@ -303,11 +303,11 @@ impl Way<'_> {
                 None => Trouble::connect(
                     who,
                     format!(
-                        "the connection ended in the TLS handshake ({error}); the port may not speak TLS"
+                        "the connection was closed during the TLS handshake ({error}); the port may not speak TLS"
                     ),
                 ),
             }),
-            Err(_) => Err(self.slow(who, "no end of the TLS handshake")),
+            Err(_) => Err(self.slow(who, "the TLS handshake did not finish")),
         }
     }
 

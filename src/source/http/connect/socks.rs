@@ -33,7 +33,7 @@ pub(super) async fn open(
 
 fn failed(error: &Error) -> Failed {
     match error {
-        Error::Io(e) => Failed::Broken(format!("broke the connection off ({e})")),
+        Error::Io(e) => Failed::Broken(format!("closed the connection ({e})")),
         Error::NoAcceptableAuthMethods
         | Error::PasswordAuthFailure(_)
         | Error::AuthorizationRequired
@@ -41,12 +41,12 @@ fn failed(error: &Error) -> Failed {
         Error::ConnectionNotAllowedByRuleset => Failed::Refused(Refusal::Rule),
         Error::AddressTypeNotSupported => Failed::Refused(Refusal::Address),
         Error::GeneralSocksServerFailure | Error::UnknownError => {
-            Failed::Refused(Refusal::Unreachable("it says no more than that it failed"))
+            Failed::Refused(Refusal::Unreachable("it reports a general failure"))
         }
         Error::NetworkUnreachable => Failed::Refused(Refusal::Unreachable("network unreachable")),
         Error::HostUnreachable => Failed::Refused(Refusal::Unreachable("host unreachable")),
         Error::ConnectionRefused => Failed::Refused(Refusal::Unreachable("connection refused")),
-        Error::TtlExpired => Failed::Refused(Refusal::Unreachable("the way there is too long")),
+        Error::TtlExpired => Failed::Refused(Refusal::Unreachable("TTL expired")),
         Error::ParseError(_)
         | Error::InvalidTargetAddress(_)
         | Error::ProxyServerUnreachable
@@ -57,7 +57,7 @@ fn failed(error: &Error) -> Failed {
         | Error::UnknownAddressType
         | Error::IdentdAuthFailure
         | Error::InvalidUserIdAuthFailure => {
-            Failed::Broken("does not answer as a SOCKS 5 proxy does".to_owned())
+            Failed::Broken("does not answer like a SOCKS 5 proxy".to_owned())
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
     host: &str,
     port: u16,
 ) -> Result<(), Failed> {
-    let broken = |e: std::io::Error| Failed::Broken(format!("broke the connection off ({e})"));
+    let broken = |e: std::io::Error| Failed::Broken(format!("closed the connection ({e})"));
     let mut request =
         format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {AGENT}\r\n")
             .into_bytes();
@@ -72,19 +72,19 @@ async fn head<T: AsyncRead + Unpin>(stream: &mut T, read: &mut Vec<u8>) -> Resul
         }
         if read.len() > LONGEST {
             return Err(Failed::Broken(format!(
-                "sent an answer of more than {LONGEST} bytes to CONNECT"
+                "sent a response of more than {LONGEST} bytes to CONNECT"
             )));
         }
         match stream.read_buf(read).await {
             Ok(0) => {
                 return Err(Failed::Broken(
-                    "closed the connection without an answer to CONNECT".to_owned(),
+                    "closed the connection without answering CONNECT".to_owned(),
                 ));
             }
             Ok(_) => {}
             Err(e) => {
                 return Err(Failed::Broken(format!(
-                    "broke the connection off instead of an answer to CONNECT ({e})"
+                    "closed the connection instead of answering CONNECT ({e})"
                 )));
             }
         }

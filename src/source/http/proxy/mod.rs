@@ -29,7 +29,7 @@ const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"
 const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
 const ALLOWED: &str =
-    "allowed is [http://|https://|socks5://|socks5h://][USER:PASSWORD@]HOST[:PORT]";
+    "use [http://|https://|socks5://|socks5h://][USER:PASSWORD@]HOST[:PORT]";
 
 /// The proxies in force.
 #[derive(Debug, Default)]
@@ -140,14 +140,14 @@ impl fmt::Display for Proxies {
 impl Proxy {
     fn parse(variable: &'static str, value: &OsString) -> Result<Self, Error> {
         let wrong = |why: &str| Error::Setup(format!("{variable}: {why}; {ALLOWED}"));
-        let value = value.to_str().ok_or_else(|| wrong("it is not text"))?;
+        let value = value.to_str().ok_or_else(|| wrong("it is not UTF-8 text"))?;
         if value
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || c == '\\')
         {
             return Err(wrong(
-                "it holds white space, a control character or a backslash (often a line break at its end; in a user or \
-                 password write it as %20 and the like)",
+                "it contains white space, a control character or a backslash (often a line break at its end; \
+                 percent-encode it in a user or password)",
             ));
         }
         let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
@@ -157,9 +157,9 @@ impl Proxy {
             "socks5" => Kind::Socks5,
             "socks5h" => Kind::Socks5h,
             "socks" | "socks4" | "socks4a" => {
-                return Err(wrong("SOCKS 4 is not spoken, only SOCKS 5 is"));
+                return Err(wrong("SOCKS 4 is not supported, only SOCKS 5 is"));
             }
-            _ => return Err(wrong("a proxy of that scheme is not known")),
+            _ => return Err(wrong("unknown proxy scheme")),
         };
         let parse = |scheme: &str| Url::parse(&format!("{scheme}://{rest}"));
         // A parser drops the port that is its scheme's own: hence both.
@@ -173,7 +173,7 @@ impl Proxy {
         }
         if !Reach.allows_url(&url) {
             return Err(wrong(
-                "it is a link-local or metadata address, which is never asked",
+                "it is a link-local or metadata address, which is always blocked",
             ));
         }
         Ok(Self {
@@ -263,7 +263,7 @@ impl Login {
         let decoded = |text: &str| {
             let text = percent_decode_str(text).decode_utf8();
             text.map(|t| t.into_owned())
-                .map_err(|_| "its user or password is not text")
+                .map_err(|_| "its user or password is not UTF-8 text")
         };
         let user = decoded(url.username())?;
         let password = decoded(url.password().unwrap_or_default())?;
@@ -272,7 +272,7 @@ impl Login {
         }
         match kind {
             Kind::Http | Kind::Https if user.contains(':') => {
-                return Err("its user holds a colon (RFC 7617 forbids it)");
+                return Err("its user contains a colon, which RFC 7617 forbids");
             }
             Kind::Socks5 | Kind::Socks5h
                 if ![user.len(), password.len()]
@@ -280,7 +280,7 @@ impl Login {
                     .all(|n| (1..=255).contains(n)) =>
             {
                 return Err(
-                    "its user or password is empty or longer than 255 bytes (RFC 1929 forbids it)",
+                    "its user or password is empty or longer than 255 bytes, which RFC 1929 forbids",
                 );
             }
             Kind::Http | Kind::Https | Kind::Socks5 | Kind::Socks5h => {}

@@ -101,7 +101,7 @@ impl Dns {
                 Asked::Silence(why) if self.named => return Err(why),
                 Asked::Silence(_) => {
                     return Err(
-                        "it is not in /etc/hosts, and /etc/resolv.conf names no server".to_owned(),
+                        "it is not in /etc/hosts, and /etc/resolv.conf lists no name server".to_owned(),
                     );
                 }
             }
@@ -212,8 +212,8 @@ impl Dns {
                 )
             }
             NetError::Dns(DnsError::ResponseCode(code)) => format!("answered \"{code}\""),
-            NetError::Io(error) => format!("cannot be asked ({error})"),
-            _ => "gave an answer that makes no sense".to_owned(),
+            NetError::Io(error) => format!("cannot be queried ({error})"),
+            _ => "sent an invalid response".to_owned(),
         }
     }
 }

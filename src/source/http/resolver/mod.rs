@@ -38,7 +38,7 @@ pub(super) enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable { addr } => write!(f, "{addr} is never asked"),
+            Self::Unreachable { addr } => write!(f, "{addr} is blocked"),
             Self::Unknown { why } => f.write_str(why),
         }
     }
@@ -83,7 +83,7 @@ impl Filtered {
                 (hosts::look_up(HOSTS, &name), fs::read(RESOLV_CONF).ok())
             });
             read.await
-                .map_err(|_| "the look-up was cut off".to_owned())?
+                .map_err(|_| "the lookup was interrupted".to_owned())?
         };
         if !found.is_empty() {
             return Ok(found);

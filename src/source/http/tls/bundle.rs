@@ -30,14 +30,14 @@ impl Certificate {
 }
 
 fn broken(number: usize, line: usize, why: &str) -> String {
-    format!("certificate {number}, which begins in line {line}: {why}")
+    format!("certificate {number} (line {line}): {why}")
 }
 
 /// The certificates of a file: at least one, or what is wrong with it.
 pub(super) fn certificates(file: &[u8]) -> Result<Vec<Certificate>, String> {
     if file.starts_with(&[0x30, 0x82]) {
         return Err(
-            "it is in DER; write it as PEM (openssl x509 -inform der -in FILE -out FILE.pem)"
+            "it is DER; convert it to PEM (openssl x509 -inform der -in FILE -out FILE.pem)"
                 .to_owned(),
         );
     }
@@ -60,7 +60,7 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Certificate>, String> {
             match lines.next() {
                 Some((line, _)) if between(line, "-----END ") == Some(label) => break,
                 Some((line, _)) if line.starts_with("-----") => {
-                    return Err(broken(number, at, "another part begins before it ends"));
+                    return Err(broken(number, at, "another block begins before it ends"));
                 }
                 Some((line, _)) => body.extend(line.chars().filter(|c| !c.is_whitespace())),
                 None => return Err(broken(number, at, "the file ends before it does")),
@@ -73,7 +73,7 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Certificate>, String> {
             Some(first) if first.len() == der.len() || label == "TRUSTED CERTIFICATE" => {
                 first.to_vec()
             }
-            Some(_) | None => return Err(broken(number, at, "it is no X.509 certificate")),
+            Some(_) | None => return Err(broken(number, at, "it is not an X.509 certificate")),
         };
         found.push(Certificate {
             der: der.into(),
@@ -83,8 +83,8 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Certificate>, String> {
     }
     match (found.is_empty(), keys) {
         (false, _) => Ok(found),
-        (true, true) => Err("it has a private key and no certificate".to_owned()),
-        (true, false) => Err("no certificate in it".to_owned()),
+        (true, true) => Err("it contains a private key but no certificate".to_owned()),
+        (true, false) => Err("it contains no certificate".to_owned()),
     }
 }
 
@@ -163,24 +163,24 @@ mod tests {
         let (a, b) = (pem(), pem());
         let lines = a.lines().count();
         let second = lines + 2;
-        let at = format!("certificate 2, which begins in line {second}: ");
+        let at = format!("certificate 2 (line {second}): ");
         let half: String = b.lines().take(3).map(|l| format!("{l}\n")).collect();
         for (bad, why) in [
             (b.replacen("MII", "M!I", 1), "it is not base64"),
             (half.clone(), "the file ends before it does"),
-            (format!("{half}{a}"), "another part begins before it ends"),
-            (b.replacen("MII", "AII", 1), "it is no X.509 certificate"),
+            (format!("{half}{a}"), "another block begins before it ends"),
+            (b.replacen("MII", "AII", 1), "it is not an X.509 certificate"),
         ] {
             let text = format!("{a}# remark\n{bad}");
             assert_eq!(count(&text), Err(format!("{at}{why}")));
         }
         for (text, why) in [
-            ("", "no certificate in it"),
+            ("", "it contains no certificate"),
             (
                 "-----BEGIN PRIVATE KEY-----\n",
-                "a private key and no certificate",
+                "a private key but no certificate",
             ),
-            ("0\u{2}", "no certificate in it"),
+            ("0\u{2}", "it contains no certificate"),
         ] {
             assert!(count(text).unwrap_err().contains(why), "{text}");
         }

@@ -33,19 +33,19 @@ pub(super) fn words(
     )]
     match error {
         CertificateError::Expired => {
-            "its certificate has expired, by this node's clock; have it renewed, or set the clock right".to_owned()
+            "its certificate has expired by this node's clock; renew it, or correct the clock".to_owned()
         }
         CertificateError::ExpiredContext { time, not_after } => format!(
-            "{} expired on {}, and this node's clock says {}; have it renewed, or set the clock right",
+            "{} expired on {}, and this node's clock says {}; renew it, or correct the clock",
             chain.whose(|c| c.validity().not_after.timestamp(), *not_after),
             date(*not_after),
             date(*time)
         ),
         CertificateError::NotValidYet => {
-            "its certificate is not valid yet, by this node's clock; set the clock right, or wait".to_owned()
+            "its certificate is not valid yet by this node's clock; correct the clock, or wait".to_owned()
         }
         CertificateError::NotValidYetContext { time, not_before } => format!(
-            "{} is valid from {} on, and this node's clock says {}; set the clock right, or wait",
+            "{} is not valid before {}, and this node's clock says {}; correct the clock, or wait",
             chain.whose(|c| c.validity().not_before.timestamp(), *not_before),
             date(*not_before),
             date(*time)
@@ -61,28 +61,28 @@ pub(super) fn words(
             chain.algorithm()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "its certificate is not for servers (extended key usage); have one issued that is".to_owned()
+            "its certificate is not for servers (extended key usage); issue one that is".to_owned()
         }
         CertificateError::Revoked => {
-            "its certificate was revoked; have another one issued".to_owned()
+            "its certificate was revoked; issue a new one".to_owned()
         }
         CertificateError::UnknownRevocationStatus
         | CertificateError::ExpiredRevocationList
         | CertificateError::ExpiredRevocationListContext { .. }
         | CertificateError::InvalidOcspResponse => {
-            "whether its certificate was revoked cannot be told; ask its issuer".to_owned()
+            "the revocation status of its certificate is unknown; ask its issuer".to_owned()
         }
         CertificateError::UnhandledCriticalExtension => {
-            "its certificate has a critical extension that is not known here; have one issued without".to_owned()
+            "its certificate has an unknown critical extension; issue one without it".to_owned()
         }
         CertificateError::BadEncoding => {
-            "its certificate cannot be read (X.509 version 3 in DER is needed); have another one issued".to_owned()
+            "its certificate cannot be parsed (X.509 version 3 in DER is needed); issue a new one".to_owned()
         }
         CertificateError::ApplicationVerificationFailure => {
-            "its certificate was refused; look at it with openssl s_client".to_owned()
+            "its certificate was rejected; inspect it with openssl s_client".to_owned()
         }
         CertificateError::Other(other) => chain.other(other.0.downcast_ref(), ca_file),
-        _ => "its certificate is not valid; look at it with openssl s_client".to_owned(),
+        _ => "its certificate is not valid; inspect it with openssl s_client".to_owned(),
     }
 }
 
@@ -116,8 +116,8 @@ impl<'a> Chain<'a> {
         let names = self.0.first().map(alternative_names).unwrap_or_default();
         if names.is_empty() {
             return format!(
-                "its certificate names no host (it has no subjectAltName, and a common name alone does not count); have \
-                 one issued that names {host}"
+                "its certificate names no host (it has no subjectAltName, and a common name alone does not count); \
+                 issue one for {host}"
             );
         }
         let more = names.len().saturating_sub(MOST_NAMES);
@@ -130,7 +130,7 @@ impl<'a> Chain<'a> {
             list.push_str(&format!(" and {more} more"));
         }
         format!(
-            "its certificate is for {list}, and not for {host}; use a name that it is for, or have one issued for {host}"
+            "its certificate is for {list}, not for {host}; use a name that it is for, or issue one for {host}"
         )
     }
 
@@ -161,7 +161,7 @@ impl<'a> Chain<'a> {
         let is_root = top.subject() == top.issuer();
         if is_root && top.subject() == own.subject() {
             return format!(
-                "its certificate is signed by itself and not trusted; {}",
+                "its certificate is self-signed and not trusted; {}",
                 add(ca_file, "that certificate")
             );
         }
@@ -174,7 +174,8 @@ impl<'a> Chain<'a> {
         }
         // Where the issuer's certificate can be had is written by public CAs, whose servers have to send it.
         let incomplete = format!(
-            "the origin's server does not send the certificate of {issuer}, which issued {}; have it send the whole chain",
+            "the server does not send the certificate of {issuer}, which issued {}; configure it to send the whole \
+             chain",
             match own.issuer() == top.issuer() {
                 true => "its own".to_owned(),
                 false => name(top.subject()),
@@ -183,12 +184,12 @@ impl<'a> Chain<'a> {
         match (names_issuers_place(top), ca_file) {
             (true, None) => incomplete,
             (_, None) => format!(
-                "its certificate is from {issuer}, which is not trusted and whose certificate it does not send; if that \
-                 is your CA, add it with --ca-file, else have the server send the whole chain"
+                "its certificate is from {issuer}, which is not trusted and whose certificate it does not send; if \
+                 that is your CA, add it with --ca-file, otherwise configure the server to send the whole chain"
             ),
             (_, Some(file)) => format!(
-                "its certificate is from {issuer}, and the CA file {} does not have that one; add it there, or have the \
-                 server send the whole chain up to one that is there",
+                "its certificate is from {issuer}, which is missing from the CA file {}; add it there, or configure \
+                 the server to send the whole chain up to a CA that is there",
                 file.display()
             ),
         }
@@ -197,19 +198,19 @@ impl<'a> Chain<'a> {
     fn signature(&self, ca_file: Option<&Path>) -> String {
         if let Some(bits) = self.0.iter().find_map(small_rsa_key) {
             return format!(
-                "a certificate that it sends has an RSA key of {bits} bits; have one issued with {LEAST_RSA} or more"
+                "a certificate that it sends has an RSA key of {bits} bits; issue one with {LEAST_RSA} or more"
             );
         }
         let issuer = self.top().map(|c| name(c.issuer())).unwrap_or_default();
         match ca_file {
             Some(file) => format!(
-                "its certificate is not signed with the key of the CA {issuer} that is trusted, or that key is RSA with \
-                 fewer than {LEAST_RSA} bits; if that CA has a new key, put its new certificate into the CA file {}",
+                "its certificate is not signed with the key of the trusted CA {issuer}, or that key is RSA with fewer \
+                 than {LEAST_RSA} bits; if that CA has a new key, put its new certificate into the CA file {}",
                 file.display()
             ),
             None => format!(
-                "its certificate is not signed with the key of the CA {issuer} that is trusted; somebody made a CA of \
-                 the same name: if it is yours, add it with --ca-file"
+                "its certificate is not signed with the key of the trusted CA {issuer}; another CA has the same name: \
+                 if it is yours, add it with --ca-file"
             ),
         }
     }
@@ -221,12 +222,11 @@ impl<'a> Chain<'a> {
         let weak = looked_at.clone().map(of).find_map(|oid| weak(&oid));
         match (weak, looked_at.clone().next().or(self.0.first())) {
             (Some(algorithm), _) => format!(
-                "a certificate that it sends is signed with {algorithm}, which is not believed; have it issued with \
-                 SHA-256"
+                "a certificate that it sends is signed with {algorithm}, which is insecure; reissue it with SHA-256"
             ),
             (None, certificate) => format!(
-                "a certificate that it sends is signed in a way that is not known here (algorithm {}); have it issued \
-                 with RSA of {LEAST_RSA} bits, ECDSA P-256 or P-384, or Ed25519, and SHA-256",
+                "a certificate that it sends is signed with an unsupported algorithm ({}); reissue it with RSA of \
+                 {LEAST_RSA} bits, ECDSA P-256 or P-384, or Ed25519, and SHA-256",
                 certificate.map(of).unwrap_or_default()
             ),
         }
@@ -238,26 +238,26 @@ impl<'a> Chain<'a> {
         match error {
             Some(E::CaUsedAsEndEntity) => match self.0.first() {
                 Some(own) if own.subject() == own.issuer() => format!(
-                    "its certificate is signed by itself and not trusted; {}",
+                    "its certificate is self-signed and not trusted; {}",
                     add(ca_file, "that certificate")
                 ),
-                Some(_) | None => "its certificate is that of a CA; have one issued for the server, or trust just this \
+                Some(_) | None => "its certificate is a CA certificate; issue one for the server, or trust just this \
                                    one by adding it with --ca-file"
                     .to_owned(),
             },
             Some(E::EndEntityUsedAsCa | E::PathLenConstraintViolated) => {
-                "a certificate in its chain was issued by one that may not issue any; have the chain issued anew".to_owned()
+                "a certificate in its chain was issued by one that may not issue any; reissue the chain".to_owned()
             }
             Some(E::NameConstraintViolation) => {
                 "its certificate is for a name that its CA may not issue for (name constraints); use another CA".to_owned()
             }
             Some(E::UnsupportedCertVersion) => {
-                "a certificate that it sends is of X.509 version 1; have it issued in version 3".to_owned()
+                "a certificate that it sends is X.509 version 1; reissue it as version 3".to_owned()
             }
             Some(E::MaximumPathDepthExceeded | E::MaximumPathBuildCallsExceeded | E::MaximumSignatureChecksExceeded) => {
-                "its chain of certificates is too long; have the server send only those that are needed".to_owned()
+                "its certificate chain is too long; configure the server to send only what is needed".to_owned()
             }
-            _ => "its certificate is not built as one should be; look at it with openssl s_client and x509 -text".to_owned(),
+            _ => "its certificate is malformed; inspect it with openssl s_client and x509 -text".to_owned(),
         }
     }
 }
@@ -266,7 +266,7 @@ fn add(ca_file: Option<&Path>, what: &str) -> String {
     match ca_file {
         None => format!("if it is yours, add {what} with --ca-file"),
         Some(file) => format!(
-            "the CA file {} does not have {what}: if it is yours, add it there",
+            "the CA file {} does not contain {what}: if it is yours, add it there",
             file.display()
         ),
     }

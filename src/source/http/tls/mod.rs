@@ -53,7 +53,7 @@ impl Trust {
         if let Some(path) = ca_file {
             let wrong = |why: String| {
                 Error::Setup(format!(
-                    "cannot use the CA file {}: {why}; allowed is a file of PEM certificates",
+                    "cannot use the CA file {}: {why}; use a file of PEM certificates",
                     path.display()
                 ))
             };
@@ -61,7 +61,7 @@ impl Trust {
             own = bundle::certificates(&text).map_err(wrong)?;
             for certificate in &own {
                 let added = roots.add(certificate.der.clone());
-                added.map_err(|_| wrong(certificate.broken("it is no X.509 certificate")))?;
+                added.map_err(|_| wrong(certificate.broken("it is not an X.509 certificate")))?;
             }
             identity.extend(text);
         }

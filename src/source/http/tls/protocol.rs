@@ -3,11 +3,12 @@
 use rustls::{AlertDescription, Error, PeerIncompatible};
 
 const OLD: &str =
-    "it speaks only versions of TLS older than 1.2; enable TLS 1.2 or 1.3 at the origin";
-const NOTHING_IN_COMMON: &str = "it has no cipher suite, group or signature in common with this program; enable those of \
-                                 TLS 1.3, or ECDHE with AES-GCM or ChaCha20 and a certificate with RSA or ECDSA P-256";
-const WANTS_ONE: &str = "it wants a client certificate and was shown none that it takes; give one (--cert and --key of a \
-                         command), or let this node in without one";
+    "it supports only TLS versions older than 1.2; enable TLS 1.2 or 1.3 on the server";
+const NOTHING_IN_COMMON: &str = "it has no cipher suite, group or signature scheme in common with this program; enable \
+                                 those of TLS 1.3, or ECDHE with AES-GCM or ChaCha20 and a certificate with RSA or \
+                                 ECDSA P-256";
+const WANTS_ONE: &str = "it requires a client certificate and got none that it accepts; provide one (--cert and --key \
+                         of a command), or let this node in without one";
 
 /// In a handshake; `wanted` says that the peer asked for a certificate of ours.
 pub(super) fn of_handshake(error: &Error, wanted: bool) -> String {
@@ -58,11 +59,11 @@ pub(in super::super) fn words_behind(error: &Error) -> String {
             received(alert)
         } else {
             let number = u8::from(alert);
-            format!("it ended the connection with TLS alert {number}; see its log")
+            format!("it closed the connection with TLS alert {number}; see its log")
         };
     }
     if matches!(error, Error::InvalidMessage(_)) {
-        return "what it sends is TLS no more; something on the way changes it, or its server is at fault".to_owned();
+        return "what it sends is no longer TLS; something in between modifies it, or the server is faulty".to_owned();
     }
     words(error)
 }
@@ -71,10 +72,10 @@ pub(in super::super) fn words_behind(error: &Error) -> String {
 pub(super) fn words(error: &Error) -> String {
     let text = match error {
         Error::InvalidCertificate(_) => {
-            "its certificate is not valid; look at it with openssl s_client"
+            "its certificate is not valid; inspect it with openssl s_client"
         }
         Error::InvalidMessage(_) => {
-            "what it sends is not TLS; check that this port speaks https, or begin the URL with http://"
+            "what it sends is not TLS; check that this port serves https, or use http:// in the URL"
         }
         Error::PeerIncompatible(why) => return incompatible(why).to_owned(),
         Error::AlertReceived(alert) => return received(*alert),
@@ -83,29 +84,29 @@ pub(super) fn words(error: &Error) -> String {
         | Error::InappropriateHandshakeMessage { .. }
         | Error::InvalidEncryptedClientHello(_)
         | Error::PeerSentOversizedRecord => {
-            "it does not keep to the rules of TLS; something on the way (a proxy that looks into TLS, a load balancer) \
-             may be at fault"
+            "it violates the TLS protocol; something in between (an intercepting proxy, a load balancer) may be the \
+             cause"
         }
         Error::DecryptError => {
-            "what it sends cannot be decrypted; something on the way changes it, or its server is at fault"
+            "what it sends cannot be decrypted; something in between modifies it, or the server is faulty"
         }
-        Error::NoCertificatesPresented => "it sends no certificate; configure one at the origin",
+        Error::NoCertificatesPresented => "it sends no certificate; configure one on the server",
         Error::NoApplicationProtocol => {
-            "it does not speak HTTP/1.1 over TLS; enable it at the origin"
+            "it does not support HTTP/1.1 over TLS; enable it on the server"
         }
         Error::UnsupportedNameType => {
-            "no certificate can be for that name; use another name of the origin"
+            "no certificate can be issued for that name; use another name of the server"
         }
-        Error::InvalidCertRevocationList(_) => "whether its certificate was revoked cannot be told",
+        Error::InvalidCertRevocationList(_) => "the revocation status of its certificate is unknown",
         Error::FailedToGetCurrentTime => "this node has no clock; set it",
-        Error::FailedToGetRandomBytes => "this node gives no random bytes (getrandom)",
+        Error::FailedToGetRandomBytes => "this node provides no random bytes (getrandom)",
         Error::EncryptError
         | Error::HandshakeNotComplete
         | Error::BadMaxFragmentSize
         | Error::InconsistentKeys(_)
         | Error::General(_)
-        | Error::Other(_) => "an error inside this program; please report it",
-        _ => "an error that is not known here; please report it",
+        | Error::Other(_) => "an internal error; please report it",
+        _ => "an unknown error; please report it",
     };
     text.to_owned()
 }
@@ -138,13 +139,13 @@ fn received(alert: AlertDescription) -> String {
         }
         AlertDescription::CertificateRequired => WANTS_ONE,
         AlertDescription::UnrecognisedName => {
-            "its server does not know that name; check the URL's host, or configure it at the origin"
+            "the server does not know that name; check the URL's host, or configure it on the server"
         }
         AlertDescription::NoApplicationProtocol => {
-            "it does not speak HTTP/1.1 over TLS; enable it at the origin"
+            "it does not support HTTP/1.1 over TLS; enable it on the server"
         }
-        AlertDescription::InternalError => "its server has an error of its own; see its log",
-        AlertDescription::AccessDenied => "it does not let this node in; see its log",
+        AlertDescription::InternalError => "the server reports an internal error; see its log",
+        AlertDescription::AccessDenied => "it denies access to this node; see its log",
         AlertDescription::NoCertificate
         | AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
@@ -154,7 +155,7 @@ fn received(alert: AlertDescription) -> String {
         | AlertDescription::UnknownCA => WANTS_ONE,
         other => {
             return format!(
-                "it ended the handshake with alert {}; see its log",
+                "it aborted the handshake with TLS alert {}; see its log",
                 u8::from(other)
             );
         }

@@ -53,7 +53,7 @@ fn a_root_of_version_1_is_taken() {
 fn a_signature_that_is_not_believed_is_told() {
     let text = said("sha1").unwrap();
     assert!(
-        text.contains("signed with SHA-1, which is not believed"),
+        text.contains("signed with SHA-1, which is insecure"),
         "{text}"
     );
     let text = said("small").unwrap();

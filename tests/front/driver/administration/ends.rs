@@ -23,13 +23,13 @@ fn a_mount_that_is_given_up_stops_its_download_and_is_taken_up_again() {
         if end != Signal::SIGKILL {
             assert_eq!(ran.code, 130, "{ran:?}");
             assert!(
-                ran.stderr.contains("nothing is half done"),
+                ran.stderr.contains("nothing is left half done"),
                 "{}",
                 ran.stderr
             );
         }
         until("the driver gives up", || {
-            driver.log().matches("given up by its caller").count() == n + 1
+            driver.log().matches("abandoned by its caller").count() == n + 1
         });
         until("the origin is left alone", || origin.is_idle());
         assert_eq!(sandbox.bucket("volumes").len(), 0);
@@ -53,7 +53,7 @@ fn one_of_two_that_gives_up_leaves_the_download_to_the_other() {
     downloads(&sandbox, &origin);
     let [stays, goes] = children;
     until("both wait", || {
-        driver.log().matches("a command waits for a mount").count() == 2
+        driver.log().matches("a command is waiting for a mount").count() == 2
     });
     goes.signal(Signal::SIGINT);
     assert_eq!(goes.ended().code, 130);
@@ -92,7 +92,7 @@ fn an_unmount_ends_the_wait_of_a_mount() {
     sandbox.run(["unmount", "dir"]).must(0);
     let ran = child.ended().must(12);
     assert!(
-        ran.stderr.contains("was unpublished while it waited"),
+        ran.stderr.contains("was unpublished while it was waiting"),
         "{}",
         ran.stderr
     );
@@ -111,7 +111,7 @@ fn a_driver_that_stops_says_so_to_who_waits() {
     assert!(driver.stop().success());
     let ran = child.ended().must(11);
     assert!(
-        ran.stderr.contains("the driver is stopping"),
+        ran.stderr.contains("the driver is shutting down"),
         "{}",
         ran.stderr
     );
@@ -163,7 +163,7 @@ fn a_driver_that_is_killed_is_missed_and_the_store_is_whole() {
         let ran = child.ended().must(11);
         let words = [
             format!("process {pid}"),
-            format!("has not answered to {asked}"),
+            format!("did not answer the request to {asked}"),
         ];
         assert!(
             words.iter().all(|w| ran.stderr.contains(w)),
@@ -193,6 +193,6 @@ fn a_verify_that_is_given_up_makes_way_for_the_next() {
     assert_eq!(first.ended().code, 130);
     second.ended().must(6);
     // What the first was at is set aside although nobody listens any more.
-    assert_eq!(driver.log().matches("is damaged and set aside").count(), 2);
+    assert_eq!(driver.log().matches("is damaged and was discarded").count(), 2);
     assert_eq!(sandbox.bucket("blobs").len(), 0);
 }

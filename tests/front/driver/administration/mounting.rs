@@ -132,7 +132,7 @@ fn a_volume_of_kubelets_is_not_the_command_lines_to_unmount() {
     let with = said(&sandbox, &["unmount", target.to_str().unwrap()]);
     assert_eq!(with.0, 2, "{with:?}");
     assert!(
-        with.2.contains("a volume of kubelet's; delete its pod"),
+        with.2.contains("the volume of a pod; delete the pod"),
         "{with:?}"
     );
     assert!(read(&target) == bytes(60, LENGTH));
@@ -209,7 +209,7 @@ fn settings_that_are_the_drivers_are_said_not_to_count() {
     let mount = |more: &[&str]| sandbox.mount(&origin.url("/a.war"), "dir", more).stderr;
     let driver = Driver::start(&sandbox);
     let typed = ["--max-size", "1Mi", "--cache-size=1Gi", "--path", "a"];
-    let words = "the driver's own settings count, and not --cache-size, --max-size\n";
+    let words = "the driver uses its own settings and ignores --cache-size, --max-size\n";
     assert_eq!(mount(&typed), words);
     assert_eq!(mount(&["--path", "a"]), "");
     assert!(driver.stop().success());

@@ -37,7 +37,7 @@ fn only_root_reaches_the_admin_socket() {
     };
     assert_eq!(call("65534"), "turned away");
     assert_eq!(call("0"), "answered");
-    assert!(driver.log().contains("a caller was turned away"));
+    assert!(driver.log().contains("rejected a caller that is not root"));
 }
 
 /// What a driver mounts elsewhere nobody here would see.
@@ -91,7 +91,7 @@ fn a_driver_that_hangs_is_named_and_asked_again() {
     let driver = Driver::start(&sandbox);
     kill(driver.pid(), Signal::SIGSTOP).unwrap();
     let child = begin(&sandbox, &["volumes"]);
-    child.says("waiting until it is done");
+    child.says("waiting for it to finish");
     let words = child.stderr();
     assert!(
         words.contains(&format!("process {} (war-vol serve)", driver.pid())),
@@ -111,10 +111,10 @@ fn a_command_that_waits_finds_the_driver_that_starts() {
     let lock = Flock::lock(lock, FlockArg::LockExclusive).unwrap();
     let driver = Driver::begin(&sandbox, &[]);
     until("the driver waits", || {
-        driver.log().contains("waiting until it ends")
+        driver.log().contains("waiting for it to exit")
     });
     let child = begin(&sandbox, &["volumes", "--output", "json"]);
-    child.says("waiting until it is done");
+    child.says("waiting for it to finish");
     drop(lock);
     // Whoever of the two is first.
     assert_eq!(
@@ -138,7 +138,7 @@ fn without_its_admin_socket_a_driver_serves_kubelet_all_the_same() {
     let call = driver.inline("pod", &origin.url("/a.war"));
     driver.publish(&call).unwrap();
     until("it says so", || {
-        driver.log().contains("no command reaches this driver")
+        driver.log().contains("cannot reach this driver")
     });
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     driver.unpublish(&call).unwrap();

@@ -69,7 +69,7 @@ fn a_file_with_the_name_of_the_socket_stays_and_is_named() {
     fs::write(socket(&sandbox), "mine").unwrap();
     let driver = driver(&sandbox);
     until("it says so", || {
-        driver.log().contains("something that is no socket")
+        driver.log().contains("something that is not a socket")
     });
     assert_eq!(driver.probe(), Some(false));
     assert_eq!(fs::read_to_string(socket(&sandbox)).unwrap(), "mine");
@@ -133,7 +133,7 @@ fn what_cannot_be_registered_is_refused_at_the_start() {
     }
     check("controller", &["--registration-dir", dir])
         .must(2)
-        .says("only a node");
+        .says("only for --mode node");
     check("node", &[on_host, "/csi/csi.sock"])
         .must(2)
         .says("--registration-dir");

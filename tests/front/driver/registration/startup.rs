@@ -126,7 +126,7 @@ fn the_taint_goes_once_kubelet_has_registered_the_driver_and_the_csinode_lists_i
     expected["spec"]["taints"] = json!(others);
     assert_eq!(api.model().node, expected, "nothing else is touched");
     until("it says so", || {
-        driver.log().contains("the start-up taint is removed")
+        driver.log().contains("removed the startup taint")
     });
     assert!(!driver.log().contains("first"), "the token is not logged");
     drop(kubelet);
@@ -142,7 +142,7 @@ fn what_others_do_to_the_taints_meanwhile_stays() {
     });
     assert_eq!(scene.taints(), meanwhile);
     assert_eq!(scene.api.model().count(PATCH, 422), 2);
-    scene.says("somebody else changed the node meanwhile");
+    scene.says("the node was changed in the meantime");
     until("it is counted", || scene.counted("ok") == 1.0);
     assert_eq!(scene.counted("pending"), 2.0);
 }
@@ -168,7 +168,7 @@ fn a_missing_right_is_named_and_used_once_it_is_there() {
         let scene = Scene::new(|api| api.model().forbidden = [right].into());
         let (verb, resource) = right.split_once(' ').unwrap();
         scene.says(&format!("cannot {verb} resource \"{resource}\""));
-        scene.says("give the driver's service account that right");
+        scene.says("grant the driver's service account this right");
         assert!(scene.counted("denied") > 0.0);
         assert_eq!(scene.driver.probe(), Some(true));
         assert_eq!(scene.taints(), [ours("NoSchedule")]);
@@ -194,7 +194,7 @@ fn a_token_that_was_replaced_is_read_again() {
         api.model().tokens.clear();
         api.model().tokens.insert("second".to_owned());
     });
-    scene.says("does not know the token");
+    scene.says("rejects the service account token");
     new_token("second\n");
     scene.is_free();
     let log = scene.driver.log();
@@ -253,13 +253,13 @@ fn what_cannot_work_is_a_wrong_setting() {
         crate::sandbox::Ran::of(command.output().unwrap())
     };
     check(KEY, "10.96.0.1").must(0);
-    check(KEY, "").must(2).says("this is no pod");
+    check(KEY, "").must(2).says("not running in a pod");
     check("example.com/a:NoSchedule", "10.96.0.1")
         .must(2)
-        .says("leave value and effect out");
+        .says("omit value and effect");
     check("node.kubernetes.io/not-ready", "10.96.0.1")
         .must(2)
-        .says("Kubernetes' own");
+        .says("reserved for Kubernetes");
 }
 
 /// A kubelet that is too old never registers the driver, and so it is said before.

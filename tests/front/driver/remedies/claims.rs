@@ -38,19 +38,19 @@ fn a_claim_that_is_refused_is_provisioned_once_it_is_mended() {
     for (code, says, wrong, right) in [
         (
             Code::InvalidArgument,
-            "leave out the claim's dataSource",
+            "remove the claim's dataSource",
             changed(&|asked| asked.volume_content_source = Some(source.clone())),
             plain("pvc-1"),
         ),
         (
             Code::InvalidArgument,
-            "write them into the StorageClass",
+            "set the parameters in the StorageClass",
             changed(&|asked| asked.mutable_parameters.extend([class()])),
             plain("pvc-1"),
         ),
         (
             Code::InvalidArgument,
-            "leave it out",
+            "remove it",
             claim("pvc-1", &[url, ("fsType", "ext4")]),
             plain("pvc-1"),
         ),
@@ -62,7 +62,7 @@ fn a_claim_that_is_refused_is_provisioned_once_it_is_mended() {
         ),
         (
             Code::OutOfRange,
-            "ask for no more than the limit",
+            "lower the request or raise the limit",
             between(2 << 30, 1 << 30),
             between(1 << 30, 2 << 30),
         ),
@@ -82,7 +82,7 @@ fn a_claim_that_is_refused_is_provisioned_once_it_is_mended() {
     let volume = driver.create(&plain("pvc-2")).unwrap();
     let other = claim("pvc-2", &[url, ("fileName", "other.war")]);
     let words = refused(driver.create(&other), Code::AlreadyExists);
-    assert!(words.contains("delete the claim"), "{words}");
+    assert!(words.contains("delete and recreate the claim"), "{words}");
     driver.delete(&volume.volume_id).unwrap();
     driver.create(&other).unwrap();
     until("one claim is left", || sandbox.bucket("claims").len() == 1);

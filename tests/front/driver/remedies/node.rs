@@ -74,7 +74,7 @@ fn a_store_on_an_overlay_is_put_on_a_disk() {
     let (kind, flags) = (Some("overlay"), MsFlags::empty());
     mount(kind, &merged, kind, flags, Some(layers.as_str())).unwrap();
     let driver = Driver::begin(&sandbox, &["--root", merged.to_str().unwrap()]);
-    waits(&driver, &url, "lies on an overlay file system");
+    waits(&driver, &url, "is on an overlay file system");
     assert!(driver.stop().success());
     works(&Driver::begin(&sandbox, &[]), &url);
 }
@@ -127,7 +127,7 @@ fn after_a_downgrade_what_the_newer_one_has_made_can_be_removed() {
     let newer = scene.sandbox.root().join("v2");
     fs::create_dir_all(newer.join("volumes")).unwrap();
     let driver = Driver::begin(&scene.sandbox, &[]);
-    waits(&driver, &scene.url, "which a newer war-vol has made");
+    waits(&driver, &scene.url, "which a newer war-vol has created");
     assert!(driver.stop().success());
     fs::remove_dir_all(newer).unwrap();
     let driver = Driver::start(&scene.sandbox);
@@ -143,7 +143,7 @@ fn a_cache_that_may_hold_more_takes_what_it_refused() {
     driver.is_ready();
     let call = driver.inline("pod", &scene.url);
     let words = refused(driver.publish(&call), Code::ResourceExhausted);
-    assert!(words.contains("the cache may hold 100.0 KiB"), "{words}");
+    assert!(words.contains("the cache is limited to 100.0 KiB"), "{words}");
     assert!(driver.stop().success());
     let driver = size("1Mi");
     driver.is_ready();
