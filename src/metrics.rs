@@ -133,12 +133,12 @@ impl Evictions {
     fn register(&self, registry: &mut Registry) {
         registry.register(
             "evictions",
-            "Cached artifacts that were removed to make room, or by a prune",
+            "Cached artifacts removed to free space, or by a prune",
             self.objects.clone(),
         );
         registry.register_with_unit(
             "evicted",
-            "Size of the cached artifacts that were removed to make room, or by a prune",
+            "Size of the cached artifacts removed to free space, or by a prune",
             Unit::Bytes,
             self.bytes.clone(),
         );

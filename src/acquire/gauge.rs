@@ -222,7 +222,7 @@ impl fmt::Display for Snapshot {
             ),
             Phase::MakingRoom => write!(
                 f,
-                "making room on the node's disk for {url}: removing unused artifacts"
+                "freeing space on the node's disk for {url}: removing unused artifacts"
             ),
             Phase::Pausing { why, pause } => {
                 write!(

@@ -26,23 +26,23 @@ impl Calls {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "publishes",
-            "NodePublishVolume calls by how they ended; one whose caller hung up is pending",
+            "NodePublishVolume calls by outcome; a call whose caller disconnected is pending",
             self.publishes.count.clone(),
         );
         registry.register_with_unit(
             "publish_duration",
-            "How long NodePublishVolume calls took, the wait for a download included",
+            "Duration of NodePublishVolume calls, including the wait for a download",
             Unit::Seconds,
             self.publishes.duration.clone(),
         );
         registry.register(
             "unpublishes",
-            "NodeUnpublishVolume calls by how they ended",
+            "NodeUnpublishVolume calls by outcome",
             self.unpublishes.count.clone(),
         );
         registry.register_with_unit(
             "unpublish_duration",
-            "How long NodeUnpublishVolume calls took",
+            "Duration of NodeUnpublishVolume calls",
             Unit::Seconds,
             self.unpublishes.duration.clone(),
         );

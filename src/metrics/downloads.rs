@@ -36,33 +36,33 @@ impl Downloads {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "downloads",
-            "Downloads by how they ended; one that many pods wait for counts once",
+            "Downloads by outcome; a download that several pods wait for counts once",
             self.count.clone(),
         );
         registry.register_with_unit(
             "downloaded",
-            "Bytes of artifacts that came over the network, those of broken downloads included",
+            "Bytes of artifacts received over the network, including failed downloads",
             Unit::Bytes,
             self.bytes.clone(),
         );
         registry.register(
             "downloads_in_flight",
-            "Downloads that run now",
+            "Downloads in progress",
             self.in_flight.clone(),
         );
         registry.register(
             "downloads_waiting",
-            "Downloads that wait until another one ends (--downloads)",
+            "Downloads waiting for another one to finish (--downloads)",
             self.waiting.clone(),
         );
         registry.register(
             "cache_hits",
-            "Times that an artifact was wanted and could be used as it was cached",
+            "Requests for an artifact that the cache could serve",
             self.hits.clone(),
         );
         registry.register(
             "cache_misses",
-            "Times that an artifact was wanted and its origin had to be asked",
+            "Requests for an artifact for which the server had to be asked",
             self.misses.clone(),
         );
     }

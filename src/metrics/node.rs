@@ -68,14 +68,14 @@ impl Collector for Node {
         };
         show(
             "ready",
-            "Whether the driver is ready: 1, or 0; /readyz says why not.",
+            "Whether the driver is ready (1) or not (0); /readyz says why not.",
             None,
             seen.ready.into(),
         )?;
         if let Some(registered) = seen.registered {
             show(
                 "registered",
-                "Whether kubelet has registered the driver; only where the driver does that itself.",
+                "Whether kubelet has registered the driver; only if the driver registers itself.",
                 None,
                 registered.into(),
             )?;
@@ -84,19 +84,20 @@ impl Collector for Node {
             let bytes = Some(Unit::Bytes);
             show(
                 "disk_size",
-                "Size of the file system that the store lies on.",
+                "Size of the file system of the store.",
                 bytes.clone(),
                 disk.total,
             )?;
             show(
                 "disk_free",
-                "What is free on the file system that the store lies on.",
+                "Free space on the file system of the store.",
                 bytes.clone(),
                 disk.free,
             )?;
             show(
                 "disk_low_watermark",
-                "What is to stay free there (--keep-free): with less, unused artifacts go, and then new ones are refused.",
+                "Space to keep free there (--keep-free): below it, unused artifacts are removed, then new ones are \
+                 refused.",
                 bytes,
                 disk.low,
             )?;
@@ -104,13 +105,13 @@ impl Collector for Node {
         if let Some(cache) = seen.cache {
             show(
                 "cache_objects",
-                "Artifacts that are cached, those in use included.",
+                "Cached artifacts, including those in use.",
                 None,
                 cache.objects,
             )?;
             show(
                 "cache",
-                "Size of the artifacts that are cached.",
+                "Size of the cached artifacts.",
                 Some(Unit::Bytes),
                 cache.bytes,
             )?;
@@ -118,7 +119,7 @@ impl Collector for Node {
         if let Some(volumes) = &seen.volumes {
             let mut family = encoder.encode_descriptor(
                 "volumes",
-                "Volumes that are shown, by how.",
+                "Mounted volumes by layout.",
                 None,
                 MetricType::Gauge,
             )?;

@@ -21,7 +21,8 @@ impl StartupTaints {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "startup_taints",
-            "Looks at the node's start-up taint (--startup-taint) that removed it, or why they failed; those that found none do not count",
+            "Attempts to remove the node's startup taint (--startup-taint) by outcome; those that found no taint do \
+             not count",
             self.0.clone(),
         );
     }

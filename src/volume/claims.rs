@@ -283,7 +283,7 @@ fn remember(store: &Store, id: &str, record: &Record) -> Result<(), Error> {
     if written.as_ref().is_err_and(|e| e.fault() == Fault::NoSpace) {
         // It fails also where only the share that stays free is missing, and a record may have of that.
         if let Err(error) = store.make_room(ROOM, "a record") {
-            tracing::warn!(%error, "no room was made");
+            tracing::warn!(%error, "no space was freed");
         }
         written = store.write_claim(id, &bytes);
     }

@@ -75,8 +75,8 @@ fn helm_has_nothing_to_say_against_the_chart() {
 #[test]
 fn the_plain_manifests_are_what_the_chart_renders() {
     let rendered = rendered(&[]).unwrap();
-    let head = "# Rendered from deploy/charts/war-vol for those who do without Helm: first `kubectl create namespace war-vol`,\n\
-                # and put the image where your cluster finds it.\n";
+    let head = "# Rendered from deploy/charts/war-vol, for installations without Helm: first run `kubectl create namespace war-vol`,\n\
+                # and push the image to a registry that your cluster can reach.\n";
     let expected = format!("{head}{rendered}");
     let path = root().join(MANIFESTS);
     if std::env::var_os("WAR_VOL_WRITE").is_some() {
@@ -86,7 +86,7 @@ fn the_plain_manifests_are_what_the_chart_renders() {
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == expected,
-        "{MANIFESTS} is not what the chart renders; write it anew with \
+        "{MANIFESTS} is not what the chart renders; regenerate it with \
          WAR_VOL_WRITE=1 cargo test --test front -- chart::"
     );
 }

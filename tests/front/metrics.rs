@@ -16,7 +16,7 @@ fn the_document_lists_every_metric() {
     let right = document(&everything());
     assert!(
         written == right,
-        "docs/metrics.md is not in step with the code; this is what it should be:\n{right}"
+        "docs/metrics.md is out of date; it should be:\n{right}"
     );
 }
 
@@ -44,12 +44,12 @@ fn document(text: &str) -> String {
     let mut document = "\
 # Metrics
 
-`war-vol serve --http-addr ADDR` serves them at `/metrics`, in the text format of OpenMetrics. Written by the code: a test
-compares this text with it, and prints the right one where they differ.
+`war-vol serve --http-addr ADDR` serves these metrics at `/metrics` in the OpenMetrics text format. A test compares this
+page with the source and prints the correct text if they differ.
 
-What cannot be known yet is not there: before the store is open, for instance, nothing is said of its disk. What is
-looked up on the disk is as old as the last answer of the disk. A histogram has the endings `_bucket`, `_sum` and
-`_count`; of its outcomes only `ok` is there before it has happened.
+A metric is missing as long as its value is unknown; there are no disk metrics before the store is open, for example. If the
+disk hangs, its metrics keep their last values. A histogram has the suffixes `_bucket`, `_sum` and `_count`; of its
+outcomes, only `ok` is present from the start.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -68,11 +68,11 @@ looked up on the disk is as old as the last answer of the disk. A histogram has 
         "
 ## Labels
 
-- `outcome`: `ok`, or what was wrong, by who has to act: `{}`.
-- `layout`: `{}`, or `unknown` where the record of a volume cannot be read.
+- `outcome`: `ok`, or the kind of error, which says who has to act: `{}`.
+- `layout`: `{}`, or `unknown` if the record of a volume cannot be read.
 - `version`: the version of the driver.
 
-No label holds a URL, a volume or a pod.
+No label contains a URL, a volume or a pod.
 ",
         outcomes.join("`, `"),
         layouts.join("`, `"),

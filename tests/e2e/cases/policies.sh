@@ -55,7 +55,7 @@ is_taken() {
 # A policy is in force some moments after it was made, so before that nothing says that it is refused.
 case_a_pod_without_a_checksum_is_refused_where_the_policy_demands_one() {
     local driver=war-vol.geektime.org url='downloadURL: https://example.com/v2/sample.war'
-    local words='the volumes [webapps] are not pinned; add to the volumeAttributes of each checksum: sha256:'
+    local words='the volumes [webapps] have no valid checksum; add checksum: sha256:'
     is_taken pod unpinned "$driver" "{ $url }"
     trap 'demand | kubectl delete --ignore-not-found -f - > /dev/null' EXIT
     demand | kubectl apply -f - > /dev/null
@@ -68,7 +68,7 @@ case_a_pod_without_a_checksum_is_refused_where_the_policy_demands_one() {
     is_taken pod others other.example.com "{ $url }"
     is_taken pod unlabelled "$driver" "{ $url }" '{}'
 
-    words='the class is not pinned; add to its parameters checksum: sha256:'
+    words='the class has no valid checksum; add checksum: sha256:'
     until_true 60 is_not_taken class war-vol-e2e-unpinned "$driver" "{ $url }" ||
         fail "a class without a checksum is not refused"
     is_refused "$words" class war-vol-e2e-unpinned "$driver" "{ $url }" || fail "a class without a checksum is taken"

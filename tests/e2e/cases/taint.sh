@@ -122,13 +122,13 @@ case_the_sample_policy_binds_the_driver_to_its_own_node_and_taint() {
     loose=$(system create token war-vol-node)
     policy apply
     kubectl taint nodes --all example.com/other=:PreferNoSchedule > /dev/null
-    until_true 60 is_denied 'no other node than its own' "$loose" patch node "$name" --patch "$(label loose)" ||
+    until_true 60 is_denied 'may only change its own node' "$loose" patch node "$name" --patch "$(label loose)" ||
         fail "a token of no node may change any"
-    is_denied 'nothing of its node' "$bound" patch node "$name" --patch "$(label bound)" ||
+    is_denied 'may change nothing on its node' "$bound" patch node "$name" --patch "$(label bound)" ||
         fail "the node may be labelled"
-    is_denied 'nothing of its node' "$bound" patch node "$name" --patch '{"spec":{"unschedulable":true}}' ||
+    is_denied 'may change nothing on its node' "$bound" patch node "$name" --patch '{"spec":{"unschedulable":true}}' ||
         fail "the node may be cordoned"
-    is_denied 'and no other$' "$bound" taint node "$name" example.com/other- || fail "another taint may be removed"
+    is_denied 'may only remove its startup taint$' "$bound" taint node "$name" example.com/other- || fail "another taint may be removed"
     driver_goes
     kubectl taint nodes --all "$taint=:NoSchedule" > /dev/null
     driver_comes

@@ -257,7 +257,7 @@ fn the_same_below_the_share_that_is_to_stay_free() {
             ballast,
         }
     });
-    assert!(said.contains("making room on the node's disk"), "{said}");
+    assert!(said.contains("freeing space on the node's disk"), "{said}");
 }
 
 /// The ballast goes with the frost.
