@@ -12,11 +12,11 @@ started := $(shell date +%s)
 heading = @printf '\n== %s (%d s)\n' "$(1)" $$(( $$(date +%s) - $(started) ))
 
 .PHONY: help
-help: ## this list
+help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: check
-check: ## the laws: format, lints, dependencies, module borders, documentation
+check: ## static checks: format, lints, dependencies, module borders, documentation
 	$(call heading,check: format)
 	cargo fmt --check
 	$(call heading,check: lints)
@@ -24,39 +24,39 @@ check: ## the laws: format, lints, dependencies, module borders, documentation
 	$(call heading,check: dependencies)
 	tests/tools.sh cargo-deny
 	$(cargo_deny) --locked check --hide-inclusion-graph bans licenses sources
-	$(call heading,check: module borders and documents)
+	$(call heading,check: module borders and pages)
 	cargo test --locked --test front -- borders:: docs::
-	$(call heading,check: documentation)
+	$(call heading,check: source documentation)
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 .PHONY: test
-test: tools ## every test, on a cluster too; installs what the tests need; as root
-	$(call heading,test: everything)
+test: tools ## all tests, including those on a cluster; installs what they need; as root
+	$(call heading,test: without a cluster)
 	cargo test --locked --no-fail-fast
-	$(call heading,test: planted faults turn the suite red)
+	$(call heading,test: planted bugs make the tests fail)
 	tests/planted.sh
 	$(call heading,test: on a cluster)
 	tests/e2e/all.sh
 
 .PHONY: sanity
-sanity: tools ## the specification's own suite, csi-sanity, against the driver; a part of `make test`
+sanity: tools ## the CSI conformance suite, csi-sanity; part of `make test`
 	$(call heading,sanity: csi-sanity)
 	cargo test --locked --test front -- sanity::
 
 .PHONY: faults
-faults: tools ## kill -9 at every call that changes something, and power loss behind each: all points, not a sample
+faults: tools ## kill -9 and power loss at every write: all points, not a sample
 	$(call heading,faults: every point)
 	WAR_VOL_FAULTS=all cargo test --locked --test front -- --nocapture crash::every_call crash::power
 
 .PHONY: unit
-unit: ## the tests inside the modules: no root, no tools, seconds
+unit: ## unit tests: no root, no tools, seconds
 	cargo test --locked --lib --bins
 
 # A target of its own, so that the flags reach the program and not the build scripts; everything that is measured, and
 # what measures, is one static release build, and that of the image.
 .PHONY: bench
-bench: ## the figures of the static release binary, as root, on a quiet machine; ROWS='cold warm' for some of them, AGAINST=PROGRAM for another build beside this one
-	$(call heading,bench: the figures)
+bench: ## benchmarks of the static release binary, as root, on a quiet machine; ROWS='cold warm' runs only some, AGAINST=PROGRAM compares another build
+	$(call heading,bench: benchmarks)
 	tests/tools.sh cargo-auditable
 	RUSTFLAGS='-C target-feature=+crt-static' \
 		$(cargo_auditable) auditable bench --locked --target "$$(rustc -vV | sed -n 's/^host: //p')" --bench figures -- $(ROWS) $(if $(AGAINST),--against $(abspath $(AGAINST)))
@@ -64,8 +64,8 @@ bench: ## the figures of the static release binary, as root, on a quiet machine;
 # Its time is that of the last change to what it lists, and its paths are nobody's: the same crates, the same file.
 sbom := target/sbom/war-vol.cdx.json
 .PHONY: sbom
-sbom: ## the crates that the program is made of, with licences and digests, as CycloneDX: target/sbom/war-vol.cdx.json
-	$(call heading,sbom: the bill of materials)
+sbom: ## the bill of materials in CycloneDX, with licences and digests: target/sbom/war-vol.cdx.json
+	$(call heading,sbom: bill of materials)
 	tests/tools.sh cargo-cyclonedx
 	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct -- Cargo.lock 2> /dev/null || echo 0)" $(cargo_cyclonedx) cyclonedx -qq --format json \
 		--spec-version 1.5 --no-build-deps --target "$$(rustc -vV | sed -n 's/^host: //p')" \
@@ -75,36 +75,36 @@ sbom: ## the crates that the program is made of, with licences and digests, as C
 	rm war-vol.cdx.json
 
 .PHONY: cluster
-cluster: ## a kind cluster with the driver's image in it, also where nothing can be pulled; as root
+cluster: ## create a kind cluster with the driver's image, even if no image can be pulled; as root
 	tests/e2e/cluster.sh up
 	tests/e2e/image.sh
 
 .PHONY: e2e
-e2e: cluster ## what only a real kubelet shows: Tomcat serves a WAR that it never knew, on the cluster; as root
+e2e: cluster ## tests with a real kubelet and Tomcat, on the cluster; as root
 	tests/e2e/install.sh
 	tests/e2e/run.sh
 
 .PHONY: e2e-suite
-e2e-suite: cluster ## Kubernetes' own storage suite against the driver, a part of `make e2e`; as root
+e2e-suite: cluster ## Kubernetes' own storage test suite; part of `make e2e`; as root
 	tests/e2e/install.sh
 	tests/e2e/run.sh external
 
 .PHONY: demo
-demo: ## a Tomcat that serves a WAR it never knew, in a cluster of its own, and what to try next; as root
+demo: ## a Tomcat that serves a WAR that is not in its image, in a new cluster; as root
 	@tests/e2e/demo.sh
 
 .PHONY: demo-down
-demo-down: cluster-down ## remove all that the demo made; the caches stay
+demo-down: cluster-down ## remove everything that the demo created, except the caches
 
 .PHONY: cluster-down
-cluster-down: ## remove the cluster, and the Docker daemon if it was started for it; the caches stay
+cluster-down: ## remove the cluster, and the Docker daemon if it was started for it, but not the caches
 	tests/e2e/cluster.sh down
 
 .PHONY: tools
-tools: ## what the tests need besides Rust and Go (packages of the system as root on Debian)
+tools: ## install what the tests need besides Rust and Go (system packages only as root on Debian)
 	$(call heading,tools)
 	@tests/tools.sh
 
 .PHONY: clean
-clean: ## what was built here; the cached tools stay
+clean: ## remove build results; the cached tools stay
 	cargo clean

@@ -12,7 +12,7 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard | tar -c --null --files-from=- | tar -x -C "$copy"
 cd "$copy"
 patch --quiet -p1 < tests/planted.patch || {
-	echo "planted: tests/planted.patch does not fit the source any more; make it anew" >&2
+	echo "planted: tests/planted.patch no longer applies to the source; recreate it" >&2
 	exit 1
 }
 built=${CARGO_TARGET_DIR:-$top/target}

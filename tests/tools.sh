@@ -70,10 +70,10 @@ where() {
         rust-audit-info) echo "$cache/rust-audit-info-$rust_audit_info_version/bin/rust-audit-info" ;;
         war) echo "$cache/war-$(cut -d: -f3 <<< "$war_artifact")/jolokia.war" ;;
         csi-sanity-*)
-            [[ " ${tools[*]} " == *" $1 "* ]] || fail "no tool is called $1; there are ${tools[*]}"
+            [[ " ${tools[*]} " == *" $1 "* ]] || fail "no tool is called $1; choose from ${tools[*]}"
             echo "$cache/$1/csi-sanity"
             ;;
-        *) fail "no tool is called $1; there are ${tools[*]}" ;;
+        *) fail "no tool is called $1; choose from ${tools[*]}" ;;
     esac
 }
 
@@ -143,13 +143,13 @@ install_runc() {
 # kubelet's own plugin manager, with which the driver registers. It brings much of Kubernetes along.
 install_pluginmanager() {
     command -v go > /dev/null || fail "missing: go, which builds kubelet's plugin manager; install Go 1.24 or newer"
-    say "building the plugin manager of Kubernetes $kubernetes_version (the first time two minutes or more)"
+    say "building the plugin manager of Kubernetes $kubernetes_version (two minutes or more the first time)"
     CGO_ENABLED=0 go -C "$here/tools/pluginmanager" build -trimpath -buildvcs=false -ldflags '-s -w' \
         -o "$scratch/out/pluginmanager" .
 }
 
 install_war() {
-    say "fetching $war_artifact"
+    say "downloading $war_artifact"
     mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
         -Dartifact="$war_artifact" -DoutputDirectory="$scratch/fetched" | sed $'s/\e\\[[0-9;]*m//g'
     sha256sum --quiet --check <<< "$war_sha256  $(echo "$scratch"/fetched/*)"

@@ -27,7 +27,7 @@ only_one() {
     mkdir -p "$state"
     exec 9> "$kept/cluster.lock"
     flock --nonblock 9 || {
-        say "another run is at work on the cluster; waiting for it"
+        say "another run is using the cluster; waiting for it"
         flock 9
     }
 }
@@ -57,7 +57,7 @@ choose_image() {
         make) why="WAR_VOL_CLUSTER=make asks for it" ;;
         auto)
             if ! has_image "$made"; then
-                step "pulling the node image, if that is possible here" pull_or_not "$wanted"
+                step "trying to pull the node image" pull_or_not "$wanted"
                 if has_image "$wanted"; then node_image=$wanted; else why="it cannot be pulled here"; fi
             fi
             ;;
@@ -78,7 +78,7 @@ steps_from_image=2
 
 has_image() { docker image inspect "$1" > /dev/null 2>&1; }
 
-pull_or_not() { pull "$1" || say "it cannot be pulled"; }
+pull_or_not() { pull "$1" || say "the image cannot be pulled"; }
 
 pull() {
     local log=$state/pull.log pulling
@@ -88,7 +88,7 @@ pull() {
     pulling=$!
     until_true 20 pull_has_begun_or_ended || {
         kill "$pulling"
-        say "no answer in 20 s"
+        say "no answer within 20 s"
         return 1
     }
     wait "$pulling" || {
@@ -106,18 +106,18 @@ up() {
         kubectl --kubeconfig "$foreign" --request-timeout 20s get --raw /readyz > /dev/null ||
             fail "the cluster of WAR_VOL_KUBECONFIG=$foreign does not answer"
         printf 'export KUBECONFIG=%q\n' "$(realpath "$foreign")" > "$exports"
-        say "the cluster of $foreign is used, and nothing is created. To use it: source $exports"
+        say "using the cluster of $foreign; nothing is created. To use it: source $exports"
         return
     fi
     [[ ${WAR_VOL_CLUSTER:-auto} == @(auto|pull|make) ]] ||
-        fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: say auto, pull or make"
+        fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: use auto, pull or make"
     find_docker
     if healthy; then steps_left 1; else create; fi
     write_exports
     if all_is_pulled; then
-        step "waiting until the cluster takes pods" ready
+        step "waiting until the cluster accepts pods" ready
     else
-        step "making the images of its pods" fill "$@"
+        step "building the images of its pods" fill "$@"
     fi
     [ -n "${WAR_VOL_STEPS_AFTER-}" ] || say "the cluster is up. To use it: source $exports"
 }
@@ -134,7 +134,7 @@ create() {
     # As on a machine that has nothing; there are fewer where an image can be pulled.
     steps_left $((2 + image_steps + steps_from_image))
     if [ $found = no ]; then
-        step "starting a Docker daemon of Debian's, because none answers" "$e2e/offline/docker.sh" up
+        step "starting Debian's Docker daemon, because none answers" "$e2e/offline/docker.sh" up
         find_docker
     fi
     WAR_VOL_STEPS_AFTER=$((${WAR_VOL_STEPS_AFTER:-0} + image_steps + steps_from_image)) "$e2e/offline/binaries.sh" kind
@@ -148,9 +148,9 @@ kind_cluster() {
     configuration > "$state/kind.yaml"
     # Docker may still have been carrying out what a killed run had asked for.
     kind_creates || {
-        say "trying once more"
+        say "trying again"
         kind_creates
-    } || fail "kind could not create the cluster; it says why above"
+    } || fail "kind could not create the cluster; see above"
     # Of the cluster's own version, whatever this machine has.
     mkdir -p "$state/bin"
     docker cp "$node:/usr/bin/kubectl" "$state/bin/kubectl" > /dev/null
@@ -160,11 +160,11 @@ kind_cluster() {
 # Before that a pod is refused, or finds no name.
 ready() {
     until_true 60 ours get serviceaccount default ||
-        fail "the cluster makes no service accounts; create it anew: make cluster-down cluster"
+        fail "the cluster creates no service accounts; recreate it: make cluster-down cluster"
     until_true 30 ours -n kube-system get deployment coredns || 
-        fail "the cluster has no CoreDNS; create it anew: make cluster-down cluster"
+        fail "the cluster has no CoreDNS; recreate it: make cluster-down cluster"
     ours -n kube-system rollout status deployment/coredns --timeout 120s > /dev/null ||
-        fail "CoreDNS does not start; see it with: kubectl -n kube-system describe pods"
+        fail "CoreDNS does not start; check with: kubectl -n kube-system describe pods"
 }
 
 ours() { "$state/bin/kubectl" --kubeconfig "$state/kubeconfig" "$@"; }
@@ -210,7 +210,7 @@ load() {
     local id note
     if [ -n "$foreign" ]; then
         [ -n "${WAR_VOL_LOAD-}" ] ||
-            fail "set WAR_VOL_LOAD to the command that puts an image into this cluster, with {} for its name"
+            fail "set WAR_VOL_LOAD to the command that loads an image into this cluster, with {} for its name"
         bash -c "${WAR_VOL_LOAD//\{\}/$(printf %q "$1")}"
         return
     fi
@@ -253,7 +253,7 @@ down() {
     only_one
     if [ -n "$foreign" ]; then
         rm -f "$exports"
-        say "the cluster of $foreign is not ours to remove"
+        say "the cluster of $foreign was not created here and is not removed"
         return
     fi
     # One that was killed, with the machine or without, comes back to end what it had begun.
@@ -262,7 +262,7 @@ down() {
     if docker_answers && [ -x "$kind" ]; then kind_deletes; fi
     "$e2e/offline/docker.sh" down
     rm -rf "$state"
-    say "the cluster is gone; what was built for it stays in $kept"
+    say "the cluster is removed; what was built for it stays in $kept"
 }
 
 # It was created to the end; what a killed run left has none.
@@ -271,17 +271,17 @@ kind=$("$e2e/offline/binaries.sh" --where kind)/kind
 case ${1-} in
     up) up "${@:2}" ;;
     load)
-        [ $# -gt 1 ] || fail "load needs the names of images"
+        [ $# -gt 1 ] || fail "load needs image names"
         find_docker
         printf '%s\n' "${@:2}" | load_all
         ;;
     make)
-        [ $# -gt 1 ] || fail "make needs the names of images"
+        [ $# -gt 1 ] || fail "make needs image names"
         find_docker
         make_images "${@:2}"
         ;;
     status) status ;;
     exports) echo "$exports" ;;
     down) down ;;
-    *) fail "say up [IMAGE…], load IMAGE…, make IMAGE…, status or down" ;;
+    *) fail "usage: up [IMAGE…], load IMAGE…, make IMAGE…, status or down" ;;
 esac

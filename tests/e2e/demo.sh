@@ -89,7 +89,7 @@ start_tomcat() {
     page sample sample/ > "$scratch/page"
     grep -q "$token" "$scratch/page" || {
         cat "$scratch/page"
-        fail "that is not the page with $token"
+        fail "the page does not contain $token"
     }
 }
 
@@ -112,23 +112,23 @@ if [ $builds_beside = yes ]; then
 else
     step "building the driver" "$e2e/image.sh" --quick --build
 fi
-step "putting its image into the cluster" "$e2e/image.sh" --quick
+step "loading its image into the cluster" "$e2e/image.sh" --quick
 token=$(word)
 war "$scratch/sample.war" "$token"
-step "starting the driver, and an origin that has a new WAR" start_driver_and_origin
-step "starting a Tomcat that never knew it" start_tomcat
+step "starting the driver, and a server with a new WAR" start_driver_and_origin
+step "starting a Tomcat without the WAR in its image" start_tomcat
 
-printf '\nWhat Tomcat serves:\n\n%s\n' "$(cat "$scratch/page")"
-printf '\nWhat kubectl -n %s describe pod sample says:\n\n' "$space"
+printf '\nTomcat serves this page:\n\n%s\n' "$(cat "$scratch/page")"
+printf '\nOutput of kubectl -n %s describe pod sample:\n\n' "$space"
 in_space describe pod sample | sed -n '/^Volumes:/,/^  kube-api/p; /^Events:/,$p'
 cat << WORDS
 
-The cluster is yours. In this shell:  source $exports
+To use the cluster in this shell:  source $exports
   kubectl get pods -A
   kubectl -n $space exec sample -- ls -l /usr/local/tomcat/webapps
   kubectl -n war-vol exec daemonset/war-vol-node -- war-vol volumes
-  deploy/examples/tomcat-inline.yaml with a URL of your own: kubectl apply -f …
-make demo-down removes all of it.
+  kubectl apply -f deploy/examples/tomcat-inline.yaml    # after setting your own URL in it
+To remove everything:  make demo-down
 
-$(steps_took). What they said: $steps/log
+$(steps_took). Their output: $steps/log
 WORDS

@@ -31,7 +31,7 @@ make_image() {
     now=$(docker build --quiet --target from-binary --tag "$image" --file "$top/Dockerfile" "$context" \
         2> "$context/log") || {
         cat "$context/log" >&2
-        fail "the image cannot be built; what Docker said is above"
+        fail "the image cannot be built; see Docker's output above"
     }
     # What has lost its name would only fill the cache.
     [ -z "$before" ] || [ "$before" = "$now" ] || docker rmi "$before" > /dev/null 2>&1 || true
@@ -66,17 +66,17 @@ case ${1-} in
         image=$quick_image
         steps_left 2
         step "building the driver" build_quickly
-        step "putting its image into the cluster" make_quick_image
+        step "loading its image into the cluster" make_quick_image
         ;;
     --binary)
         binary=${2:?--binary needs a file}
         steps_left 1
-        step "putting the driver's image into the cluster" make_full_image
+        step "loading the driver's image into the cluster" make_full_image
         ;;
     *)
         binary=$built/release/war-vol
         steps_left 2
-        step "building the driver as for a release" build
-        step "putting its image into the cluster" make_full_image
+        step "building the driver in release mode" build
+        step "loading its image into the cluster" make_full_image
         ;;
 esac

@@ -39,7 +39,7 @@ spec:
       volumes: [{ name: files, emptyDir: {} }]
 YAML
 kubectl --namespace "$space" rollout status deployment/origin --timeout 90s > /dev/null ||
-    fail "the origin does not start; see it with: kubectl -n $space describe pods"
+    fail "the server does not start; check with: kubectl -n $space describe pods"
 for pair in "$@"; do
     # shellcheck disable=SC2016 # the shell in the pod fills it in
     kubectl --namespace "$space" exec -i deployment/origin -- \

@@ -8,7 +8,7 @@ in_node() { docker exec "$WAR_VOL_NODE" "$@"; }
 # Whether the node can be looked into, which only that of a kind cluster can; says what is left out elsewhere.
 knows_node() {
     [ -n "${WAR_VOL_NODE-}" ] || {
-        say "LEFT OUT, because this cluster's node cannot be looked into: a part of ${FUNCNAME[1]}"
+        say "SKIPPED, because this cluster's nodes cannot be inspected: a part of ${FUNCNAME[1]}"
         return 1
     }
 }
@@ -119,7 +119,7 @@ on_claim() { waiting_pod "$2" "" "" "artifact=persistentVolumeClaim: { claimName
 
 # The file of a sleeper's volume is this one, byte for byte: has POD NAME FILE
 has() {
-    in_space exec "$1" -- cat "/artifact/$2" | cmp - "$3" || fail "$1 has other bytes than the origin"
+    in_space exec "$1" -- cat "/artifact/$2" | cmp - "$3" || fail "$1 has other bytes than the server"
 }
 
 # What a pod says when it does not come up.
@@ -143,7 +143,7 @@ says() { page "$1" "$2" | grep -q "$3" || fail "$1 does not serve $3 at $2"; }
 is_in_user_namespace() {
     local first
     read -r _ first _ < <(in_space exec "$1" -- cat /proc/self/uid_map)
-    [ "$first" -gt 0 ] || fail "$1 has the ids of the node"
+    [ "$first" -gt 0 ] || fail "$1 has the IDs of the node"
 }
 
 # An event says it: of any object, or of one: event_says WORDS [NAME]

@@ -74,7 +74,7 @@ for word in ${wanted[@]+"${wanted[@]}"}; do
     for file in "${files[@]}"; do
         if [ "$word" = "$(basename "$file" .sh)" ] || cases_of "$file" | grep -qx "$word"; then continue 2; fi
     done
-    fail "there is no file or case $word; there are: $(basename -a -s .sh "${files[@]}" | tr '\n' ' ')"
+    fail "there is no file or case $word; choose from: $(basename -a -s .sh "${files[@]}" | tr '\n' ' ')"
 done
 for file in "${files[@]}"; do
     chosen=()

@@ -61,13 +61,13 @@ step() { # WORDS COMMAND…
     processor=$(cat "$steps"/times* | processor_time)
     rm -f "$steps"/times*
     printf '%s\t%d\t%s\n' "$processor" $((SECONDS - began)) "$words" >> "$steps/done"
-    printf -- '-- %d s, %s s of processor time\n' $((SECONDS - began)) "$processor" >> "$steps/log"
+    printf -- '-- %d s, %s s of CPU time\n' $((SECONDS - began)) "$processor" >> "$steps/log"
     printf ' %4d s\n' $((SECONDS - began)) >&2
     [ $status = 0 ] || step_failed
 }
 
 step_failed() {
-    printf '\nThat failed. The last lines of %s:\n\n' "$steps/log" >&2
+    printf '\nThis step failed. The last lines of %s:\n\n' "$steps/log" >&2
     sed '$d' "$steps/log" | tail -n 20 | sed 's/^/  /' >&2
     exit 1
 }
@@ -78,7 +78,7 @@ processor_time() { tr 'ms \n' '  \n\n' | awk 'NF == 2 { sum += $1 * 60 + $2 } EN
 # What all of them took: processor time is what the steps' own commands had, without the Docker daemon's.
 steps_took() {
     awk -F'\t' -v seconds=$(($(date +%s) - WAR_VOL_STARTED)) '{ sum += $1 } END {
-        printf "%d steps in %d min %d s, with %d min %d s of processor time\n",
+        printf "%d steps in %d min %d s, using %d min %d s of CPU time\n",
             NR, seconds / 60, seconds % 60, sum / 60, sum % 60
     }' "$steps/done"
 }

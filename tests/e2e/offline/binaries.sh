@@ -24,7 +24,7 @@ declare -A path=(
 )
 
 version() {
-    [ -n "${path[${1:?name a module}]-}" ] || fail "no module is called $1; there are ${!path[*]}"
+    [ -n "${path[${1:?name a module}]-}" ] || fail "no module is called $1; choose from ${!path[*]}"
     sed -n "s#^.*[[:space:]]${path[$1]} v\([0-9][^ ]*\).*#\1#p" "$modules/$1/go.mod"
 }
 
@@ -84,19 +84,19 @@ released_kind() { # FILE
     version=v$(version kind) name=kind-linux-$(dpkg --print-architecture 2> /dev/null || uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
     [ "${WAR_VOL_CLUSTER:-auto}" != make ] || return 1
     if command -v kind > /dev/null && [ "$(kind version -q)" = "${version#v}" ]; then
-        say "the kind of this machine has the version"
+        say "kind on this machine has this version"
         cp "$(command -v kind)" "$1"
         return
     fi
     command -v curl > /dev/null || return 1
     url=${WAR_VOL_KIND_RELEASES:-https://github.com/kubernetes-sigs/kind/releases/download}/$version/$name
-    say "fetching $url"
+    say "downloading $url"
     curl --fail --silent --show-error --location --connect-timeout 5 --max-time 120 --output "$1.part" "$url" &&
         curl --fail --silent --show-error --location --connect-timeout 5 --max-time 20 --output "$1.sum" "$url.sha256sum" &&
         [ "$(cut -d' ' -f1 < "$1.sum")" = "$(sha256sum < "$1.part" | cut -d' ' -f1)" ] &&
         chmod 755 "$1.part" && mv "$1.part" "$1" && rm "$1.sum" || {
         rm -f "$1.part" "$1.sum"
-        say "it cannot be fetched, so it is built"
+        say "it cannot be downloaded, so it is built"
         return 1
     }
 }
@@ -114,7 +114,7 @@ build() (
     rm -rf "$new"
     mkdir "$new"
     [ "$1" != storage ] || [ "$(version storage)" = "$(version kubernetes)" ] ||
-        fail "modules/storage and modules/kubernetes have different versions of Kubernetes; give them the same"
+        fail "modules/storage and modules/kubernetes have different versions of Kubernetes; use the same one"
     for program in $(programs "$1"); do
         name=$(named "$1" "$program")
         step "$([ "$1" = kind ] && echo getting || echo building) $name $(version "$1")" compile "$1" "$program" "$new/$name"
@@ -127,7 +127,7 @@ case ${1-} in
     --version) version "${2:?--version needs the name of a module}" ;;
     --missing) for module in "${@:2}"; do missing "$module"; done ;;
     *)
-        [ $# -gt 0 ] || fail "name modules; there are ${!path[*]}"
+        [ $# -gt 0 ] || fail "name modules: ${!path[*]}"
         for module; do
             version "$module" > /dev/null
         done

@@ -64,10 +64,10 @@ down() {
     # None was started for this cluster; it may use the one of another.
     [ -e "$state/network" ] || return 0
     if pid=$(running); then
-        say "ending the Docker daemon"
+        say "stopping the Docker daemon"
         docker -H "unix://$socket" network prune --force > /dev/null || true
         kill "$pid"
-        until_true 30 gone "$pid" || fail "the Docker daemon ($pid) does not end; see $state/dockerd.log"
+        until_true 30 gone "$pid" || fail "the Docker daemon ($pid) does not stop; see $state/dockerd.log"
     fi
     unmount_below "$data"
     unmount_below "$state/exec"
@@ -116,5 +116,5 @@ case ${1-} in
     up) up ;;
     down) down ;;
     socket) running > /dev/null && echo "$socket" ;;
-    *) fail "say up, down or socket" ;;
+    *) fail "usage: up, down or socket" ;;
 esac

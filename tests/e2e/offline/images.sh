@@ -83,7 +83,7 @@ make_tomcat() {
 }
 
 fetch() { # DIRECTORY ARTIFACT SHA256
-    say "fetching $2"
+    say "downloading $2"
     mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
         -Dartifact="$2" -DoutputDirectory="$1" 2>&1 | sed $'s/\e\\[[0-9;]*m//g' >&2
     sha256sum --quiet --check <<< "$3  $(echo "$1"/*.zip)" >&2
@@ -123,7 +123,7 @@ make_archive() {
     local needs=(busybox:busybox-static jq:jq)
     [ "$(short "$1")" != tomcat ] || needs+=(mvn:maven unzip:unzip jlink:openjdk-17-jdk-headless)
     "$top/tests/tools.sh" --system "${needs[@]}" >&2
-    say "making the image $1"
+    say "building the image $1"
     work=$kept/images/new
     rm -rf "$work" "$work.fetched" "${file%-*}"-*.tar
     mkdir -p "$work"

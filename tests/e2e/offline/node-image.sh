@@ -153,7 +153,7 @@ END
         fail "containerd does not start; see $work/containerd.log"
     for archive in "$work"/images/*.tar; do
         "$containerd/ctr" -a "$work/containerd.sock" -n k8s.io images import --no-unpack "$archive" \
-            > "$work/import.log" 2>&1 || fail "containerd refuses $archive; see $work/import.log"
+            > "$work/import.log" 2>&1 || fail "containerd rejects $archive; see $work/import.log"
     done
     kill "$daemon"
     wait "$daemon" || true
@@ -207,15 +207,15 @@ give_to_docker() {
 
 make_image() {
     steps_left "$(how_many_steps)"
-    step "installing Debian's packages for the build" needs
+    step "installing the Debian packages for the build" needs
     WAR_VOL_STEPS_AFTER=$((${WAR_VOL_STEPS_AFTER:-0} + own_steps - 1)) "$offline/binaries.sh" "${modules[@]}"
     step "building runc" "$top/tests/tools.sh" runc
     containerd=$("$offline/binaries.sh" --where containerd)
     bin=$("$offline/binaries.sh" --where kubernetes)
-    step "node image: Debian's packages" fresh_debian
+    step "node image: Debian packages" fresh_debian
     step "node image: kind's files and the programs" furnish
-    step "node image: the images of the control plane" load_control_plane
-    step "node image: into Docker" give_to_docker
+    step "node image: control plane images" load_control_plane
+    step "node image: loading it into Docker" give_to_docker
 }
 
 case ${1-} in
