@@ -108,10 +108,10 @@ impl Store {
                 Err(Errno::EEXIST) => {}
                 // A file system without RENAME_NOREPLACE; replacing the same content by itself is as good.
                 Err(Errno::EINVAL | Errno::ENOSYS) => {
-                    fs::rename(partial.path(), &path).at("commit", &path)?;
+                    fs::rename(partial.path(), &path).at("create", &path)?;
                     is_new = true;
                 }
-                Err(e) => return Err(e).at("commit", &path),
+                Err(e) => return Err(e).at("create", &path),
             }
         }
         if let Err(error) = sync_dir(&self.bucket("blobs")) {
@@ -134,11 +134,11 @@ impl Store {
     /// Takes the bytes out of everybody's reach: read-only, and owned by nobody who exists.
     fn own(&self, partial: &Partial) -> Result<(), Error> {
         let (uid, gid) = (Uid::from_raw(self.owner), Gid::from_raw(self.owner));
-        fchown(partial.file(), Some(uid), Some(gid)).at("own", partial.path())?;
+        fchown(partial.file(), Some(uid), Some(gid)).at("set the owner of", partial.path())?;
         partial
             .file()
             .set_permissions(Permissions::from_mode(0o444))
-            .at("protect", partial.path())
+            .at("set the mode of", partial.path())
     }
 
     pub(super) fn blob_path(&self, sha256: &Digest) -> PathBuf {

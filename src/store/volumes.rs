@@ -166,7 +166,7 @@ impl Store {
             // Beyond what the file system counts (65,000 on ext4): a copy then, with the same owner and mode.
             Err(e) if e.raw_os_error() == Some(Errno::EMLINK as i32) => {
                 fs::copy(&from, to).at("copy", &from)?;
-                chown(to, Some(self.owner), Some(self.owner)).at("own", to)
+                chown(to, Some(self.owner), Some(self.owner)).at("set the owner of", to)
             }
             Err(e) => Err(e).at("link", &from),
         }

@@ -240,5 +240,5 @@ fn what_operators_add_comes_when_it_is_asked_for() {
     }
     let both = "monitoring.podMonitor.enabled=true,monitoring.serviceMonitor.enabled=true";
     let said = rendered(&["--set", both]).unwrap_err();
-    assert!(said.contains("enable one of them"), "{said}");
+    assert!(said.contains("enable only one of them"), "{said}");
 }
