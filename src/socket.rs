@@ -182,10 +182,7 @@ fn may_call(stream: &UnixStream) -> bool {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == 0 || peer.uid() == own => true,
         Ok(peer) => {
-            tracing::warn!(
-                uid = peer.uid(),
-                "rejected a caller that is not root"
-            );
+            tracing::warn!(uid = peer.uid(), "rejected a caller that is not root");
             false
         }
         Err(error) => {

@@ -169,10 +169,9 @@ impl Destination {
                 resume: true,
                 ..place
             })),
-            Self::Stream(stream) => Err(refused(
-                stream.name(),
-                "only a regular file can be resumed",
-            )),
+            Self::Stream(stream) => {
+                Err(refused(stream.name(), "only a regular file can be resumed"))
+            }
         }
     }
 

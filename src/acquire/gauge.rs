@@ -213,7 +213,10 @@ impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = &self.url;
         match &self.phase {
-            Phase::Queued => write!(f, "waiting to download {url}: queued behind other downloads"),
+            Phase::Queued => write!(
+                f,
+                "waiting to download {url}: queued behind other downloads"
+            ),
             Phase::Asking => write!(f, "requesting {url}"),
             Phase::Rereading => write!(
                 f,

@@ -132,7 +132,9 @@ fn locked(dir: &Path) -> Result<Option<File>, Error> {
         return Err(others());
     }
     match lock.try_lock() {
-        Err(TryLockError::WouldBlock) => return Err(target("another process is downloading to it")),
+        Err(TryLockError::WouldBlock) => {
+            return Err(target("another process is downloading to it"));
+        }
         Err(TryLockError::Error(e)) => return Err(failed(e)),
         Ok(()) => {}
     }

@@ -30,7 +30,8 @@ pub async fn serve<M: Mounter>(
         let path = path.display().to_string();
         Error::Socket(socket::Error { path, why })
     };
-    let space = Space::own().map_err(|e| failed(format!("cannot read the mount namespace: {e}")))?;
+    let space =
+        Space::own().map_err(|e| failed(format!("cannot read the mount namespace: {e}")))?;
     let place = Place::at(root).map_err(|e| failed(format!("its directory: {e}")))?;
     let bound = Bound::at(&place.socket(), Replaces::Any).await;
     let bound = bound.map_err(|e| failed(e.why))?;

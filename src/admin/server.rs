@@ -64,7 +64,9 @@ impl<M: Mounter> Server<M> {
             .try_begin(move || match volumes.sweep() {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
-                Err(error) => tracing::warn!(%error, "cannot check for volumes whose pods are gone"),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot check for volumes whose pods are gone")
+                }
             });
     }
 

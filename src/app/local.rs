@@ -83,9 +83,10 @@ pub(super) fn secrets(settings: &Secrets) -> Result<BTreeMap<String, SecretStrin
     })?;
     for header in &settings.headers {
         let wrong = |why: String| Error::Setting(format!("-H: {why}; use -H 'NAME: VALUE'"));
-        let (name, value) = header.expose_secret().split_once(':').ok_or_else(|| {
-            wrong("there is no colon between name and value".to_owned())
-        })?;
+        let (name, value) = header
+            .expose_secret()
+            .split_once(':')
+            .ok_or_else(|| wrong("there is no colon between name and value".to_owned()))?;
         let (key, value) = (Credentials::key_of_header(name), value.trim_ascii());
         if keys.insert(key, SecretString::from(value)).is_some() {
             return Err(wrong(format!("the header \"{name}\" is given twice")));

@@ -89,7 +89,9 @@ impl FromStr for Digest {
             None => match (digits.len(), &bytes) {
                 (64, _) => Algorithm::Sha256,
                 (128, _) => Algorithm::Sha512,
-                (32, Ok(_)) => return Err(wrong("it has the length of an MD5, which can be forged")),
+                (32, Ok(_)) => {
+                    return Err(wrong("it has the length of an MD5, which can be forged"));
+                }
                 (40, Ok(_)) => {
                     return Err(wrong("it has the length of a SHA-1, which can be forged"));
                 }

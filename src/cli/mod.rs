@@ -133,10 +133,7 @@ async fn command(command: &Command, voice: Voice) -> Result<Report, Error> {
 }
 
 async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
-    needs_root(
-        "mount",
-        "mounts a file system and keeps its cache private",
-    )?;
+    needs_root("mount", "mounts a file system and keeps its cache private")?;
     if args.read_only && args.layout.as_deref() == Some("copy") {
         return Err(Error::Setting(
             "--layout copy makes a writable copy, which --read-only forbids; drop one of the two"

@@ -36,9 +36,7 @@ pub enum Error {
     )]
     MultiWriter(&'static str),
     /// An access mode of a newer specification.
-    #[error(
-        "unknown access mode {0}; use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany"
-    )]
+    #[error("unknown access mode {0}; use ReadWriteOnce, ReadWriteOncePod or ReadOnlyMany")]
     Mode(i32),
     /// A mount option of the PersistentVolume.
     #[error("the mount option {} is not supported; supported options: {}", artifact::shown(.0), FLAGS.join(", "))]
@@ -100,7 +98,9 @@ pub enum Error {
     #[error("{0}; continuing in the background")]
     Pending(String),
     /// The driver ends.
-    #[error("the driver is shutting down; the partial download is kept, and the next driver resumes it")]
+    #[error(
+        "the driver is shutting down; the partial download is kept, and the next driver resumes it"
+    )]
     Stopping,
     /// A socket.
     #[error("the socket {path}: {why}")]

@@ -272,8 +272,6 @@ impl<M: Mounter> node_server::Node for Node<M> {
         &self,
         _: Request<NodeExpandVolumeRequest>,
     ) -> Result<Response<NodeExpandVolumeResponse>, Status> {
-        Err(Status::unimplemented(
-            "artifact volumes have a fixed size",
-        ))
+        Err(Status::unimplemented("artifact volumes have a fixed size"))
     }
 }

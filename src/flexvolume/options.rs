@@ -81,9 +81,7 @@ pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
                 _ => return Err(wrong("use ro or rw")),
             };
         } else if name == GROUP {
-            let group = value
-                .parse()
-                .map_err(|_| wrong("use a numeric group ID"))?;
+            let group = value.parse().map_err(|_| wrong("use a numeric group ID"))?;
             mount.group = Some(group);
         } else if let Some(said) = of_pod(&mut mount.pod, &name) {
             *said = value;
@@ -174,10 +172,7 @@ mod tests {
                 "{\"kubernetes.io/secret/token\": \"/w==\"}",
                 "its value is not UTF-8 text",
             ),
-            (
-                "{\"kubernetes.io/readwrite\": \"c4nary\"}",
-                "use ro or rw",
-            ),
+            ("{\"kubernetes.io/readwrite\": \"c4nary\"}", "use ro or rw"),
             (
                 "{\"kubernetes.io/mounterArgs.FsGroup\": \"-1\"}",
                 "numeric group ID",

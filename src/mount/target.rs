@@ -37,13 +37,14 @@ impl Target {
             base: base.into(),
             why,
         };
-        let base_names =
-            names(base).map_err(|_| wrong("the base directory is not such a path"))?;
+        let base_names = names(base).map_err(|_| wrong("the base directory is not such a path"))?;
         let mut names = names(path).map_err(wrong)?.into_iter();
         if !base_names.iter().all(|name| names.next() == Some(name)) {
             return Err(wrong("outside the allowed directory"));
         }
-        let name = names.next_back().ok_or_else(|| wrong("outside the allowed directory"))?;
+        let name = names
+            .next_back()
+            .ok_or_else(|| wrong("outside the allowed directory"))?;
         let parent: PathBuf = names.collect();
         Ok(Self(Arc::new(Parts {
             base: Path::new("/").join(base_names.iter().collect::<PathBuf>()),

@@ -122,10 +122,7 @@ async fn healthz(State(ops): State<Ops>) -> Response {
     if still < STANDSTILL {
         return answer(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
-    let words = format!(
-        "the event loop has been stuck for {} s\n",
-        still.as_secs()
-    );
+    let words = format!("the event loop has been stuck for {} s\n", still.as_secs());
     answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, words)
 }
 

@@ -256,7 +256,10 @@ mod tests {
         {
             let text = of(&[(&format!("header.{name}"), "canary")]).unwrap_err();
             let text = text.to_string();
-            assert!(text.contains(name) && text.contains("set by war-vol itself"), "{text}");
+            assert!(
+                text.contains(name) && text.contains("set by war-vol itself"),
+                "{text}"
+            );
             assert!(!text.contains("canary"), "{text}");
         }
         for (name, value, says) in [

@@ -145,7 +145,9 @@ impl Store {
         };
         match this.sweep() {
             // What is mounted can be told all the same, and must go on.
-            Err(error) if error.is_read_only() => tracing::warn!(%error, "cannot clean up the store"),
+            Err(error) if error.is_read_only() => {
+                tracing::warn!(%error, "cannot clean up the store")
+            }
             other => other?,
         }
         Ok(this)
@@ -253,9 +255,7 @@ fn remove(path: &Path) -> Result<(), Error> {
 
 /// Makes a directory's entries durable.
 fn sync_dir(dir: &Path) -> Result<(), Error> {
-    File::open(dir)
-        .and_then(|d| d.sync_all())
-        .at("sync", dir)
+    File::open(dir).and_then(|d| d.sync_all()).at("sync", dir)
 }
 
 /// Identifies this boot of the machine (`/proc/sys/kernel/random/boot_id`).

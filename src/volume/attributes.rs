@@ -223,11 +223,7 @@ fn one_of<T: Copy>(
         .ok_or_else(|| {
             Error::value(
                 name,
-                format!(
-                    "{}; use {}",
-                    artifact::shown(text),
-                    words.join(" or ")
-                ),
+                format!("{}; use {}", artifact::shown(text), words.join(" or ")),
             )
         })
 }

@@ -229,10 +229,7 @@ fn what_no_parser_takes_is_final_and_said_in_words() {
             "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             "a Transfer-Encoding in HTTP/1.0",
         ),
-        (
-            "HTTP/1.1 2000 OK\r\n\r\n",
-            "an invalid status line",
-        ),
+        ("HTTP/1.1 2000 OK\r\n\r\n", "an invalid status line"),
         ("HTTP/1.1 abc OK\r\n\r\n", "an invalid status line"),
         ("HTTP/1.1 099 OK\r\n\r\n", "an invalid status line"),
         ("HTTP/3.0 200 OK\r\n\r\n", "something other than HTTP/1"),

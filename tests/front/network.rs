@@ -281,10 +281,7 @@ async fn row_10_a_wrong_digest_is_downloaded_once_and_remembered_while_the_objec
     let wrong = request(&origin.url(PATH), Some(sha256(b"something else")));
     for _ in 0..5 {
         let error = engine.get(&wrong).await.unwrap_err();
-        assert!(
-            error.to_string().contains("checksum mismatch"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("checksum mismatch"), "{error}");
     }
     assert_eq!(
         origin.bytes_sent(PATH),

@@ -60,7 +60,9 @@ fn chain(path: &Path) -> Result<(Vec<CertificateDer<'static>>, Vec<u8>), Error> 
     let pem = read("certificate", path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match chain {
-        Ok(chain) if chain.is_empty() => Err(wrong("certificate", path, "it contains no certificate")),
+        Ok(chain) if chain.is_empty() => {
+            Err(wrong("certificate", path, "it contains no certificate"))
+        }
         Ok(chain) => Ok((chain, pem)),
         Err(_) => Err(wrong("certificate", path, "it is damaged")),
     }

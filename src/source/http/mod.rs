@@ -285,7 +285,11 @@ impl Http {
         };
         let request = request.build().and_then(http::Request::<Body>::try_from);
         let mut request = request.map_err(|e| {
-            answer::nonsense(url, at, &format!("cannot be sent this request: {}", cause::text(&e)))
+            answer::nonsense(
+                url,
+                at,
+                &format!("cannot be sent this request: {}", cause::text(&e)),
+            )
         })?;
         // Unless the user has headers of that name.
         let usual = [(USER_AGENT, AGENT), (ACCEPT, "*/*")];

@@ -26,7 +26,9 @@ pub(super) fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
             "leads from https to http, to {}",
             Redacted(&next)
         ))),
-        (_, scheme) => Err(refuse(format!("leads to the unsupported scheme \"{scheme}\""))),
+        (_, scheme) => Err(refuse(format!(
+            "leads to the unsupported scheme \"{scheme}\""
+        ))),
     }
 }
 

@@ -107,7 +107,11 @@ fn verify_says_what_is_damaged_and_what_to_expect() {
     scene.mount("dir");
     scene.flip_a_bit();
     let ran = scene.sandbox.run(["cache", "verify"]).must(6);
-    for words in [&scene.pin, "still shown by 1 volumes", "downloaded again when next requested"] {
+    for words in [
+        &scene.pin,
+        "still shown by 1 volumes",
+        "downloaded again when next requested",
+    ] {
         assert!(ran.stdout.contains(words), "{}", ran.stdout);
     }
 }

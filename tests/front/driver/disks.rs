@@ -103,7 +103,9 @@ fn of_two_drivers_on_one_root_one_waits_and_is_not_ready() {
     let call = scene.published("pod");
     let socket = format!("unix://{}", scene.sandbox.path("other/csi.sock").display());
     let other = Driver::begin(&scene.sandbox, &["--endpoint", &socket]);
-    until("it waits", || other.log().contains("waiting for it to exit"));
+    until("it waits", || {
+        other.log().contains("waiting for it to exit")
+    });
     assert!(
         !scene.sandbox.path("other").exists(),
         "it serves nothing yet"

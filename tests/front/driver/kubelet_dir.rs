@@ -111,7 +111,10 @@ fn a_driver_that_is_told_where_the_symlink_leads_says_which_directory_kubelet_me
     let call = node.call(&driver);
     let (code, words) = driver.publish(&call).unwrap_err();
     assert_eq!(code, Code::InvalidArgument, "{words}");
-    let named = format!("target {}: outside the allowed directory; ", call.target().display());
+    let named = format!(
+        "target {}: outside the allowed directory; ",
+        call.target().display()
+    );
     let told = format!("below {},", node.real.display());
     assert!(words.contains(&named) && words.contains(&told), "{words}");
     node.sandbox.assert_no_volume_left();

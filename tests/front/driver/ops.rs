@@ -104,7 +104,11 @@ fn a_driver_that_waits_for_the_store_says_who_has_it_and_is_ready_after() {
         third.log().matches(waits).count() == 2
     });
     assert!(third.stop().success());
-    assert!(!new.log().contains("aborting what still runs"), "{}", new.log());
+    assert!(
+        !new.log().contains("aborting what still runs"),
+        "{}",
+        new.log()
+    );
     assert!(old.stop().success());
     let ready = Some((200, "ready\n".to_owned()));
     until("it is ready", || get(http, "/readyz") == ready);
@@ -180,7 +184,10 @@ fn a_driver_that_stops_is_not_ready_any_more_and_says_so() {
         said = get(http, "/readyz");
         said.as_ref().is_none_or(|(status, _)| *status != 200)
     });
-    assert_eq!(said, Some((503, "the driver is shutting down\n".to_owned())));
+    assert_eq!(
+        said,
+        Some((503, "the driver is shutting down\n".to_owned()))
+    );
     let mut last = None;
     driver.wait(async {
         while let Ok(Some(answer)) = watching.message().await {

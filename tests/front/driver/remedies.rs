@@ -194,7 +194,11 @@ fn a_wrong_use_of_a_volume_is_taken_once_it_is_mended() {
             flags(&["nosuid"]),
         ),
         ("set fsGroup to one", group("staff"), group("2000")),
-        ("is not supported for a volume that the driver makes read-only", copy(), copy().read_only()),
+        (
+            "is not supported for a volume that the driver makes read-only",
+            copy(),
+            copy().read_only(),
+        ),
         (
             "is not supported for a volume that the driver makes read-only",
             copy(),

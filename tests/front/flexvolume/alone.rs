@@ -55,7 +55,10 @@ fn what_is_not_ours_is_left_alone_by_the_driver_and_without_one() {
     failed(&node.unmount(&dir), "is mounted");
     failed(&node.mount(&dir, &json!({})), "is mounted");
     node.lose_driver();
-    failed(&node.unmount(&dir), "something other than a war-vol volume is mounted");
+    failed(
+        &node.unmount(&dir),
+        "something other than a war-vol volume is mounted",
+    );
     failed(&node.mount(&dir, &json!({})), "no war-vol driver");
     assert_eq!(fs::read(dir.join("mine")).unwrap(), b"mine");
 }

@@ -86,8 +86,16 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
             "below",
         ),
         (&["unmount"], "Failure", "unmount takes DIR"),
-        (&["unmount", ""], "Failure", "not a volume directory of a pod"),
-        (&["unmount", "/"], "Failure", "not a volume directory of a pod"),
+        (
+            &["unmount", ""],
+            "Failure",
+            "not a volume directory of a pod",
+        ),
+        (
+            &["unmount", "/"],
+            "Failure",
+            "not a volume directory of a pod",
+        ),
         (&["unmount", at], "Success", ""),
     ];
     for (call, status, words) in rows {

@@ -94,10 +94,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
             with("--pull-policy", "sometimes"),
             "Always, IfNotPresent or Never",
         ),
-        (
-            with("--layout", "flat"),
-            "use auto or overlay or copy",
-        ),
+        (with("--layout", "flat"), "use auto or overlay or copy"),
         (with("--log-level", "=,="), "not a log level; use"),
     ];
     let flags = flags
@@ -160,7 +157,11 @@ fn attributes_of_a_request_are_invalid_by_name() {
         ("include", "*", "is not supported yet".into()),
         ("checkSum", "x", "did you mean checksum?".into()),
         ("file-name", "x", "did you mean fileName?".into()),
-        ("zzz", "x", "unknown attribute \"zzz\"; known attributes: downloadURL".into()),
+        (
+            "zzz",
+            "x",
+            "unknown attribute \"zzz\"; known attributes: downloadURL".into(),
+        ),
         (&megabyte, "x", "is not known".into()),
         ("\0", "x", "is not known".into()),
         ("maxSize", "true", "not a size".into()),
@@ -251,10 +252,7 @@ fn credentials_that_are_none_are_invalid_and_not_shown() {
             "unknown key \"tokens\"; use lines of token=",
         ),
         ("token=can ary", "white space"),
-        (
-            "token=canary\nusername=u",
-            "both a token and a username",
-        ),
+        ("token=canary\nusername=u", "both a token and a username"),
         ("username=canary", "a username is given without a password"),
         ("password=canary", "a password is given without a username"),
         ("username=can:ary\npassword=p", "colon"),

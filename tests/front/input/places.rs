@@ -50,11 +50,7 @@ fn a_directory_through_a_symlink_is_refused() {
     let scene = Scene::new();
     let real = scene.make("real");
     symlink(&real, scene.sandbox.path("link")).unwrap();
-    scene.refuses(
-        "link/dir",
-        2,
-        "leads through a symlink; use the real path",
-    );
+    scene.refuses("link/dir", 2, "leads through a symlink; use the real path");
     scene.refuses(
         "link",
         9,
@@ -73,7 +69,11 @@ fn a_directory_that_is_none_is_refused() {
     let file = scene.sandbox.path("file");
     fs::write(&file, "theirs").unwrap();
     scene.refuses("file", 9, "is not a directory");
-    scene.refuses("file/dir", 2, "its parent does not exist or is not a directory");
+    scene.refuses(
+        "file/dir",
+        2,
+        "its parent does not exist or is not a directory",
+    );
     assert_eq!(fs::read(&file).unwrap(), b"theirs");
     nix::unistd::mkfifo(
         &scene.sandbox.path("fifo"),
@@ -111,11 +111,7 @@ fn a_directory_that_something_else_is_mounted_on_is_refused() {
     )
     .unwrap();
     let before = mounts_at(&foreign);
-    scene.refuses(
-        "foreign",
-        9,
-        "something else is mounted there",
-    );
+    scene.refuses("foreign", 9, "something else is mounted there");
     scene
         .sandbox
         .run(["unmount", "foreign"])

@@ -129,7 +129,11 @@ fn each_alert_has_its_page_of_the_runbook_and_each_page_its_alert() {
     for name in pages {
         let page = read(&format!("docs/runbook/{name}.md"));
         assert!(page.starts_with(&format!("# {name}\n")), "{name}: {page}");
-        for part in ["## What users see", "## How to investigate", "## What to do"] {
+        for part in [
+            "## What users see",
+            "## How to investigate",
+            "## What to do",
+        ] {
             assert!(page.contains(&format!("\n{part}\n")), "{name}: {part}");
         }
         for line in page.lines() {

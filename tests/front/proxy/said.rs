@@ -57,12 +57,7 @@ fn a_proxy_that_refuses_a_tunnel_is_named_with_its_status() {
         ),
         ("SSH-2.0-OpenSSH_9.2\r\n", 11, 2, "does not speak HTTP"),
         ("HTTP/1.1 abc\r\n\r\n", 11, 2, "does not speak HTTP"),
-        (
-            "",
-            11,
-            2,
-            "closed the connection without answering CONNECT",
-        ),
+        ("", 11, 2, "closed the connection without answering CONNECT"),
         (
             "HTTP/1.1 200",
             11,

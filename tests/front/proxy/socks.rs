@@ -84,10 +84,7 @@ fn each_reply_of_a_socks_proxy_has_its_words() {
             &origin.url("/a.war"),
             &[("all_proxy", &proxy.url("socks5"))],
         );
-        let who = format!(
-            "the proxy {} (all_proxy) cannot connect to ",
-            proxy.address
-        );
+        let who = format!("the proxy {} (all_proxy) cannot connect to ", proxy.address);
         ran.must(code).says(words).says(&who);
     }
     // One that speaks HTTP, and one that is silent.

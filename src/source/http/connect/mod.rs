@@ -280,7 +280,10 @@ impl Way<'_> {
             Ok(Err(socks::Failed::Broken(why))) => Err(Trouble::broken(proxy, why)),
             Err(_) => {
                 let time = humantime::format_duration(self.inner.patience);
-                Err(Trouble::broken(proxy, format!("did not answer within {time}")))
+                Err(Trouble::broken(
+                    proxy,
+                    format!("did not answer within {time}"),
+                ))
             }
         }
     }

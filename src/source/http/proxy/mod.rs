@@ -28,8 +28,7 @@ const HTTP: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-const ALLOWED: &str =
-    "use [http://|https://|socks5://|socks5h://][USER:PASSWORD@]HOST[:PORT]";
+const ALLOWED: &str = "use [http://|https://|socks5://|socks5h://][USER:PASSWORD@]HOST[:PORT]";
 
 /// The proxies in force.
 #[derive(Debug, Default)]
@@ -140,7 +139,9 @@ impl fmt::Display for Proxies {
 impl Proxy {
     fn parse(variable: &'static str, value: &OsString) -> Result<Self, Error> {
         let wrong = |why: &str| Error::Setup(format!("{variable}: {why}; {ALLOWED}"));
-        let value = value.to_str().ok_or_else(|| wrong("it is not UTF-8 text"))?;
+        let value = value
+            .to_str()
+            .ok_or_else(|| wrong("it is not UTF-8 text"))?;
         if value
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || c == '\\')

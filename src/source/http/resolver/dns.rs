@@ -101,7 +101,8 @@ impl Dns {
                 Asked::Silence(why) if self.named => return Err(why),
                 Asked::Silence(_) => {
                     return Err(
-                        "it is not in /etc/hosts, and /etc/resolv.conf lists no name server".to_owned(),
+                        "it is not in /etc/hosts, and /etc/resolv.conf lists no name server"
+                            .to_owned(),
                     );
                 }
             }

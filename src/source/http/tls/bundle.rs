@@ -169,7 +169,10 @@ mod tests {
             (b.replacen("MII", "M!I", 1), "it is not base64"),
             (half.clone(), "the file ends before it does"),
             (format!("{half}{a}"), "another block begins before it ends"),
-            (b.replacen("MII", "AII", 1), "it is not an X.509 certificate"),
+            (
+                b.replacen("MII", "AII", 1),
+                "it is not an X.509 certificate",
+            ),
         ] {
             let text = format!("{a}# remark\n{bad}");
             assert_eq!(count(&text), Err(format!("{at}{why}")));

@@ -33,7 +33,8 @@ pub(super) fn words(
     )]
     match error {
         CertificateError::Expired => {
-            "its certificate has expired by this node's clock; renew it, or correct the clock".to_owned()
+            "its certificate has expired by this node's clock; renew it, or correct the clock"
+                .to_owned()
         }
         CertificateError::ExpiredContext { time, not_after } => format!(
             "{} expired on {}, and this node's clock says {}; renew it, or correct the clock",
@@ -42,7 +43,8 @@ pub(super) fn words(
             date(*time)
         ),
         CertificateError::NotValidYet => {
-            "its certificate is not valid yet by this node's clock; correct the clock, or wait".to_owned()
+            "its certificate is not valid yet by this node's clock; correct the clock, or wait"
+                .to_owned()
         }
         CertificateError::NotValidYetContext { time, not_before } => format!(
             "{} is not valid before {}, and this node's clock says {}; correct the clock, or wait",
@@ -63,9 +65,7 @@ pub(super) fn words(
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its certificate is not for servers (extended key usage); issue one that is".to_owned()
         }
-        CertificateError::Revoked => {
-            "its certificate was revoked; issue a new one".to_owned()
-        }
+        CertificateError::Revoked => "its certificate was revoked; issue a new one".to_owned(),
         CertificateError::UnknownRevocationStatus
         | CertificateError::ExpiredRevocationList
         | CertificateError::ExpiredRevocationListContext { .. }
@@ -76,7 +76,8 @@ pub(super) fn words(
             "its certificate has an unknown critical extension; issue one without it".to_owned()
         }
         CertificateError::BadEncoding => {
-            "its certificate cannot be parsed (X.509 version 3 in DER is needed); issue a new one".to_owned()
+            "its certificate cannot be parsed (X.509 version 3 in DER is needed); issue a new one"
+                .to_owned()
         }
         CertificateError::ApplicationVerificationFailure => {
             "its certificate was rejected; inspect it with openssl s_client".to_owned()

@@ -97,7 +97,9 @@ pub(super) fn words(error: &Error) -> String {
         Error::UnsupportedNameType => {
             "no certificate can be issued for that name; use another name of the server"
         }
-        Error::InvalidCertRevocationList(_) => "the revocation status of its certificate is unknown",
+        Error::InvalidCertRevocationList(_) => {
+            "the revocation status of its certificate is unknown"
+        }
         Error::FailedToGetCurrentTime => "this node has no clock; set it",
         Error::FailedToGetRandomBytes => "this node provides no random bytes (getrandom)",
         Error::EncryptError

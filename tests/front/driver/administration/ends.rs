@@ -53,7 +53,11 @@ fn one_of_two_that_gives_up_leaves_the_download_to_the_other() {
     downloads(&sandbox, &origin);
     let [stays, goes] = children;
     until("both wait", || {
-        driver.log().matches("a command is waiting for a mount").count() == 2
+        driver
+            .log()
+            .matches("a command is waiting for a mount")
+            .count()
+            == 2
     });
     goes.signal(Signal::SIGINT);
     assert_eq!(goes.ended().code, 130);
@@ -193,6 +197,9 @@ fn a_verify_that_is_given_up_makes_way_for_the_next() {
     assert_eq!(first.ended().code, 130);
     second.ended().must(6);
     // What the first was at is set aside although nobody listens any more.
-    assert_eq!(driver.log().matches("is damaged and was discarded").count(), 2);
+    assert_eq!(
+        driver.log().matches("is damaged and was discarded").count(),
+        2
+    );
     assert_eq!(sandbox.bucket("blobs").len(), 0);
 }

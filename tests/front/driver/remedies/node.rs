@@ -143,7 +143,10 @@ fn a_cache_that_may_hold_more_takes_what_it_refused() {
     driver.is_ready();
     let call = driver.inline("pod", &scene.url);
     let words = refused(driver.publish(&call), Code::ResourceExhausted);
-    assert!(words.contains("the cache is limited to 100.0 KiB"), "{words}");
+    assert!(
+        words.contains("the cache is limited to 100.0 KiB"),
+        "{words}"
+    );
     assert!(driver.stop().success());
     let driver = size("1Mi");
     driver.is_ready();
