@@ -226,8 +226,8 @@ mod tests {
             Login::Basic { .. }
         ));
         for (bad, says) in [
-            (vec![("Token", "canary")], "the key \"Token\" is not known"),
-            (vec![("header", "canary")], "\"header\" is not known"),
+            (vec![("Token", "canary")], "unknown key \"Token\""),
+            (vec![("header", "canary")], "unknown key \"header\""),
             (
                 vec![("token", "canary"), ("username", "u")],
                 "both a token and a username",
@@ -263,9 +263,9 @@ mod tests {
             assert!(!text.contains("canary"), "{text}");
         }
         for (name, value, says) in [
-            ("", "canary", "no name"),
-            ("X Y", "canary", "no name"),
-            ("X\n", "canary", "no name"),
+            ("", "canary", "an invalid name"),
+            ("X Y", "canary", "an invalid name"),
+            ("X\n", "canary", "an invalid name"),
             ("X", "", "no value"),
             ("X", "canary\n", "line break"),
             ("X", "canary\r\nRange: bytes=0-1", "line break"),

@@ -170,7 +170,7 @@ fn row_5_silence_and_a_trickle_are_given_up_and_tried_again() {
         "--tries",
         "2",
     ]);
-    ran.must(11).says("no response for 300ms");
+    ran.must(11).says("no response within 300ms");
 }
 
 /// What counts is what a window of the stall time brought, and not that it ends between two chunks.

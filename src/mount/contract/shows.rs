@@ -30,7 +30,7 @@ pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Machi
     let target = m.made("mount");
     let error = m.mounter().bind(&m.disk().join("no"), &target).unwrap_err();
     assert_eq!(error.fault(), Fault::Unavailable);
-    assert!(error.to_string().contains("is not there"), "{error}");
+    assert!(error.to_string().contains("is missing"), "{error}");
     let overlay = Overlay {
         volume: "v",
         lower: &[m.disk().join("no"), m.empty("b")],

@@ -209,7 +209,10 @@ mod tests {
                 Tls::InvalidMessage(InvalidMessage::InvalidContentType),
                 "what it sends is no longer TLS",
             ),
-            (Tls::AlertReceived(Alert::InternalError), "of its own"),
+            (
+                Tls::AlertReceived(Alert::InternalError),
+                "reports an internal error",
+            ),
             (Tls::AlertReceived(Alert::BadRecordMac), "with TLS alert 20"),
             (Tls::AlertReceived(Alert::DecodeError), "with TLS alert 50"),
             (Tls::AlertReceived(Alert::UserCanceled), "with TLS alert 90"),
@@ -236,7 +239,10 @@ mod tests {
             (Tls::AlertReceived(Alert::CertificateUnknown), WANTS),
             (Tls::AlertReceived(Alert::UnknownCA), WANTS),
             (Tls::AlertReceived(Alert::HandshakeFailure), WANTS),
-            (Tls::AlertReceived(Alert::AccessDenied), "let this node in"),
+            (
+                Tls::AlertReceived(Alert::AccessDenied),
+                "denies access to this node",
+            ),
             (
                 Tls::InvalidCertificate(CertificateError::Expired),
                 "its certificate is not valid",

@@ -315,7 +315,7 @@ impl Http {
                 url: url.to_string(),
                 host: host_of(at),
                 why: format!(
-                    "no response for {}",
+                    "no response within {}",
                     humantime::format_duration(self.patience)
                 ),
             })),

@@ -154,7 +154,7 @@ fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
         for _ in 0..3 {
             let (fault, words) = failed(node.publish(&want));
             assert_eq!(fault, Fault::NoSpace, "{words}");
-            assert!(words.contains("missing"), "{words}");
+            assert!(words.contains("more needed"), "{words}");
             assert_eq!(origin.gets("/large.war"), 1, "chunked: {chunked}");
         }
         assert_eq!(sandbox.bucket("partial").len(), 0);

@@ -44,8 +44,8 @@ source. How to use them is in [volumes.md](volumes.md), [cache.md](cache.md) and
 
 ## Attributes
 
-An inline volume has them as `volumeAttributes`, a StorageClass as `parameters`. Values are strings, so quote numbers.
-Unknown attributes are rejected by name.
+Set them as `volumeAttributes` of an inline volume, or as `parameters` of a StorageClass. Values are strings, so quote
+numbers. Unknown attributes are rejected by name.
 
 | attribute | meaning |
 |---|---|

@@ -131,7 +131,7 @@ fn every_mistake_is_refused_by_name_and_leaves_nothing() {
         (
             with(&[url, (&long, "x")]),
             Code::InvalidArgument,
-            "is not known",
+            "unknown attribute",
         ),
         (
             with(&[url, ("fstype", "ext4")]),

@@ -92,7 +92,7 @@ fn a_wrong_attribute_is_taken_once_it_is_mended() {
             &[("downloadURL", url)],
         ),
         (
-            "ends without a file name; give fileName",
+            "ends without a file name; set fileName",
             &[("downloadURL", &dir)],
             &[("downloadURL", &dir), ("fileName", "a.war")],
         ),
@@ -361,7 +361,10 @@ fn what_stands_in_the_way_is_taken_away() {
     let _ = std::fs::remove_dir(&target);
     std::fs::write(&target, "x").unwrap();
     let words = refused(scene.driver.publish(&call), Code::FailedPrecondition);
-    assert!(words.contains("is not a directory"), "{words}");
+    assert!(
+        words.contains("not a directory; choose a directory"),
+        "{words}"
+    );
     std::fs::remove_file(&target).unwrap();
     scene.driver.publish(&call).unwrap();
     scene.driver.unpublish(&call).unwrap();

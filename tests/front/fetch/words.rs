@@ -24,8 +24,8 @@ fn a_message_to_a_command_names_the_flag_and_one_to_a_volume_the_attribute() {
             &[],
             2,
             [
-                "give --file-name",
-                "give -o FILE",
+                "set --file-name",
+                "set -o FILE",
                 "the attribute downloadURL",
             ],
         ),
@@ -127,7 +127,7 @@ fn a_limit_is_named_as_the_flag_that_was_typed() {
             .sandbox
             .run([command, &["--max-size", "1Ki"]].concat())
             .must(7);
-        let ran = ran.says("more than --max-size of 1.0 KiB");
+        let ran = ran.says("exceeds --max-size of 1.0 KiB");
         speaks_no_yaml(&ran);
     }
 }
@@ -174,7 +174,7 @@ fn wrong_credentials_are_named_by_where_they_are_from() {
         .sandbox
         .run(arguments)
         .must(2)
-        .says("the credentials file login: the token is empty or");
+        .says("the credentials file login: the token is empty, or");
     speaks_no_yaml(&ran);
     assert!(!ran.stderr.contains("ary"), "{}", ran.stderr);
 }
@@ -197,7 +197,7 @@ fn a_driver_that_is_asked_by_a_command_speaks_of_flags() {
     let status = Behaviour::Refused { status: 401 };
     scene.origin.behave("/refused.war", vec![status.always()]);
     let mount = |more: &[&str]| scene.sandbox.run([&["mount"], more, &["dir"]].concat());
-    speaks_no_yaml(&mount(&[&nameless]).must(2).says("give --file-name"));
+    speaks_no_yaml(&mount(&[&nameless]).must(2).says("set --file-name"));
     speaks_no_yaml(&mount(&[&refused]).must(4).says("with --credentials FILE"));
     mount(&[&large])
         .must(7)

@@ -127,6 +127,6 @@ fn what_cannot_be_installed_says_why() {
     run(&[]).must(2);
     run(&[file.as_os_str()]).must(11).says("cannot create");
     let relative = ["dir", "--root", "relative"].map(OsStr::new);
-    run(&relative).must(2).says("not an absolute path");
+    run(&relative).must(2).says("not an absolute UTF-8 path");
     assert!(!sandbox.path("dir").exists());
 }

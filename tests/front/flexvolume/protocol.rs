@@ -54,7 +54,7 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
             "Failure",
             "the attribute downloadURL is missing",
         ),
-        (&["mount", at, &many], "Failure", "is not known"),
+        (&["mount", at, &many], "Failure", "unknown attribute"),
         (
             &["mount", at, &with("downloadUrl", "x")],
             "Failure",

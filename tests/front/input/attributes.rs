@@ -52,7 +52,7 @@ fn what_is_typed_wrong_is_invalid_and_names_what_is_allowed() {
         (url("https://example.com/a%0ab"), "set --file-name"),
         (
             url("https://example.com/%FF.war"),
-            "is not UTF-8; give --file-name",
+            "is not UTF-8; set --file-name",
         ),
         (url("https://example.com/a b"), "white space"),
     ];
@@ -162,8 +162,8 @@ fn attributes_of_a_request_are_invalid_by_name() {
             "x",
             "unknown attribute \"zzz\"; known attributes: downloadURL".into(),
         ),
-        (&megabyte, "x", "is not known".into()),
-        ("\0", "x", "is not known".into()),
+        (&megabyte, "x", "unknown attribute".into()),
+        ("\0", "x", "unknown attribute".into()),
         ("maxSize", "true", "not a size".into()),
         ("maxSize", "{}", "not a size".into()),
         ("writable", "true", "use scratch".into()),

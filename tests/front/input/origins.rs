@@ -61,7 +61,7 @@ fn a_wrong_checksum_says_both_digests_and_the_size_and_leaves_nothing() {
         sandbox
             .run(["mount", &url, "dir", "--checksum", &wrong])
             .must(6)
-            .says(&format!("expected {wrong}, but {right} came (293.0 KiB)"))
+            .says(&format!("expected {wrong}, got {right} (293.0 KiB)"))
             .says("correct the checksum");
         assert_eq!(sandbox.bucket("blobs").len(), 0);
         assert!(!sandbox.path("dir").exists());

@@ -68,7 +68,7 @@ fn a_directory_that_is_none_is_refused() {
     let scene = Scene::new();
     let file = scene.sandbox.path("file");
     fs::write(&file, "theirs").unwrap();
-    scene.refuses("file", 9, "is not a directory");
+    scene.refuses("file", 9, "not a directory");
     scene.refuses(
         "file/dir",
         2,
@@ -80,7 +80,7 @@ fn a_directory_that_is_none_is_refused() {
         nix::sys::stat::Mode::from_bits_truncate(0o600),
     )
     .unwrap();
-    scene.refuses("fifo", 9, "is not a directory");
+    scene.refuses("fifo", 9, "not a directory");
     scene.refuses("missing/dir", 2, "create it first");
     scene.refuses("/", 2, "outside the allowed directory");
     assert_eq!(scene.sandbox.mounts(), 0);

@@ -102,7 +102,7 @@ fn a_proxy_that_is_away_or_silent_is_named() {
         let set: Vec<_> = set.iter().map(|(n, v)| (*n, v.as_str())).collect();
         let ran = fetch(&sandbox, &url, &set).must(11);
         ran.says(&format!("the proxy {} (ALL_PROXY)", silent.address))
-            .says("for 300ms");
+            .says("within 300ms");
         assert!(origin.log().is_empty());
     }
 }

@@ -120,7 +120,7 @@ fn what_cannot_be_registered_is_refused_at_the_start() {
     .must(0);
     let node: [(&[&str], &str); 7] = [
         (&["/nowhere"], "/nowhere"),
-        (&[file.to_str().unwrap()], "no directory"),
+        (&[file.to_str().unwrap()], "its parent is not a directory"),
         (&["plugins_registry"], "absolute"),
         (&[long.to_str().unwrap()], "at most 107 bytes"),
         (&[""], "--registration-dir"),
