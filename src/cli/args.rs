@@ -224,7 +224,7 @@ pub(super) struct Cache {
 pub(super) enum CacheAction {
     /// List the cached artifacts
     Ls(Storing),
-    /// Hash all cached artifacts again and discard damaged ones, so that they are downloaded again
+    /// Hash all cached artifacts again and discard the damaged ones
     Verify(Storing),
     /// Remove artifacts that no volume uses, and partial downloads
     Prune(Storing),
