@@ -4,10 +4,10 @@
 
 use std::str::FromStr;
 
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+use tracing_subscriber::{Layer, fmt, registry};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -59,7 +59,7 @@ impl FromStr for Level {
 
 /// Starts logging. A second start in one process is ignored.
 pub fn start(format: Format, level: &Level) -> Result<(), String> {
-    let filter = EnvFilter::from_str(&level.0).map_err(|e| format!("the log level: {e}"))?;
+    let filter = Targets::from_str(&level.0).map_err(|e| format!("the log level: {e}"))?;
     let filter = filter.and(filter_fn(|event| !is_foreign(event.target())));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match format {
