@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::Error;
 
-/// Where Kubernetes puts them. They are replaced while the pod runs, so they are read for each look.
+/// Where Kubernetes puts them. They are replaced while the pod runs, so they are read when they are used.
 const DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The service account of this pod.
@@ -55,14 +55,14 @@ impl Account {
         &self.server
     }
 
-    /// What proves it, as a header that is never printed.
-    pub(super) fn token(&self) -> Result<(reqwest::header::HeaderName, HeaderValue), Error> {
+    /// What proves it, as the value of a header that is never printed.
+    pub(super) fn token(&self) -> Result<HeaderValue, Error> {
         let path = self.directory.join("token");
         let text = fs::read_to_string(&path).map_err(|e| account(&path, &e.to_string()))?;
         let mut value = HeaderValue::try_from(format!("Bearer {}", text.trim()))
             .map_err(|_| account(&path, "it is not a token"))?;
         value.set_sensitive(true);
-        Ok((AUTHORIZATION, value))
+        Ok(value)
     }
 
     /// Whom we believe: the cluster's own authority and no other.

@@ -1,168 +1,153 @@
-//! The requests, each with the account as it is now.
+//! The requests, and what their answers mean.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the API server is no origin: no redirect is followed, no proxy is asked, no other authority is believed"
-)]
-
-use std::error::Error as _;
-use std::sync::Arc;
+use std::error::Error as StdError;
+use std::future::Future;
 use std::time::Duration;
 
-use reqwest::dns::Resolve;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, RequestBuilder, Response};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use http_body_util::LengthLimitError;
+use json_patch::Patch as JsonPatch;
+use kube::api::{Patch, PatchParams};
+use kube::core::Status;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::timeout;
 
-use super::node::{CsiNode, Node};
+use super::client::{self, Names};
+use super::node::{CsiNode, Node, csi_nodes, nodes};
 use super::{Account, Error};
 use crate::fault;
 
 /// How long an answer may take, the connection included.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The longest answer that is read: an object may have 1.5 MiB where the API server keeps it.
-const LONGEST: usize = 4 << 20;
+/// What a name in a path is not: kube puts it there as it is.
+const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// One look's worth of requests: over one connection, and as the service account is now. Tokens and authorities are
-/// replaced while a pod runs, and looks are rare.
+/// Where nobody knows more.
+const BROKE: &str = "the connection broke";
+
+/// One look's worth of requests, over one connection.
 pub(super) struct Api<'a> {
     account: &'a Account,
-    client: Client,
+    nodes: kube::Api<Node>,
+    csi_nodes: kube::Api<CsiNode>,
 }
 
 impl<'a> Api<'a> {
-    pub(super) fn new(account: &'a Account, names: Arc<dyn Resolve>) -> Result<Self, Error> {
-        let client = Client::builder()
-            .user_agent(concat!("war-vol/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .retry(reqwest::retry::never())
-            .tls_backend_preconfigured(account.tls()?)
-            .dns_resolver(names)
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|e| unreachable("make a client", account, &e))?;
-        Ok(Self { account, client })
+    pub(super) fn new(account: &'a Account, names: Names) -> Self {
+        let client = client::client(account, names);
+        Self {
+            account,
+            nodes: kube::Api::all_with(client.clone(), &nodes()),
+            csi_nodes: kube::Api::all_with(client, &csi_nodes()),
+        }
     }
 
     /// Reads a Node.
     pub(super) async fn node(&self, name: &str) -> Result<Node, Error> {
-        let url = self.url(&["api", "v1", "nodes", name]);
-        let request = self.client.get(url);
-        self.ask("get the node", name, request).await
+        let path = in_path(name);
+        self.ask("get the node", name, self.nodes.get(&path)).await
     }
 
     /// Reads what kubelet has registered on a node.
     pub(super) async fn csi_node(&self, name: &str) -> Result<CsiNode, Error> {
-        let url = self.url(&["apis", "storage.k8s.io", "v1", "csinodes", name]);
-        let request = self.client.get(url);
-        self.ask("get the csinode", name, request).await
+        let path = in_path(name);
+        let answer = self.csi_nodes.get(&path);
+        self.ask("get the csinode", name, answer).await
     }
 
     /// Changes a Node: all of the patch, or nothing.
-    pub(super) async fn patch_node(&self, name: &str, patch: &Value) -> Result<(), Error> {
-        let mut url = self.url(&["api", "v1", "nodes", name]);
-        url.set_query(Some("fieldManager=war-vol"));
-        let request = self.client.patch(url);
-        let request = request
-            .header(CONTENT_TYPE, "application/json-patch+json")
-            .body(patch.to_string());
-        let Patched {} = self.ask("patch the node", name, request).await?;
-        Ok(())
+    pub(super) async fn patch_node(&self, name: &str, patch: JsonPatch) -> Result<(), Error> {
+        let as_whom = PatchParams {
+            field_manager: Some("war-vol".to_owned()),
+            ..PatchParams::default()
+        };
+        let (path, patch) = (in_path(name), Patch::Json::<()>(patch));
+        let answer = self.nodes.patch(&path, &as_whom, &patch);
+        self.ask("patch the node", name, answer).await.map(drop)
     }
 
-    fn url(&self, path: &[&str]) -> url::Url {
-        let mut url = self.account.server().clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.clear().extend(path);
-        }
-        url
-    }
-
-    async fn ask<T: DeserializeOwned>(
+    async fn ask<T>(
         &self,
         asked: &'static str,
         name: &str,
-        request: RequestBuilder,
+        answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Error> {
-        let (header, token) = self.account.token()?;
-        let request = request
-            .header(ACCEPT, "application/json")
-            .header(header, token);
-        let broken = |e: &reqwest::Error| unreachable(asked, self.account, e);
-        let mut response = request.send().await.map_err(|e| broken(&e))?;
-        let status = response.status().as_u16();
-        let read = read(&mut response).await.map_err(|e| broken(&e))?;
-        let answer = |why: String| Error::Answer { asked, status, why };
-        let Some(text) = read else {
-            return Err(answer(format!("more than {LONGEST} bytes")));
-        };
-        if status == 200 {
-            return serde_json::from_slice(&text).map_err(|e| answer(e.to_string()));
+        let answered = |status, why| Error::Answer { asked, status, why };
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(object)) => Ok(object),
+            Ok(Err(kube::Error::Api(status))) => Err(refused(asked, name, &status)),
+            Ok(Err(kube::Error::SerdeError(e))) => Err(answered(200, e.to_string())),
+            Ok(Err(kube::Error::FromUtf8(e))) => Err(answered(200, e.to_string())),
+            Ok(Err(kube::Error::Service(error))) => Err(match innermost(&*error) {
+                Innermost::Account(error) => error,
+                Innermost::TooLong => answered(200, client::too_long()),
+                Innermost::Words(why) => self.unreachable(asked, &why),
+            }),
+            // Never asked for its words, and no source of another error: it has those of all that kube can do, YAML too,
+            // and a quarter of a MiB of the program would be for them.
+            Ok(Err(_)) => Err(self.unreachable(asked, BROKE)),
+            Err(_) => {
+                let why = format!("no answer in {} s", PATIENCE.as_secs());
+                Err(self.unreachable(asked, &why))
+            }
         }
-        let why = words(&text);
-        Err(match status {
-            401 => Error::Unknown { asked, why },
-            403 => Error::Forbidden { asked, why },
-            404 => Error::Missing {
-                asked,
-                name: name.to_owned(),
-            },
-            // 422: what the patch was to find is not there any more.
-            409 | 422 => Error::Changed { asked, why },
-            _ => answer(why),
-        })
     }
-}
 
-/// Of an object that was changed nothing has to be known.
-#[derive(Deserialize)]
-struct Patched {}
-
-/// The whole answer; nothing if it is too long.
-async fn read(response: &mut Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
-    let mut text = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if text.len() + chunk.len() > LONGEST {
-            return Ok(None);
+    fn unreachable(&self, asked: &'static str, why: &str) -> Error {
+        Error::Unreachable {
+            asked,
+            server: self.account.server().authority().to_owned(),
+            why: fault::line(&why),
         }
-        text.extend_from_slice(&chunk);
-    }
-    Ok(Some(text))
-}
-
-/// What a Status object says, or nothing.
-fn words(text: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Status {
-        message: String,
-    }
-    match serde_json::from_slice::<Status>(text) {
-        Ok(status) => fault::line(&status.message),
-        Err(_) => "without a reason".to_owned(),
     }
 }
 
-/// The innermost cause says most; the client's own words hold the whole URL.
-fn unreachable(asked: &'static str, account: &Account, error: &reqwest::Error) -> Error {
-    let mut why = match error.is_timeout() {
-        true => format!("no answer in {} s", PATIENCE.as_secs()),
-        false => "the connection broke".to_owned(),
+fn in_path(name: &str) -> String {
+    utf8_percent_encode(name, SPECIAL).to_string()
+}
+
+/// An answer that is not what was asked for.
+fn refused(asked: &'static str, name: &str, status: &Status) -> Error {
+    let why = match &*status.message {
+        "" => "without a reason".to_owned(),
+        words => fault::line(&words),
     };
-    let mut below = error.source();
-    while let Some(cause) = below {
-        if !error.is_timeout() {
-            why = cause.to_string();
-        }
-        below = cause.source();
+    match status.code {
+        401 => Error::Unknown { asked, why },
+        403 => Error::Forbidden { asked, why },
+        404 => Error::Missing {
+            asked,
+            name: name.to_owned(),
+        },
+        // 422: what the patch was to find is not there any more.
+        409 | 422 => Error::Changed { asked, why },
+        status => Error::Answer { asked, status, why },
     }
-    Error::Unreachable {
-        asked,
-        server: account.server().authority().to_owned(),
-        why: fault::line(&why),
+}
+
+/// Why there is no answer.
+enum Innermost {
+    /// It was never asked for.
+    Account(Error),
+    /// It was not read.
+    TooLong,
+    /// The innermost cause says most.
+    Words(String),
+}
+
+fn innermost(error: &(dyn StdError + 'static)) -> Innermost {
+    let mut cause = error;
+    loop {
+        if let Some(Error::Account { path, why }) = cause.downcast_ref() {
+            let (path, why) = (path.clone(), why.clone());
+            return Innermost::Account(Error::Account { path, why });
+        }
+        if cause.is::<LengthLimitError>() {
+            return Innermost::TooLong;
+        }
+        match cause.source() {
+            Some(below) => cause = below,
+            None => return Innermost::Words(cause.to_string()),
+        }
     }
 }

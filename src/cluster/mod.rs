@@ -5,19 +5,22 @@
 //!
 //! Invariants: the taint goes only while the driver is ready and after the node's CSINode has listed it; nothing else
 //! of the node is touched, whoever changes it at the same time; nobody else waits for the API server, and a driver that
-//! cannot reach it serves volumes as any other. A token is never printed, and goes to no proxy.
+//! cannot reach it serves volumes as any other. A token is never printed, and goes to no proxy. kube's client is made in
+//! one place, on connections of our own.
 //!
 //! Left out on purpose: a watch. It would hold a connection open on every node for something that happens once in the
 //! node's life; looks that become rare cost less, and see what was lost, too.
 
 mod account;
 mod api;
+mod client;
 mod error;
 mod node;
 mod startup;
 mod taint;
 
 pub use self::account::Account;
+pub use self::client::Names;
 pub use self::error::Error;
 pub use self::node::NodeInfo;
 pub use self::startup::Startup;

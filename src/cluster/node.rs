@@ -1,25 +1,35 @@
 //! What is read of a Node and of its CSINode; all the rest of them is passed over.
 
+use kube::core::{ApiResource, GroupVersionKind, NotUsed, Object};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// A Node.
-#[derive(Debug, Deserialize)]
-pub(super) struct Node {
-    #[serde(default)]
-    pub(super) spec: NodeSpec,
-    #[serde(default)]
-    pub(super) status: NodeStatus,
+pub(super) type Node = Object<NodeSpec, NodeStatus>;
+
+/// A CSINode: the drivers that kubelet has registered.
+pub(super) type CsiNode = Object<CsiNodeSpec, NotUsed>;
+
+/// Where Nodes are.
+pub(super) fn nodes() -> ApiResource {
+    let kind = GroupVersionKind::gvk("", "v1", "Node");
+    ApiResource::from_gvk_with_plural(&kind, "nodes")
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// Where CSINodes are.
+pub(super) fn csi_nodes() -> ApiResource {
+    let kind = GroupVersionKind::gvk("storage.k8s.io", "v1", "CSINode");
+    ApiResource::from_gvk_with_plural(&kind, "csinodes")
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct NodeSpec {
     /// As they are: what is removed is compared with every field, also with those of later versions.
     #[serde(default)]
     pub(super) taints: Vec<Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NodeStatus {
     #[serde(default)]
@@ -36,26 +46,21 @@ pub struct NodeInfo {
     pub container_runtime_version: String,
 }
 
-/// A CSINode: the drivers that kubelet has registered.
-#[derive(Debug, Deserialize)]
-pub(super) struct CsiNode {
-    spec: CsiNodeSpec,
-}
-
-#[derive(Debug, Deserialize)]
-struct CsiNodeSpec {
+/// Of a CSINode.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct CsiNodeSpec {
     /// Null where there is none.
     drivers: Option<Vec<Driver>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Driver {
     name: String,
 }
 
-impl CsiNode {
+impl CsiNodeSpec {
     pub(super) fn lists(&self, driver: &str) -> bool {
-        let mut drivers = self.spec.drivers.iter().flatten();
+        let mut drivers = self.drivers.iter().flatten();
         drivers.any(|d| d.name == driver)
     }
 }
@@ -67,16 +72,16 @@ mod tests {
     #[test]
     fn a_csi_node_without_drivers_lists_none() {
         let lists = |text| {
-            let node: CsiNode = serde_json::from_str(text).unwrap();
-            node.lists("a.example.com")
+            let spec: CsiNodeSpec = serde_json::from_str(text).unwrap();
+            spec.lists("a.example.com")
         };
-        assert!(!lists(r#"{"spec": {"drivers": null}}"#));
-        assert!(!lists(r#"{"spec": {}}"#));
+        assert!(!lists(r#"{"drivers": null}"#));
+        assert!(!lists(r#"{}"#));
         assert!(!lists(
-            r#"{"spec": {"drivers": [{"name": "b.example.com", "nodeID": "n"}]}}"#
+            r#"{"drivers": [{"name": "b.example.com", "nodeID": "n"}]}"#
         ));
         assert!(lists(
-            r#"{"spec": {"drivers": [{"name": "b.example.com"}, {"name": "a.example.com"}]}}"#
+            r#"{"drivers": [{"name": "b.example.com"}, {"name": "a.example.com"}]}"#
         ));
     }
 
@@ -84,6 +89,6 @@ mod tests {
     fn a_node_that_says_little_is_read_all_the_same() {
         let node: Node = serde_json::from_str(r#"{"metadata": {}, "spec": {}}"#).unwrap();
         assert!(node.spec.taints.is_empty());
-        assert_eq!(node.status.node_info, NodeInfo::default());
+        assert!(node.status.is_none());
     }
 }

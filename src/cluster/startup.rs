@@ -1,16 +1,14 @@
 //! When it is looked at the node, and what is said of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{Stream, StreamExt};
-use reqwest::dns::Resolve;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::api::Api;
-use super::{Account, Error, Key, NodeInfo};
+use super::{Account, Error, Key, Names, NodeInfo};
 use crate::fault::{self, Fault};
 use crate::metrics::StartupTaints;
 
@@ -29,7 +27,7 @@ pub struct Startup {
     /// Who asks.
     pub account: Account,
     /// How names become addresses.
-    pub names: Arc<dyn Resolve>,
+    pub names: Names,
     /// The node's name in the cluster.
     pub node: String,
     /// The driver's name, as kubelet registers it.
@@ -92,11 +90,12 @@ impl Startup {
     }
 
     async fn look(&self, ready: bool, info: &watch::Sender<NodeInfo>) -> Result<Found, Error> {
-        let api = Api::new(&self.account, Arc::clone(&self.names))?;
+        let api = Api::new(&self.account, self.names.clone());
         let node = api.node(&self.node).await?;
+        let says = node.status.unwrap_or_default().node_info;
         info.send_if_modified(|known| {
-            let news = *known != node.status.node_info;
-            *known = node.status.node_info;
+            let news = *known != says;
+            *known = says;
             news
         });
         if !ready {
@@ -106,7 +105,7 @@ impl Startup {
             return Ok(Found::Nothing);
         };
         let listed = match api.csi_node(&self.node).await {
-            Ok(known) => known.lists(&self.driver),
+            Ok(known) => known.spec.lists(&self.driver),
             // kubelet makes it with the first driver.
             Err(Error::Missing { .. }) => false,
             Err(other) => return Err(other),
@@ -117,7 +116,7 @@ impl Startup {
                 driver: self.driver.clone(),
             });
         }
-        api.patch_node(&self.node, &patch).await?;
+        api.patch_node(&self.node, patch).await?;
         Ok(Found::Removed)
     }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::{Value, json};
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{Patch, PatchOperation, RemoveOperation, TestOperation};
+use serde_json::Value;
 
 use super::Error;
 
@@ -70,24 +72,30 @@ impl Key {
     ///
     /// Each is removed only if it is still the one that was seen, and the last one first, so that the places of the
     /// others stay. What somebody else does to the other taints meanwhile stays, or makes the whole patch fail.
-    pub(super) fn removed_from(&self, taints: &[Value]) -> Option<Value> {
+    pub(super) fn removed_from(&self, taints: &[Value]) -> Option<Patch> {
         let ours = taints.iter().enumerate().rev();
-        let ours = ours.filter(|(_, taint)| taint.get("key") == Some(&json!(self.0)));
-        let operations: Vec<Value> = ours
+        let ours = ours.filter(|(_, taint)| taint.get("key").is_some_and(|key| *key == self.0));
+        let operations: Vec<PatchOperation> = ours
             .flat_map(|(at, taint)| {
-                let path = format!("/spec/taints/{at}");
+                let path = PointerBuf::from_tokens(["spec", "taints", &at.to_string()]);
+                let value = taint.clone();
                 [
-                    json!({ "op": "test", "path": path, "value": taint }),
-                    json!({ "op": "remove", "path": path }),
+                    PatchOperation::Test(TestOperation {
+                        path: path.clone(),
+                        value,
+                    }),
+                    PatchOperation::Remove(RemoveOperation { path }),
                 ]
             })
             .collect();
-        (!operations.is_empty()).then_some(Value::Array(operations))
+        (!operations.is_empty()).then_some(Patch(operations))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn key() -> Key {
@@ -100,14 +108,15 @@ mod tests {
         let other = json!({ "key": "example.com/other", "effect": "NoSchedule" });
         let longer = json!({ "key": format!("{}-2", key().0), "effect": "NoSchedule" });
         let taints = [ours("NoExecute"), other.clone(), longer, ours("NoSchedule")];
+        let patch = key().removed_from(&taints).unwrap();
         assert_eq!(
-            key().removed_from(&taints),
-            Some(json!([
+            serde_json::to_value(patch).unwrap(),
+            json!([
                 { "op": "test", "path": "/spec/taints/3", "value": ours("NoSchedule") },
                 { "op": "remove", "path": "/spec/taints/3" },
                 { "op": "test", "path": "/spec/taints/0", "value": ours("NoExecute") },
                 { "op": "remove", "path": "/spec/taints/0" },
-            ]))
+            ])
         );
         assert_eq!(key().removed_from(&[other, json!("odd")]), None);
         assert_eq!(key().removed_from(&[]), None);

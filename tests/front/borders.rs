@@ -53,10 +53,11 @@ const BORDERS: &[(&str, &str)] = &[
 const WORDS: [&str; 5] = ["artifact", "fault", "lock", "metrics", "telemetry"];
 
 /// What of other crates only some modules may name.
-const RESERVED: [(&str, &[&str]); 5] = [
+const RESERVED: [(&str, &[&str]); 6] = [
     ("tonic", &["csi", "admin"]),
-    ("reqwest", &["source", "cluster"]),
-    ("hyper_util::client", &["source"]),
+    ("reqwest", &["source"]),
+    ("hyper_util::client", &["source", "cluster"]),
+    ("kube", &["cluster"]),
     ("nix::mount", &["mount"]),
     ("rustix::mount", &["mount"]),
 ];

@@ -20,21 +20,26 @@ mod refusal;
 mod resolver;
 mod tls;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::vec;
 
 pub use self::client_cert::ClientCert;
 
 use futures_util::{StreamExt, TryStreamExt};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
 use reqwest::{Body, RequestBuilder, Response};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceExt};
 use url::Url;
 
 pub use self::error::Error;
@@ -70,8 +75,8 @@ pub struct Settings {
 }
 
 /// Names to addresses, for a client that has another home.
-pub fn names() -> Arc<dyn reqwest::dns::Resolve> {
-    Arc::new(resolver::Filtered::new(Reach))
+pub fn names() -> BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, BoxError> {
+    BoxCloneSyncService::new(resolver::Filtered::new(Reach).map_err(BoxError::from))
 }
 
 /// Makes clients.

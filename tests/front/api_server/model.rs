@@ -119,7 +119,11 @@ impl Model {
                 Some(all) => {
                     let entry = |name: &String| json!({ "name": name, "nodeID": "node-1" });
                     let drivers: Vec<Value> = all.iter().map(entry).collect();
-                    (200, Ok(json!({ "spec": { "drivers": drivers } })))
+                    let (name, spec) = (json!({ "name": "node-1" }), json!({ "drivers": drivers }));
+                    (
+                        200,
+                        Ok(json!({ "kind": "CSINode", "metadata": name, "spec": spec })),
+                    )
                 }
             },
             ("patch", "nodes") => self.patch(request),

@@ -15,7 +15,6 @@ use std::task::{Context, Poll};
 use std::{fmt, fs, vec};
 
 use hyper_util::client::legacy::connect::dns::Name;
-use reqwest::dns::{Addrs, Resolve, Resolving};
 use tokio::sync::Mutex;
 use tower_service::Service;
 
@@ -116,7 +115,7 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// For connections to origins and proxies.
+/// For whoever makes connections, and puts the port in.
 impl Service<Name> for Filtered {
     type Response = vec::IntoIter<SocketAddr>;
     type Error = Refused;
@@ -128,25 +127,12 @@ impl Service<Name> for Filtered {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let this = self.clone();
-        Box::pin(async move { Ok(sockets(this.find(name.as_str()).await?)) })
-    }
-}
-
-/// For a client of another kind.
-impl Resolve for Filtered {
-    fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
-        let this = self.clone();
         Box::pin(async move {
             let found = this.find(name.as_str()).await?;
-            Ok(Box::new(sockets(found)) as Addrs)
+            let sockets: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a, 0)).collect();
+            Ok(sockets.into_iter())
         })
     }
-}
-
-/// Whoever connects puts the port in.
-fn sockets(found: Vec<IpAddr>) -> vec::IntoIter<SocketAddr> {
-    let sockets: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a, 0)).collect();
-    sockets.into_iter()
 }
 
 fn filter(reach: &Reach, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {

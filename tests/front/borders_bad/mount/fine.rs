@@ -1,4 +1,4 @@
 use nix::mount::{MsFlags, umount2};
 use rustix::mount::unmount;
 use crate::artifact::Place;
-use reqwest::Url; //~ only source and cluster may name reqwest
+use reqwest::Url; //~ only source may name reqwest

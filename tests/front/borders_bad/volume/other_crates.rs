@@ -4,9 +4,10 @@ use nix as n; //~ only mount may name nix::mount
 use nix::*; //~ only mount may name nix::mount
 use nix::unistd;
 use rustix::mount::unmount; //~ only mount may name rustix::mount
-use reqwest; //~ only source and cluster may name reqwest
-use reqwest::Client; //~ only source and cluster may name reqwest
-use hyper_util::client::legacy::Client; //~ only source may name hyper_util::client
+use reqwest; //~ only source may name reqwest
+use reqwest::Client; //~ only source may name reqwest
+use hyper_util::client::legacy::Client; //~ only source and cluster may name hyper_util::client
+use kube::Api; //~ only cluster may name kube
 use tonic as rpc; //~ only csi and admin may name tonic
 
 fn call(status: ::tonic::Status) {} //~ only csi and admin may name tonic

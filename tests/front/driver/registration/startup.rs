@@ -20,6 +20,17 @@ const PATCH: &str = "PATCH /api/v1/nodes/node-1";
 const GET: &str = "GET /api/v1/nodes/node-1";
 const LIST: &str = "GET /apis/storage.k8s.io/v1/csinodes/node-1";
 
+const AUTHORITY: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+
+/// The certificate of an authority that has signed for nobody.
+fn stranger() -> String {
+    let key = KeyPair::generate().unwrap();
+    CertificateParams::default()
+        .self_signed(&key)
+        .unwrap()
+        .pem()
+}
+
 fn ours(effect: &str) -> Value {
     json!({ "key": KEY, "effect": effect, "value": "x" })
 }
@@ -202,6 +213,24 @@ fn a_token_that_was_replaced_is_read_again() {
 }
 
 #[test]
+fn an_authority_that_was_replaced_is_read_again() {
+    let scene = Scene::new(|_| account("first", &stranger()));
+    scene.says("invalid peer certificate");
+    fs::write(AUTHORITY, ApiServer::pem()).unwrap();
+    scene.is_free();
+}
+
+#[test]
+fn an_api_server_that_has_a_name_is_found_by_it() {
+    let (sandbox, api) = (Sandbox::new(), ApiServer::start());
+    account("first", ApiServer::pem());
+    let mut command = command(&sandbox, &api);
+    command.env("KUBERNETES_SERVICE_HOST", "localhost");
+    let _driver = Driver::of(&sandbox, command, &[]);
+    until("it has seen the node", || api.model().count(GET, 200) > 0);
+}
+
+#[test]
 fn a_token_goes_to_no_other_server() {
     let elsewhere = ApiServer::start();
     let place = format!("https://127.0.0.1:{}/", elsewhere.port());
@@ -209,12 +238,9 @@ fn a_token_goes_to_no_other_server() {
     scene.says("answered 307");
     assert!(elsewhere.model().asked.is_empty());
     // The cluster's own authority counts, and no other.
-    let stranger = CertificateParams::default()
-        .self_signed(&KeyPair::generate().unwrap())
-        .unwrap();
     scene.driver.stop();
     scene.api.model().redirects = None;
-    account("first", &stranger.pem());
+    account("first", &stranger());
     let driver = Driver::of(&scene.sandbox, command(&scene.sandbox, &scene.api), &[]);
     until("it says so", || {
         driver.log().contains("invalid peer certificate")
@@ -229,7 +255,7 @@ fn without_a_service_account_the_driver_works_and_says_what_is_missing() {
     let sandbox = Sandbox::new();
     let api = ApiServer::start();
     account("first", ApiServer::pem());
-    fs::remove_file("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt").unwrap();
+    fs::remove_file(AUTHORITY).unwrap();
     let _kubelet = Kubelet::start(&sandbox);
     let driver = Driver::of(&sandbox, command(&sandbox, &api), &[]);
     driver.is_ready();

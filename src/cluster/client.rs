@@ -1,0 +1,163 @@
+//! How a request reaches the API server: over which connection, as whom, and what counts as an answer.
+//!
+//! kube makes the requests and reads the objects. Below it is a connection of our own, because it has to resolve names as
+//! downloads do, and because a service account changes while a pod runs: the token is read for each request, the authority
+//! for each connection.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the API server is no origin: no redirect is followed, no proxy is asked, no other authority is believed"
+)]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::vec;
+
+use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use hyper::body::Bytes;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use kube::client::Body;
+use kube::core::Status;
+use tokio::net::TcpStream;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, Service, service_fn};
+
+use super::Account;
+
+/// The longest answer that is read: an object may have 1.5 MiB where the API server keeps it.
+pub(super) const LONGEST: usize = 4 << 20;
+
+/// How long a connection may be silent before the system asks whether the other side is still there, and how long that
+/// may then owe an answer.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+
+/// How long a connection that nobody uses is kept.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// How names become addresses.
+pub type Names = BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, BoxError>;
+
+type Connections = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
+/// A client that goes on when the service account changes. Its connections end with it.
+pub(super) fn client(account: &Account, names: Names) -> kube::Client {
+    let http = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(connections(account.clone(), names));
+    let account = account.clone();
+    let service = service_fn(move |request| {
+        let answer = addressed(&account, request).map(|request| {
+            // As in `api`, kube's error is made no `dyn Error`. These bodies are there already.
+            let request = request.map(|body| body.map_err(|_| BoxError::from("no body")));
+            http.request(request)
+        });
+        async move { judged(answer?.await?).await }
+    });
+    kube::Client::new(service, "default")
+}
+
+/// Connections with TLS, to whoever the cluster's authority has signed for.
+fn connections(account: Account, names: Names) -> Connections {
+    let mut tcp = HttpConnector::new_with_resolver(names);
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEPALIVE));
+    tcp.set_keepalive_interval(Some(KEEPALIVE));
+    tcp.set_keepalive_retries(Some(3));
+    tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    Connections::new(service_fn(move |to| {
+        let secured = account.tls().map(|tls| {
+            let mut secured = HttpsConnector::from((tcp.clone(), tls));
+            secured.enforce_https();
+            secured.call(to)
+        });
+        async move { secured?.await }
+    }))
+}
+
+/// kube names only the path.
+fn addressed(account: &Account, mut request: Request<Body>) -> Result<Request<Body>, BoxError> {
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    *request.uri_mut() = account.server().join(path)?.as_str().parse()?;
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, account.token()?);
+    let agent = concat!("war-vol/", env!("CARGO_PKG_VERSION"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+    let json = HeaderValue::from_static("application/json");
+    headers.entry(ACCEPT).or_insert(json);
+    Ok(request)
+}
+
+/// kube takes a redirect for an answer, and the code that a body names for that of its answer. So whatever is not 200
+/// goes on as a failure whose body is right.
+async fn judged<B>(answer: Response<B>) -> Result<Response<Judged<B>>, BoxError>
+where
+    B: hyper::body::Body<Error: Into<BoxError>>,
+{
+    let answer = answer.map(|body| Limited::new(body, LONGEST));
+    let code = answer.status();
+    if code == StatusCode::OK {
+        return Ok(answer.map(Either::Left));
+    }
+    let mut status = match answer.into_body().collect().await {
+        Ok(text) => serde_json::from_slice(&text.to_bytes()).unwrap_or_default(),
+        Err(error) if error.is::<LengthLimitError>() => Status::failure(&too_long(), ""),
+        Err(error) => return Err(error),
+    };
+    status.code = code.as_u16();
+    let body = Full::from(serde_json::to_vec(&status)?);
+    let mut failure = Response::new(Either::Right(body));
+    *failure.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    Ok(failure)
+}
+
+/// The body of an answer: as it comes, or ours.
+type Judged<B> = Either<Limited<B>, Full<Bytes>>;
+
+/// What is said of an answer that is not read.
+pub(super) fn too_long() -> String {
+    format!("more than {LONGEST} bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What kube reads.
+    async fn said(code: u16, body: impl Into<Bytes>) -> Result<Bytes, Status> {
+        let answer = Response::builder().status(code);
+        let answer = judged(answer.body(Full::new(body.into())).unwrap());
+        let (head, body) = answer.await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        match head.status.is_success() {
+            true => Ok(body),
+            false => Err(serde_json::from_slice(&body).unwrap()),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_status_of_an_answer_is_that_of_its_head() {
+        assert_eq!(said(200, "{}").await.unwrap(), "{}");
+        let words = r#"{"kind": "Status", "message": "no", "code": 200}"#;
+        for code in [201, 307, 403, 500] {
+            let status = said(code, words).await.unwrap_err();
+            assert_eq!((status.code, &*status.message), (code, "no"));
+        }
+        let status = said(502, "<html>").await.unwrap_err();
+        assert_eq!((status.code, &*status.message), (502, ""));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read() {
+        let status = said(500, vec![b' '; LONGEST + 1]).await.unwrap_err();
+        assert_eq!((status.code, status.message), (500, too_long()));
+    }
+}
