@@ -10,7 +10,7 @@ mod reader;
 
 use std::{fmt, io};
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 pub use self::reader::{Credentials, Flag, Reader, Setting};
 
@@ -83,8 +83,8 @@ impl Fault {
     /// A full disk is somebody's to clean up; whatever else a disk answers (EIO, EROFS, EMFILE, …) may pass,
     /// and must never be reported as final to a caller that would then forget the volume.
     pub fn of_io(error: &io::Error) -> Self {
-        match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ENOSPC | Errno::EDQUOT) => Self::NoSpace,
+        match Errno::from_io_error(error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::NoSpace,
             Some(_) | None => Self::Unavailable,
         }
     }
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn a_full_disk_and_a_full_quota_are_no_space() {
         let of = |e: Errno| Fault::of_io(&io::Error::from(e));
-        assert_eq!(of(Errno::ENOSPC), Fault::NoSpace);
-        assert_eq!(of(Errno::EDQUOT), Fault::NoSpace);
-        assert_eq!(of(Errno::EROFS), Fault::Unavailable);
-        assert_eq!(of(Errno::EIO), Fault::Unavailable);
+        assert_eq!(of(Errno::NOSPC), Fault::NoSpace);
+        assert_eq!(of(Errno::DQUOT), Fault::NoSpace);
+        assert_eq!(of(Errno::ROFS), Fault::Unavailable);
+        assert_eq!(of(Errno::IO), Fault::Unavailable);
     }
 }

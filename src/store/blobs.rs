@@ -2,15 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
-use nix::sys::stat::{UtimensatFlags, utimensat};
-use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, fchown};
+use rustix::fs::{
+    AtFlags, CWD, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT, renameat_with, utimensat,
+};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::error::{Error, IoContext};
@@ -97,17 +96,11 @@ impl Store {
         let guard = self.collecting.take();
         let mut is_new = false;
         if self.blob(entry)?.is_none() {
-            match renameat2(
-                AT_FDCWD,
-                partial.path(),
-                AT_FDCWD,
-                &path,
-                RenameFlags::RENAME_NOREPLACE,
-            ) {
+            match renameat_with(CWD, partial.path(), CWD, &path, RenameFlags::NOREPLACE) {
                 Ok(()) => is_new = true,
-                Err(Errno::EEXIST) => {}
+                Err(Errno::EXIST) => {}
                 // A file system without RENAME_NOREPLACE; replacing the same content by itself is as good.
-                Err(Errno::EINVAL | Errno::ENOSYS) => {
+                Err(Errno::INVAL | Errno::NOSYS) => {
                     fs::rename(partial.path(), &path).at("create", &path)?;
                     is_new = true;
                 }
@@ -133,8 +126,8 @@ impl Store {
 
     /// Takes the bytes out of everybody's reach: read-only, and owned by nobody who exists.
     fn own(&self, partial: &Partial) -> Result<(), Error> {
-        let (uid, gid) = (Uid::from_raw(self.owner), Gid::from_raw(self.owner));
-        fchown(partial.file(), Some(uid), Some(gid)).at("set the owner of", partial.path())?;
+        fchown(partial.file(), Some(self.owner), Some(self.owner))
+            .at("set the owner of", partial.path())?;
         partial
             .file()
             .set_permissions(Permissions::from_mode(0o444))
@@ -180,12 +173,18 @@ impl Store {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or(Duration::ZERO);
+        let times = Timestamps {
+            last_access: now.try_into().unwrap_or_default(),
+            last_modification: Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+        };
         let _ = utimensat(
-            AT_FDCWD,
-            &self.blob_path(sha256),
-            &TimeSpec::from_duration(now),
-            &TimeSpec::UTIME_OMIT,
-            UtimensatFlags::NoFollowSymlink,
+            CWD,
+            self.blob_path(sha256),
+            &times,
+            AtFlags::SYMLINK_NOFOLLOW,
         );
     }
 
@@ -240,16 +239,16 @@ impl Store {
 /// Hashes a file. Opened without blocking: somebody's lease on a shared inode must not hold up the driver. And without
 /// a trace: the access time says when a volume last let go of a blob.
 pub(super) fn hash_file(path: &std::path::Path) -> io::Result<Digest> {
-    let open = |more: OFlag| {
-        let flags = OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | more;
+    let open = |more: OFlags| {
+        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW | more;
         fs::OpenOptions::new()
             .read(true)
-            .custom_flags(flags.bits())
+            .custom_flags(flags.bits().cast_signed())
             .open(path)
     };
     // Only the owner and root may leave no trace.
-    let mut file = match open(OFlag::O_NOATIME) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open(OFlag::empty())?,
+    let mut file = match open(OFlags::NOATIME) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open(OFlags::empty())?,
         opened => opened?,
     };
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-
 use crate::artifact::{Bytes, Digest};
 use crate::fault::Fault;
 use crate::lock::may_wait;
@@ -111,7 +109,7 @@ impl Error {
     /// Whether the file system takes no writes.
     pub fn is_read_only(&self) -> bool {
         match self {
-            Self::Io { source, .. } => source.raw_os_error() == Some(Errno::EROFS as i32),
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
             Self::Locked { .. }
             | Self::Newer { .. }
             | Self::Full { .. }

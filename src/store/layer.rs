@@ -6,8 +6,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-use nix::fcntl::{AT_FDCWD, AtFlags, openat};
-use nix::sys::stat::{Mode, SFlag, fstatat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, openat, statat};
 
 use super::VolumeDir;
 use super::error::{Error, IoContext};
@@ -23,7 +22,7 @@ impl VolumeDir {
     /// Bytes on disk of what was written to the volume, or of the first ten thousand files of it. Takes milliseconds.
     pub fn layer_size(&self) -> Result<u64, Error> {
         let upper = self.upper();
-        let top = openat(AT_FDCWD, &upper, DIRECTORY, Mode::empty()).at("open", &upper)?;
+        let top = openat(CWD, &upper, DIRECTORY, Mode::empty()).at("open", &upper)?;
         let mut waiting = VecDeque::from([top]);
         let (mut bytes, mut seen) = (0_u64, 0_usize);
         while let Some(dir) = waiting.pop_front()
@@ -39,20 +38,19 @@ fn count(
     dir: &OwnedFd,
     waiting: &mut VecDeque<OwnedFd>,
     (bytes, seen): (&mut u64, &mut usize),
-) -> nix::Result<()> {
+) -> rustix::io::Result<()> {
     each(dir, |name| {
         *seen += 1;
         if *seen > ENTRIES {
             return;
         }
         // What goes meanwhile counts for nothing.
-        let Ok(stat) = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) else {
+        let Ok(stat) = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else {
             return;
         };
         // Whiteouts and sockets have no blocks; files with several links have theirs in this layer all the same.
         *bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
-        let is_dir = SFlag::from_bits_truncate(stat.st_mode).contains(SFlag::S_IFDIR);
-        if is_dir
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory
             && waiting.len() < WAITING
             && let Ok(inside) = openat(dir, name, DIRECTORY, Mode::empty())
         {

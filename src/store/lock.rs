@@ -1,26 +1,30 @@
 //! One process at a time.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 
 use super::error::{Error, IoContext};
 
 /// The store's lock: the kernel holds it for the open file, so it ends with the process, however that ends.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held, never looked at")] Flock<File>);
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a child that is just being started has it open too.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
 
 impl Lock {
     pub(super) fn try_take(root: &Path) -> Result<Self, Error> {
         let path = root.join("lock");
-        let (file, pen) = open(&path)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(held) => Self::signed(held, pen, &path),
-            Err((mut file, Errno::EWOULDBLOCK)) => {
+        let (mut file, pen) = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Self::signed(file, pen, &path),
+            Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 // What a holder that is just starting has not written yet is not worth an error.
                 let _ = file.read_to_string(&mut holder);
@@ -34,26 +38,27 @@ impl Lock {
                     holder,
                 })
             }
-            Err((_, errno)) => Err(errno).at("lock", &path),
+            Err(TryLockError::Error(e)) => Err(e).at("lock", &path),
         }
     }
 
     /// Waits as long as it takes.
     pub(super) fn take(root: &Path) -> Result<Self, Error> {
         let path = root.join("lock");
-        let (mut file, pen) = open(&path)?;
+        let (file, pen) = open(&path)?;
         loop {
-            match Flock::lock(file, FlockArg::LockExclusive) {
-                Ok(held) => return Self::signed(held, pen, &path),
-                Err((back, Errno::EINTR)) => file = back,
-                Err((_, errno)) => return Err(errno).at("lock", &path),
+            match file.lock() {
+                Ok(()) => return Self::signed(file, pen, &path),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e).at("lock", &path),
             }
         }
     }
 
-    fn signed(mut held: Flock<File>, pen: Pen, path: &Path) -> Result<Self, Error> {
+    fn signed(file: File, pen: Pen, path: &Path) -> Result<Self, Error> {
+        let mut held = Self(file);
         if pen == Pen::Missing {
-            return Ok(Self(held));
+            return Ok(held);
         }
         let what = std::env::args()
             .nth(1)
@@ -63,11 +68,12 @@ impl Lock {
             std::process::id(),
             what.unwrap_or_default()
         );
-        held.set_len(0)
-            .and_then(|()| held.rewind())
+        let file = &mut held.0;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(holder.as_bytes()))
             .at("write", path)?;
-        held.write_all(holder.as_bytes()).at("write", path)?;
-        Ok(Self(held))
+        Ok(held)
     }
 }
 
@@ -88,7 +94,7 @@ fn open(path: &Path) -> Result<(File, Pen), Error> {
         .mode(0o600)
         .open(path);
     match opened {
-        Err(e) if e.raw_os_error() == Some(Errno::EROFS as i32) => {
+        Err(e) if e.kind() == io::ErrorKind::ReadOnlyFilesystem => {
             Ok((File::open(path).at("open", path)?, Pen::Missing))
         }
         other => Ok((other.at("open", path)?, Pen::Here)),

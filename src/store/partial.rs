@@ -2,11 +2,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, IoContext};
@@ -214,12 +215,10 @@ impl Partial {
     /// With KEEP_SIZE, so that the file's length never runs ahead of its bytes: otherwise a crash leaves zeros that
     /// look like data.
     fn reserve(&self, length: u64) -> Result<(), Error> {
-        let too_long = || io::Error::from(Errno::EFBIG);
-        let length = i64::try_from(length)
-            .map_err(|_| too_long())
-            .at("reserve space for", &self.path)?;
-        match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
-            Err(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINTR) => Ok(()),
+        // No file is longer; what is beyond would be taken for a negative length.
+        let length = length.min(i64::MAX.cast_unsigned());
+        match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, length) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(()),
             other => other.at("reserve space for", &self.path),
         }
     }
@@ -250,18 +249,8 @@ impl Partial {
     /// For dirty pages this advice only starts their write-back (they stay cached), which is all that is wanted; if
     /// it fails nothing is lost but time.
     fn start_write_back(&mut self) {
-        let (Ok(from), Ok(count)) = (
-            i64::try_from(self.started),
-            i64::try_from(self.length - self.started),
-        ) else {
-            return;
-        };
-        let _ = posix_fadvise(
-            &self.file,
-            from,
-            count,
-            PosixFadviseAdvice::POSIX_FADV_DONTNEED,
-        );
+        let count = NonZeroU64::new(self.length - self.started);
+        let _ = fadvise(&self.file, self.started, count, Advice::DontNeed);
         self.started = self.length;
     }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use nix::sys::statvfs::statvfs;
+use rustix::fs::statvfs;
+use rustix::io::Errno;
 
 use super::Store;
 use super::error::{Error, IoContext, Shortage};
@@ -68,12 +69,11 @@ impl Store {
     /// Looks at the file system.
     pub fn usage(&self) -> Result<Usage, Error> {
         let s = statvfs(&self.root).at("access", &self.root)?;
-        let unit = s.fragment_size();
         Ok(Usage {
-            total: s.blocks() * unit,
-            free: s.blocks_available() * unit,
-            inodes: s.files(),
-            inodes_free: s.files_available(),
+            total: s.f_blocks * s.f_frsize,
+            free: s.f_bavail * s.f_frsize,
+            inodes: s.f_files,
+            inodes_free: s.f_favail,
         })
     }
 
@@ -87,7 +87,7 @@ impl Store {
     /// `rw` among them (since Linux 6.12) and refuses each write.
     pub fn check_writable(&self) -> Result<(), Error> {
         match rustix::fs::removexattr(&self.root, "user.war-vol.none") {
-            Ok(()) | Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
             Err(e) => Err(e).at("write to", &self.root),
         }
     }

@@ -9,11 +9,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::dir::Dir;
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
-use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, openat, renameat, unlinkat};
+use rustix::io::Errno;
 
 use super::Store;
 use super::error::{Error, IoContext};
@@ -34,7 +31,7 @@ impl Store {
     pub fn empty_trash(&self) -> Result<(), Error> {
         let _alone = self.emptying.take();
         let path = self.bucket("trash");
-        let trash = openat(AT_FDCWD, &path, DIRECTORY, Mode::empty()).at("open", &path)?;
+        let trash = openat(CWD, &path, DIRECTORY, Mode::empty()).at("open", &path)?;
         // Each pass takes away at least one level of all that is there.
         loop {
             let pass = pass(&trash).at("list", &path)?;
@@ -56,9 +53,9 @@ impl Store {
 }
 
 /// Follows no link, and hands no handle down to a child.
-pub(super) const DIRECTORY: OFlag = OFlag::O_DIRECTORY
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
+pub(super) const DIRECTORY: OFlags = OFlags::DIRECTORY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 #[derive(Default)]
 struct Pass {
@@ -68,7 +65,7 @@ struct Pass {
     left: Option<(String, Errno)>,
 }
 
-fn pass(trash: &OwnedFd) -> nix::Result<Pass> {
+fn pass(trash: &OwnedFd) -> rustix::io::Result<Pass> {
     let mut pass = Pass::default();
     each(trash, |name| match remove(trash, name) {
         Ok(()) => pass.gone += 1,
@@ -82,7 +79,7 @@ fn pass(trash: &OwnedFd) -> nix::Result<Pass> {
 }
 
 /// Removes an entry of the trash; the directories in it become entries of the trash themselves.
-fn remove(trash: &OwnedFd, name: &CStr) -> nix::Result<()> {
+fn remove(trash: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
     if unlinked(trash, name)? {
         return Ok(());
     }
@@ -96,25 +93,25 @@ fn remove(trash: &OwnedFd, name: &CStr) -> nix::Result<()> {
         left = left.and(gone);
     })?;
     left?;
-    unlinkat(trash, name, UnlinkatFlags::RemoveDir)
+    unlinkat(trash, name, AtFlags::REMOVEDIR)
 }
 
 /// Removes an entry of a directory; false if it is a directory that is not empty.
-fn unlinked(parent: &OwnedFd, name: &CStr) -> nix::Result<bool> {
-    let removed = match unlinkat(parent, name, UnlinkatFlags::NoRemoveDir) {
-        Err(Errno::EISDIR) => unlinkat(parent, name, UnlinkatFlags::RemoveDir),
+fn unlinked(parent: &OwnedFd, name: &CStr) -> rustix::io::Result<bool> {
+    let removed = match unlinkat(parent, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => unlinkat(parent, name, AtFlags::REMOVEDIR),
         other => other,
     };
     match removed {
-        Ok(()) | Err(Errno::ENOENT) => Ok(true),
-        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(false),
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
         Err(errno) => Err(errno),
     }
 }
 
 /// Calls `act` with every entry; those that are made or moved meanwhile may be among them.
-pub(super) fn each(dir: &OwnedFd, mut act: impl FnMut(&CStr)) -> nix::Result<()> {
-    for entry in Dir::openat(dir, c".", DIRECTORY, Mode::empty())?.iter() {
+pub(super) fn each(dir: &OwnedFd, mut act: impl FnMut(&CStr)) -> rustix::io::Result<()> {
+    for entry in Dir::new(openat(dir, c".", DIRECTORY, Mode::empty())?)? {
         let entry = entry?;
         let name = entry.file_name();
         if name != c"." && name != c".." {
@@ -134,7 +131,7 @@ pub(super) mod tests {
             cache: None,
             free: "0".parse().unwrap(),
         };
-        let owner = nix::unistd::geteuid().as_raw();
+        let owner = rustix::process::geteuid().as_raw();
         let root = root.to_owned();
         Store::open(&Settings {
             root,
@@ -146,18 +143,12 @@ pub(super) mod tests {
 
     /// More levels than a thread's stack has room for frames, or a process for open files.
     fn nest(dir: &Path, levels: usize) {
-        let mut at = openat(AT_FDCWD, dir, DIRECTORY, Mode::empty()).unwrap();
+        let mut at = openat(CWD, dir, DIRECTORY, Mode::empty()).unwrap();
         for _ in 0..levels {
-            nix::sys::stat::mkdirat(&at, c"d", Mode::S_IRWXU).unwrap();
+            rustix::fs::mkdirat(&at, c"d", Mode::RWXU).unwrap();
             at = openat(&at, c"d", DIRECTORY, Mode::empty()).unwrap();
         }
-        openat(
-            &at,
-            c"file",
-            OFlag::O_CREAT | OFlag::O_WRONLY,
-            Mode::S_IRWXU,
-        )
-        .unwrap();
+        openat(&at, c"file", OFlags::CREATE | OFlags::WRONLY, Mode::RWXU).unwrap();
     }
 
     #[test]

@@ -8,8 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::unistd::Gid;
+use rustix::process::getgid;
 
 use super::blobs::hash_file;
 use super::error::{Error, IoContext};
@@ -101,7 +100,7 @@ impl VolumeDir {
             dir.join(place.name().as_str()),
         );
         fs::copy(&from, &to).at("copy", &from)?;
-        let gid = layers.group.or(Some(Gid::current().as_raw()));
+        let gid = layers.group.or(Some(getgid().as_raw()));
         chown(&to, Some(0), gid).at("set the group of", &to)?;
         let mode = if layers.group.is_some() { 0o664 } else { 0o644 };
         fs::set_permissions(&to, Permissions::from_mode(mode)).at("set the mode of", &to)
@@ -164,7 +163,7 @@ impl Store {
                 Err(Error::Gone(blob.sha256().clone()))
             }
             // Beyond what the file system counts (65,000 on ext4): a copy then, with the same owner and mode.
-            Err(e) if e.raw_os_error() == Some(Errno::EMLINK as i32) => {
+            Err(e) if e.kind() == io::ErrorKind::TooManyLinks => {
                 fs::copy(&from, to).at("copy", &from)?;
                 chown(to, Some(self.owner), Some(self.owner)).at("set the owner of", to)
             }
