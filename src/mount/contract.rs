@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use super::{Flags, MountId, Mounter, Probe, Target};
 
@@ -68,8 +68,7 @@ pub(super) trait Machine {
     fn errno_of_write(&self, target: &Target) -> Option<Errno> {
         self.write(&target.path().join("a.war"), b"written")
             .err()
-            .and_then(|e| e.raw_os_error())
-            .map(Errno::from_raw)
+            .and_then(|e| Errno::from_io_error(&e))
     }
 
     fn id(&self, target: &Target) -> MountId {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use crate::fault::Fault;
 
@@ -172,7 +172,7 @@ impl Error {
 
     /// Whether the file system takes no writes.
     pub fn is_read_only(&self) -> bool {
-        matches!(self, Self::System { errno, .. } if *errno == Errno::EROFS)
+        matches!(self, Self::System { errno, .. } if *errno == Errno::ROFS)
     }
 
     pub(super) fn system(act: &'static str, path: &Path, errno: Errno) -> Self {
@@ -184,14 +184,14 @@ impl Error {
     }
 
     pub(super) fn io(act: &'static str, path: &Path, error: &io::Error) -> Self {
-        let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+        let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
         Self::system(act, path, errno)
     }
 
     /// A refusal of mount(2) or umount(2).
     pub(super) fn mount(act: &'static str, path: &Path, errno: Errno) -> Self {
         let path = path.into();
-        if matches!(errno, Errno::EPERM | Errno::EACCES) {
+        if matches!(errno, Errno::PERM | Errno::ACCESS) {
             Self::Privilege { act, path, errno }
         } else {
             Self::Mount { act, path, errno }
@@ -201,11 +201,11 @@ impl Error {
 
 /// What an answer of mount(2) means beyond its own words.
 fn hint(errno: Errno) -> &'static str {
-    if errno == Errno::ENOENT {
+    if errno == Errno::NOENT {
         "; what should be mounted is missing"
-    } else if errno == Errno::EINVAL {
+    } else if errno == Errno::INVAL {
         "; see the kernel log"
-    } else if errno == Errno::ENOSPC {
+    } else if errno == Errno::NOSPC {
         "; no disk space or inodes left, or more mounts than sysctl fs.mount-max allows"
     } else {
         ""
@@ -260,9 +260,9 @@ mod tests {
     #[test]
     fn a_full_disk_is_no_space_and_a_missing_right_is_denied() {
         let of = |errno| Error::mount("mount overlay at", Path::new("/t"), errno).fault();
-        assert_eq!(of(Errno::ENOSPC), Fault::NoSpace);
-        assert_eq!(of(Errno::EPERM), Fault::Denied);
-        assert_eq!(of(Errno::EINVAL), Fault::Unavailable);
-        assert_eq!(of(Errno::EIO), Fault::Unavailable);
+        assert_eq!(of(Errno::NOSPC), Fault::NoSpace);
+        assert_eq!(of(Errno::PERM), Fault::Denied);
+        assert_eq!(of(Errno::INVAL), Fault::Unavailable);
+        assert_eq!(of(Errno::IO), Fault::Unavailable);
     }
 }

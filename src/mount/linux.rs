@@ -9,16 +9,17 @@ mod selinux;
 mod tests;
 mod view;
 
+use std::ffi::CString;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use rustix::fs::{AtFlags, Mode, mkdirat, unlinkat};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 
 use super::options::{Features, options};
 use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, Upper, table};
@@ -68,10 +69,9 @@ impl Linux {
     ///
     /// Errors: [`Error::NotShared`].
     pub fn propagates(dir: &Path) -> Result<(), Error> {
-        let real = dir.canonicalize().map_err(|e| {
-            let errno = Errno::from_raw(e.raw_os_error().unwrap_or_default());
-            Error::system("access kubelet's directory", dir, errno)
-        })?;
+        let real = dir
+            .canonicalize()
+            .map_err(|e| Error::io("access kubelet's directory", dir, &e))?;
         let table = read_table()?;
         // Of several at one place the last one is on top.
         let on = table
@@ -88,7 +88,7 @@ impl Linux {
     fn show(
         target: &Target,
         act: &'static str,
-        call: impl FnOnce(&Path) -> nix::Result<()>,
+        call: impl FnOnce(&Path) -> rustix::io::Result<()>,
     ) -> Result<MountId, Error> {
         may_wait();
         let path = target.path();
@@ -110,9 +110,9 @@ impl Mounter for Linux {
     fn create(&self, target: &Target) -> Result<bool, Error> {
         may_wait();
         let parent = look::parent(target)?;
-        match mkdirat(&parent, target.name(), Mode::from_bits_truncate(0o750)) {
+        match mkdirat(&parent, target.name(), Mode::from_raw_mode(0o750)) {
             Ok(()) => return Ok(true),
-            Err(Errno::EEXIST) => {}
+            Err(Errno::EXIST) => {}
             Err(e) => return Err(Error::system("create target", &target.path(), e)),
         }
         let path = || target.path().as_path().into();
@@ -133,11 +133,11 @@ impl Mounter for Linux {
             path: path.as_path().into(),
             why,
         };
-        match unlinkat(&parent, target.name(), UnlinkatFlags::RemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(Errno::ENOTEMPTY | Errno::EEXIST) => Err(not_removable("it contains files")),
-            Err(Errno::EBUSY) => Err(not_removable("something is mounted there")),
-            Err(Errno::ENOTDIR) => Err(Error::NotADirectory {
+        match unlinkat(&parent, target.name(), AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Err(not_removable("it contains files")),
+            Err(Errno::BUSY) => Err(not_removable("something is mounted there")),
+            Err(Errno::NOTDIR) => Err(Error::NotADirectory {
                 path: path.as_path().into(),
             }),
             Err(e) => Err(Error::system("remove target", &path, e)),
@@ -152,39 +152,27 @@ impl Mounter for Linux {
     }
 
     fn bind(&self, source: &Path, target: &Target) -> Result<MountId, Error> {
-        Self::show(target, "bind-mount at target", |to| {
-            mount(
-                Some(source),
-                to,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            )
-        })
+        Self::show(target, "bind-mount at target", |to| mount_bind(source, to))
     }
 
     fn overlay(&self, overlay: &Overlay<'_>, target: &Target) -> Result<MountId, Error> {
         let options = options(overlay, self.features, &target.path())?;
         let source = format!("{SOURCE}{}", overlay.volume);
-        let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        flags.set(MsFlags::MS_RDONLY, overlay.upper.is_none());
+        let options = CString::new(options.into_vec());
+        let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+        flags.set(MountFlags::RDONLY, overlay.upper.is_none());
         let act = "mount overlay at target";
         let shown = Self::show(target, act, |to| {
-            mount(
-                Some(source.as_str()),
-                to,
-                Some("overlay"),
-                flags,
-                Some(options.as_os_str()),
-            )
+            let options = options.as_deref().map_err(|_| Errno::INVAL)?;
+            mount(source, to, "overlay", flags, options)
         })?;
         match overlay.upper {
             Some(Upper { upper, .. }) if look::is_read_only(target)? => {
                 self.unmount(target)?;
                 let errno = if look::is_on_read_only(upper) {
-                    Errno::EROFS
+                    Errno::ROFS
                 } else {
-                    Errno::ENOSPC
+                    Errno::NOSPC
                 };
                 Err(Error::mount(act, &target.path(), errno))
             }
@@ -202,7 +190,7 @@ impl Mounter for Linux {
             return Ok(true);
         };
         // EINVAL is how the kernel says that nothing is mounted, and also that it does not let go.
-        if matches!(errno, Errno::EINVAL | Errno::ENOENT | Errno::ENOTDIR)
+        if matches!(errno, Errno::INVAL | Errno::NOENT | Errno::NOTDIR)
             && !matches!(
                 look::at(parent.as_fd(), target)?,
                 Probe::Mount(_) | Probe::Stale
@@ -245,15 +233,15 @@ impl Mounter for Linux {
     clippy::disallowed_methods,
     reason = "mount calls block by nature: they run on threads that may"
 )]
-fn let_go(path: &Path) -> nix::Result<()> {
+fn let_go(path: &Path) -> rustix::io::Result<()> {
     for pause in PATIENCE {
-        match umount2(path, MntFlags::UMOUNT_NOFOLLOW) {
-            Err(Errno::EBUSY) => thread::sleep(pause),
+        match unmount(path, UnmountFlags::NOFOLLOW) {
+            Err(Errno::BUSY) => thread::sleep(pause),
             Ok(()) => return Ok(()),
             Err(errno) => return Err(errno),
         }
     }
-    umount2(path, MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH)
+    unmount(path, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH)
 }
 
 /// The table of the calling thread's mount namespace.

@@ -17,7 +17,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard};
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use self::state::{Layer, Node, State, What};
 use super::options::options;
@@ -138,13 +138,13 @@ impl Memory {
         let sides = match layer.what {
             What::Bind { root } => vec![root],
             What::Overlay { lower, upper, .. } => upper.into_iter().chain(lower).collect(),
-            What::Dead => return Err(Errno::ENOTCONN.into()),
+            What::Dead => return Err(Errno::NOTCONN.into()),
         };
         let found = sides
             .iter()
             .map(|side| side.join(&rest))
             .find(|p| p.exists());
-        fs::read(found.ok_or(Errno::ENOENT)?)
+        fs::read(found.ok_or(Errno::NOENT)?)
     }
 
     /// Writes a file as a container would that sees the mounts.
@@ -153,12 +153,12 @@ impl Memory {
             return fs::write(path, bytes);
         };
         if layer.flags.read_only {
-            return Err(Errno::EROFS.into());
+            return Err(Errno::ROFS.into());
         }
         let side = match layer.what {
             What::Bind { root } => root,
-            What::Overlay { upper, .. } => upper.ok_or(Errno::EROFS)?,
-            What::Dead => return Err(Errno::ENOTCONN.into()),
+            What::Overlay { upper, .. } => upper.ok_or(Errno::ROFS)?,
+            What::Dead => return Err(Errno::NOTCONN.into()),
         };
         let file = side.join(rest);
         file.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -235,7 +235,7 @@ impl Mounter for Memory {
             Some(_) | None => (source.to_owned(), Flags::default()),
         };
         if !root.is_dir() {
-            return Err(Error::mount("bind-mount at target", &path, Errno::ENOENT));
+            return Err(Error::mount("bind-mount at target", &path, Errno::NOENT));
         }
         Ok(state.push(path, What::Bind { root }, flags))
     }
@@ -247,16 +247,16 @@ impl Mounter for Memory {
         state.refused(Act::Overlay, target)?;
         let refused = |errno| Error::mount("mount overlay at target", &path, errno);
         if !overlay.lower.iter().all(|lower| lower.is_dir()) {
-            return Err(refused(Errno::ENOENT));
+            return Err(refused(Errno::NOENT));
         }
         if let Some(upper) = overlay.upper {
             // The kernel's own mark: a volatile layer is good for one mount.
             let used = upper.work.join("work/incompat/volatile");
             if !upper.upper.is_dir() || !upper.work.is_dir() {
-                return Err(refused(Errno::ENOENT));
+                return Err(refused(Errno::NOENT));
             }
             if used.exists() {
-                return Err(refused(Errno::EINVAL));
+                return Err(refused(Errno::INVAL));
             }
             fs::create_dir_all(&used).map_err(|e| Error::io("create directory", &used, &e))?;
         }
@@ -314,11 +314,7 @@ impl Mounter for Memory {
             return Ok(false);
         }
         if !source.is_dir() {
-            return Err(Error::system(
-                "access the volumes in",
-                source,
-                Errno::ENOENT,
-            ));
+            return Err(Error::system("access the volumes in", source, Errno::NOENT));
         }
         while state.pop(view) {}
         let root = source.to_owned();

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nix::errno::Errno;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
+use rustix::io::Errno;
 use war_vol::fault::Fault;
 use war_vol::mount::{Act, Memory, Mounter, Probe, Target};
 use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
@@ -52,10 +52,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         Just(Act::Unmount)
     ];
     let errno = prop_oneof![
-        Just(Errno::EIO),
-        Just(Errno::ENOSPC),
-        Just(Errno::EPERM),
-        Just(Errno::EBUSY)
+        Just(Errno::IO),
+        Just(Errno::NOSPC),
+        Just(Errno::PERM),
+        Just(Errno::BUSY)
     ];
     let op = prop_oneof![
         6 => (0..VOLUMES, how).prop_map(|(volume, how)| Op::Publish { volume, how }),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use super::{Machine, READ_ONLY};
 use crate::fault::Fault;
@@ -55,7 +55,7 @@ pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes
     assert_eq!(m.id(&target), id);
     assert_eq!(m.shown(&target), "top");
     assert_eq!(m.read(&target.path().join("b.war")).unwrap(), b"b");
-    assert_eq!(m.errno_of_write(&target), Some(Errno::EROFS));
+    assert_eq!(m.errno_of_write(&target), Some(Errno::ROFS));
     assert_eq!(m.flags(&target.path()), READ_ONLY);
     assert_eq!(fs::read(top.join("a.war")).unwrap(), b"top");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use super::{Machine, READ_ONLY};
 
@@ -15,7 +15,7 @@ pub(in crate::mount) fn the_view_and_what_is_bound_from_it_are_read_only(m: &dyn
     m.mounter().bind(&view.join("ab/c"), &target).unwrap();
     assert_eq!(m.shown(&target), "a");
     assert_eq!(m.flags(&target.path()), READ_ONLY);
-    assert_eq!(m.errno_of_write(&target), Some(Errno::EROFS));
+    assert_eq!(m.errno_of_write(&target), Some(Errno::ROFS));
     fs::write(content.join("a.war"), "still writable").unwrap();
     let table = m.mounter().table().unwrap();
     let ours: Vec<_> = table.iter().filter(|x| x.shows("ab")).collect();

@@ -3,12 +3,11 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use nix::dir::Dir;
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
-use nix::sys::stat::Mode;
-use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
-use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, StatVfs, StatVfsMountFlags, Statx,
+    StatxAttributes, StatxFlags, fstatvfs, open, openat, openat2, statvfs, statx,
+};
+use rustix::io::Errno;
 
 use crate::mount::{Error, MountId, Probe, Target};
 
@@ -22,30 +21,24 @@ const QUIETLY: AtFlags = AtFlags::SYMLINK_NOFOLLOW
     .union(AtFlags::STATX_DONT_SYNC);
 
 /// A directory as a place, not as something to read.
-const PLACE: OFlag = OFlag::O_PATH
-    .union(OFlag::O_DIRECTORY)
-    .union(OFlag::O_CLOEXEC);
+const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-fn inside() -> OpenHow {
-    OpenHow::new().flags(PLACE).resolve(
-        ResolveFlag::RESOLVE_BENEATH
-            | ResolveFlag::RESOLVE_NO_SYMLINKS
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-    )
-}
+const INSIDE: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS);
 
 /// The directory that holds a target, reached without any symlink below the target's base.
 ///
 /// The base itself is the operator's word, and may be a symlink: /var/lib/kubelet often is.
 pub(super) fn parent(target: &Target) -> Result<OwnedFd, Error> {
     open(target.base(), PLACE, Mode::empty())
-        .and_then(|base| openat2(base, target.parent(), inside()))
+        .and_then(|base| openat2(base, target.parent(), PLACE, Mode::empty(), INSIDE))
         .map_err(|errno| {
             let path = target.path();
             let shown = path.as_path().into();
-            if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+            if matches!(errno, Errno::NOENT | Errno::NOTDIR) {
                 Error::NoParent { path: shown }
-            } else if errno == Errno::ELOOP {
+            } else if errno == Errno::LOOP {
                 Error::Symlink { path: shown }
             } else {
                 Error::system("reach target", &path, errno)
@@ -64,12 +57,12 @@ pub(super) fn parent_if_any(target: &Target) -> Result<Option<OwnedFd>, Error> {
 
 /// The directory of a target itself (what is mounted there, if anything is), to mount on.
 pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<OwnedFd, Error> {
-    openat2(parent, target.name(), inside()).map_err(|errno| {
+    openat2(parent, target.name(), PLACE, Mode::empty(), INSIDE).map_err(|errno| {
         let path = target.path();
         let shown = path.as_path().into();
-        if errno == Errno::ENOENT {
+        if errno == Errno::NOENT {
             Error::Gone { path: shown }
-        } else if matches!(errno, Errno::ENOTDIR | Errno::ELOOP) {
+        } else if matches!(errno, Errno::NOTDIR | Errno::LOOP) {
             Error::NotADirectory { path: shown }
         } else {
             Error::system("open target", &path, errno)
@@ -82,23 +75,27 @@ pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<Owned
 pub(super) fn is_read_only(target: &Target) -> Result<bool, Error> {
     let shown = directory(parent(target)?.as_fd(), target)?;
     fstatvfs(&shown)
-        .map(|seen| seen.flags().contains(FsFlags::ST_RDONLY))
+        .map(|seen| takes_no_writes(&seen))
         .map_err(|e| Error::system("access target", &target.path(), e))
 }
 
 /// Whether a directory's file system takes no writes; false if that cannot be told.
 pub(super) fn is_on_read_only(path: &Path) -> bool {
-    statvfs(path).is_ok_and(|seen| seen.flags().contains(FsFlags::ST_RDONLY))
+    statvfs(path).is_ok_and(|seen| takes_no_writes(&seen))
+}
+
+fn takes_no_writes(seen: &StatVfs) -> bool {
+    seen.f_flag.contains(StatVfsMountFlags::RDONLY)
 }
 
 /// What stands at a target in a parent that is open.
 pub(super) fn at(parent: BorrowedFd<'_>, target: &Target) -> Result<Probe, Error> {
     let mask = StatxFlags::TYPE | StatxFlags::MNT_ID | MNT_ID_UNIQUE;
-    let seen = match statx(parent, target.name(), QUIETLY, mask).map_err(errno_of) {
+    let seen = match statx(parent, target.name(), QUIETLY, mask) {
         Ok(seen) => seen,
-        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Probe::Missing),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Probe::Missing),
         // A FUSE mount of an ordinary user answers EACCES even to root; the others are dead servers.
-        Err(Errno::ENOTCONN | Errno::ESTALE | Errno::EACCES | Errno::EHOSTDOWN) => {
+        Err(Errno::NOTCONN | Errno::STALE | Errno::ACCESS | Errno::HOSTDOWN) => {
             return Ok(Probe::Stale);
         }
         Err(e) => return Err(Error::system("access target", &target.path(), e)),
@@ -116,12 +113,11 @@ pub(super) fn at(parent: BorrowedFd<'_>, target: &Target) -> Result<Probe, Error
 
 /// Whether a directory holds nothing; one that cannot be read is not known to be empty.
 fn is_empty(parent: BorrowedFd<'_>, target: &Target) -> bool {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(parent, target.name(), flags, Mode::empty())
-        .and_then(Dir::from_fd)
+        .and_then(Dir::new)
         .is_ok_and(|mut directory| {
             directory
-                .iter()
                 .all(|entry| entry.is_ok_and(|e| matches!(e.file_name().to_bytes(), b"." | b"..")))
         })
 }
@@ -160,8 +156,4 @@ fn id(seen: &Statx) -> MountId {
         id: seen.stx_mnt_id,
         device: rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor),
     }
-}
-
-fn errno_of(error: rustix::io::Errno) -> Errno {
-    Errno::from_raw(error.raw_os_error())
 }

@@ -5,13 +5,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use nix::sys::statfs::{OVERLAYFS_SUPER_MAGIC, statfs};
+use rustix::fs::{FsWord, Mode, OFlags, open, statfs};
+use rustix::io::Errno;
 
 use super::{Linux, look, selinux, view};
 use crate::mount::{Error, Features, Mounter, Overlay, Target, Upper};
+
+/// What statfs(2) calls an overlay; rustix 1.1 has no name for it.
+const OVERLAYFS_SUPER_MAGIC: FsWord = 0x794c_7630;
 
 /// The directory of the self-test, of which there is one at a time.
 const NAME: &str = ".mount-test";
@@ -29,12 +30,12 @@ pub(super) fn run(scratch: &Path) -> Result<Features, Error> {
         return Err(unsupported("there is no /proc; mount it"));
     }
     let seen = statfs(scratch).map_err(|e| Error::system("access store", scratch, e))?;
-    if seen.filesystem_type() == OVERLAYFS_SUPER_MAGIC {
+    if seen.f_type == OVERLAYFS_SUPER_MAGIC {
         return Err(Error::OnOverlay {
             path: scratch.into(),
         });
     }
-    let directory = open(scratch, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+    let directory = open(scratch, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| Error::system("access store", scratch, e))?;
     if !look::tells_mounts(&directory) {
         return Err(unsupported(
@@ -121,7 +122,7 @@ impl Bench {
         match self.writable(name, features) {
             Ok(copied) => Ok(Some(copied)),
             Err(Error::Mount {
-                errno: Errno::EINVAL,
+                errno: Errno::INVAL,
                 ..
             }) => Ok(None),
             Err(other) => Err(other),
@@ -167,9 +168,9 @@ impl Bench {
         let Error::Mount { errno, .. } = error else {
             return error;
         };
-        let why = if errno == Errno::ENODEV {
+        let why = if errno == Errno::NODEV {
             "this kernel has no overlayfs; load its module (modprobe overlay)"
-        } else if errno == Errno::EINVAL {
+        } else if errno == Errno::INVAL {
             "the kernel cannot mount an overlay on this file system (see the kernel log); put the store on ext4 or xfs \
              (ftype=1)"
         } else {

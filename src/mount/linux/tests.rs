@@ -5,10 +5,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::geteuid;
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::process::geteuid;
 use rustix::thread::CapabilitySet;
 
 use super::*;
@@ -26,7 +26,7 @@ struct Private {
 
 impl Drop for Private {
     fn drop(&mut self) {
-        umount2(&self.root, MntFlags::MNT_DETACH).ok();
+        unmount(&self.root, UnmountFlags::DETACH).ok();
     }
 }
 
@@ -38,8 +38,8 @@ fn private<T: Send>(test: impl FnOnce() -> T + Send) -> T {
     );
     let run = || {
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        let flags = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).unwrap();
+        let flags = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        mount_change("/", flags).unwrap();
         test()
     };
     std::thread::scope(|scope| match scope.spawn(run).join() {
@@ -55,17 +55,9 @@ fn place(name: &str, on_disk: bool) -> Private {
     fs::create_dir(&root).unwrap();
     if on_disk {
         // A mount of its own, so that one umount takes all that is mounted in it.
-        mount(
-            Some(&root),
-            &root,
-            None::<&str>,
-            MsFlags::MS_BIND,
-            None::<&str>,
-        )
-        .unwrap();
+        mount_bind(&root, &root).unwrap();
     } else {
-        let none = MsFlags::empty();
-        mount(Some("t"), &root, Some("tmpfs"), none, None::<&str>).unwrap();
+        mount("t", &root, "tmpfs", MountFlags::empty(), None).unwrap();
     }
     let (base, disk) = (root.join("kubelet"), root.join("store"));
     fs::create_dir(&base).unwrap();
@@ -105,25 +97,18 @@ impl Machine for Private {
         fs::write(path, bytes)
     }
     fn flags(&self, path: &Path) -> Flags {
-        let flags = statvfs(path).unwrap().flags();
+        let flags = statvfs(path).unwrap().f_flag;
         Flags {
-            read_only: flags.contains(FsFlags::ST_RDONLY),
-            nosuid: flags.contains(FsFlags::ST_NOSUID),
-            nodev: flags.contains(FsFlags::ST_NODEV),
+            read_only: flags.contains(StatVfsMountFlags::RDONLY),
+            nosuid: flags.contains(StatVfsMountFlags::NOSUID),
+            nodev: flags.contains(StatVfsMountFlags::NODEV),
         }
     }
     fn hold(&self, path: &Path) -> Box<dyn Any> {
         Box::new(File::open(path.join("a.war")).unwrap())
     }
     fn foreign(&self, source: &Path, path: &Path) {
-        mount(
-            Some(source),
-            path,
-            None::<&str>,
-            MsFlags::MS_BIND,
-            None::<&str>,
-        )
-        .unwrap();
+        mount_bind(source, path).unwrap();
     }
 }
 
@@ -304,8 +289,7 @@ fn a_kill_while_the_view_is_made_leaves_no_writable_one() {
 fn a_view_below_a_shared_mount_is_private_and_its_copy_elsewhere_is_never_writable() {
     private(|| {
         let m = place("t", false);
-        let shared = MsFlags::MS_SHARED;
-        mount(None::<&str>, &m.root, None::<&str>, shared, None::<&str>).unwrap();
+        mount_change(&m.root, MountPropagationFlags::SHARED).unwrap();
         let peer = tempfile::tempdir().unwrap();
         m.foreign(&m.root, peer.path());
         m.empty("volumes");
@@ -318,7 +302,7 @@ fn a_view_below_a_shared_mount_is_private_and_its_copy_elsewhere_is_never_writab
         assert!(m.flags(&copy).read_only);
         assert!(!peer.path().join("store/ro.making").exists());
         m.linux.unview(&view).unwrap();
-        umount2(peer.path(), MntFlags::MNT_DETACH).unwrap();
+        unmount(peer.path(), UnmountFlags::DETACH).unwrap();
     });
 }
 
@@ -336,15 +320,9 @@ fn a_file_system_whose_server_is_silent_does_not_stop_a_look() {
             "fd={},rootmode=40000,user_id=0,group_id=0",
             fuse.as_raw_fd()
         );
-        let none = MsFlags::empty();
-        mount(
-            Some("x"),
-            &target.path(),
-            Some("fuse"),
-            none,
-            Some(options.as_str()),
-        )
-        .unwrap();
+        let options = std::ffi::CString::new(options).unwrap();
+        let none = MountFlags::empty();
+        mount("x", target.path(), "fuse", none, options.as_c_str()).unwrap();
         let start = Instant::now();
         let silent = m.linux.probe(&target).unwrap();
         drop(fuse);

@@ -1,6 +1,6 @@
 //! The pre-made read-only mount that read-only binds are taken from.
 //!
-//! A bind cannot be made read-only in one call without mount_setattr(2), which neither nix nor rustix has.
+//! A bind cannot be made read-only in one call without mount_setattr(2), which rustix has not.
 //! But a bind *of* a read-only mount is read-only from its first moment. So the two steps are done once, at a
 //! place of their own, and the view itself is then one bind of that: it is never seen writable, neither after
 //! a kill nor in a namespace that it propagates to.
@@ -11,8 +11,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount_bind, mount_change, mount_remount,
+    unmount,
+};
 
 use super::{look, read_table};
 use crate::mount::Error;
@@ -32,17 +35,16 @@ pub(super) fn make(source: &Path, view: &Path) -> Result<bool, Error> {
             .create(place)
             .map_err(|e| Error::io("create directory", place, &e))?;
     }
-    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    change(Some(source), &making, MsFlags::MS_BIND)?;
-    change(None, &making, MsFlags::MS_PRIVATE)?;
-    change(
-        None,
-        &making,
-        MsFlags::MS_REMOUNT | MsFlags::MS_BIND | flags,
-    )?;
-    change(Some(&making), view, MsFlags::MS_BIND)?;
+    let failed = |place| move |e| Error::mount("create the read-only mount at", place, e);
+    let private =
+        |place| mount_change(place, MountPropagationFlags::PRIVATE).map_err(failed(place));
+    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    mount_bind(source, &making).map_err(failed(&making))?;
+    private(&making)?;
+    mount_remount(&making, MountFlags::BIND | flags, c"").map_err(failed(&making))?;
+    mount_bind(&making, view).map_err(failed(view))?;
     // Below a shared mount the kernel made it shared again.
-    change(None, view, MsFlags::MS_PRIVATE)?;
+    private(view)?;
     clear(&making)?;
     if is_right(source, view)? {
         Ok(true)
@@ -100,15 +102,10 @@ fn clear(place: &Path) -> Result<(), Error> {
 /// Takes away every mount at a place of the store's own.
 pub(super) fn unmount_all(place: &Path) -> Result<(), Error> {
     loop {
-        match umount2(place, MntFlags::UMOUNT_NOFOLLOW | MntFlags::MNT_DETACH) {
+        match unmount(place, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH) {
             Ok(()) => {}
-            Err(Errno::EINVAL | Errno::ENOENT) => return Ok(()),
+            Err(Errno::INVAL | Errno::NOENT) => return Ok(()),
             Err(e) => return Err(Error::mount("unmount", place, e)),
         }
     }
-}
-
-fn change(source: Option<&Path>, place: &Path, flags: MsFlags) -> Result<(), Error> {
-    mount(source, place, None::<&str>, flags, None::<&str>)
-        .map_err(|e| Error::mount("create the read-only mount at", place, e))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
+use rustix::io::Errno;
 
 use super::{Act, Flags};
 use crate::mount::{Error, MountId, Probe, SOURCE, Target, table};

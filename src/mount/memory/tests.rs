@@ -73,7 +73,7 @@ fn target(memory: &Memory) -> Target {
 fn a_refusal_is_for_the_next_call_of_its_kind_only() {
     let (memory, disk) = (Memory::default(), tempfile::tempdir().unwrap());
     let target = target(&memory);
-    memory.refuse(Act::Bind, Errno::ENOSPC);
+    memory.refuse(Act::Bind, Errno::NOSPC);
     memory.probe(&target).unwrap();
     let error = memory.bind(disk.path(), &target).unwrap_err();
     assert_eq!(error.fault(), Fault::NoSpace);
