@@ -10,23 +10,26 @@ mod frames;
 use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::Stream;
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+use rustix::fs::{Mode, fchmod};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
 };
-use nix::sys::stat::{Mode, fchmod};
+use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
 pub use self::authority::Caller;
 
 /// The longest path of a socket, in bytes (`sun_path` without the NUL at its end).
 const LONGEST: usize = 107;
+
+/// How many connections wait to be accepted at most (SOMAXCONN).
+const BACKLOG: i32 = 4096;
 
 /// How long an answer on a socket that is there may take before it counts as somebody's.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -178,7 +181,7 @@ impl Name {
 }
 
 fn may_call(stream: &UnixStream) -> bool {
-    let own = nix::unistd::geteuid().as_raw();
+    let own = geteuid().as_raw();
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == 0 || peer.uid() == own => true,
         Ok(peer) => {
@@ -193,12 +196,12 @@ fn may_call(stream: &UnixStream) -> bool {
 }
 
 fn bound(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     // The name takes over the mode that the socket has now; a mode given after would be too late.
-    fchmod(fd.as_fd(), Mode::S_IRUSR | Mode::S_IWUSR)?;
-    bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
-    listen(&fd, Backlog::MAXCONN)?;
+    fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
+    bind(&fd, &SocketAddrUnix::new(path)?)?;
+    listen(&fd, BACKLOG)?;
     Ok(fd.into())
 }
 
@@ -265,7 +268,7 @@ pub fn private_directory(socket: &Path) -> Result<(), Error> {
         let name = entry.file_name();
         Some(name.as_os_str()) != socket.file_name() && !is_socket(&entry.path())
     });
-    if others || meta.uid() != nix::unistd::geteuid().as_raw() {
+    if others || meta.uid() != geteuid().as_raw() {
         return Err(wrong(format!(
             "its directory {} is accessible to others (mode {:o}); give the socket a directory of its own, with mode \
              0700",

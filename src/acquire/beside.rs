@@ -6,9 +6,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
-use nix::unistd::linkat;
+use rustix::fs::{AtFlags, CWD, OFlags, linkat};
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::Error;
@@ -34,7 +33,7 @@ impl Beside {
             .read(true)
             .write(true)
             .mode(0o600)
-            .custom_flags(OFlag::O_TMPFILE.bits())
+            .custom_flags(OFlags::TMPFILE.bits().cast_signed())
             .open(dir);
         match unnamed {
             Ok(file) => Ok(Self::Unnamed(file)),
@@ -79,7 +78,7 @@ impl Beside {
         let failed = |e| io_error("keep the owner of", &place.named, e);
         let own = self.file().metadata().map_err(failed)?;
         match self.give(kept) {
-            Err(e) if e.raw_os_error() == Some(Errno::EPERM as i32) => Err(Error::Target {
+            Err(e) if Errno::from_io_error(&e) == Some(Errno::PERM) => Err(Error::Target {
                 path: place.named.display().to_string(),
                 why: format!(
                     "it belongs to user {} and group {}, and only root can preserve that",
@@ -121,11 +120,10 @@ impl Beside {
             Self::Kept(_, from) => fs::rename(from, path).map_err(replace),
             Self::Named(file) => file.persist(path).map(drop).map_err(|e| replace(e.error)),
             Self::Unnamed(_open) => {
-                let link =
-                    |to: &Path| linkat(AT_FDCWD, &from, AT_FDCWD, to, AtFlags::AT_SYMLINK_FOLLOW);
+                let link = |to: &Path| linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW);
                 match link(path) {
                     Ok(()) => return Ok(()),
-                    Err(Errno::EEXIST) => {}
+                    Err(Errno::EXIST) => {}
                     Err(e) => return Err(replace(e.into())),
                 }
                 // Only a rename replaces, and it needs a name to begin with: for one call's time.
@@ -142,10 +140,9 @@ impl Beside {
 
 /// Whether a file system has no files without a name: each says it in its own way.
 fn is_unknown(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw);
     matches!(
-        errno,
-        Some(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL)
+        Errno::from_io_error(error),
+        Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL)
     )
 }
 

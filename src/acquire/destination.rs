@@ -12,9 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use rustix::fs::{Access, AtFlags, CWD, StatxAttributes, StatxFlags};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, StatxAttributes, StatxFlags};
+use rustix::io::Errno;
 
 use super::Error;
 use super::error::io_error;
@@ -101,7 +100,7 @@ impl Destination {
 
     fn nothing(named: &Path, path: PathBuf) -> Result<Self, Error> {
         if path.as_os_str().as_bytes().ends_with(b"/") {
-            return Err(io_error("access", named, Errno::ENOENT.into()));
+            return Err(io_error("access", named, Errno::NOENT.into()));
         }
         Ok(Self::File(Place {
             named: named.to_owned(),
@@ -216,10 +215,9 @@ impl Stream {
         io::copy(&mut from, &mut to).map_err(failed)?;
         match to.sync_all() {
             // A pipe or a terminal has nothing to sync.
-            Err(e) if Errno::from_raw(e.raw_os_error().unwrap_or_default()) == Errno::EINVAL => {
+            Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::INVAL | Errno::ROFS)) => {
                 Ok(())
             }
-            Err(e) if e.raw_os_error() == Some(Errno::EROFS as i32) => Ok(()),
             synced => synced.map_err(failed),
         }
     }
@@ -237,12 +235,13 @@ impl Stream {
 
 /// Opens what was no file when it was looked at, and gives a file that has taken its place meanwhile not a byte.
 fn special(path: &Path) -> io::Result<fs::File> {
-    let mut flags = OFlag::O_NOCTTY;
+    let mut flags = OFlags::NOCTTY;
     if !is_of_proc(path) {
-        flags |= OFlag::O_NOFOLLOW;
+        flags |= OFlags::NOFOLLOW;
     }
     let mut options = OpenOptions::new();
-    let file = options.write(true).custom_flags(flags.bits()).open(path)?;
+    let flags = flags.bits().cast_signed();
+    let file = options.write(true).custom_flags(flags).open(path)?;
     match file.metadata()?.is_file() {
         true => Err(io::Error::other("it became a regular file in the meantime")),
         false => Ok(file),

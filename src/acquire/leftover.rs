@@ -9,8 +9,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
@@ -108,26 +108,21 @@ fn locked(dir: &Path) -> Result<Option<File>, Error> {
     };
     let failed = |e| io_error("open", dir, e);
     let others = || target("it is not a partial download of this user");
-    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let opened = OpenOptions::new()
         .read(true)
-        .custom_flags(flags.bits())
+        .custom_flags(flags.bits().cast_signed())
         .open(dir);
     let lock = match opened {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e)
-            if matches!(
-                e.raw_os_error().map(Errno::from_raw),
-                Some(Errno::ENOTDIR | Errno::ELOOP)
-            ) =>
-        {
+        Err(e) if matches!(Errno::from_io_error(&e), Some(Errno::NOTDIR | Errno::LOOP)) => {
             return Err(others());
         }
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(others()),
         opened => opened.map_err(failed)?,
     };
     let meta = lock.metadata().map_err(failed)?;
-    let own = nix::unistd::geteuid().as_raw();
+    let own = rustix::process::geteuid().as_raw();
     if meta.uid() != own || meta.mode() & 0o077 != 0 {
         return Err(others());
     }

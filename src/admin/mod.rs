@@ -34,7 +34,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
+use rustix::fs::OFlags;
 
 pub use self::client::Client;
 pub use self::error::Error;
@@ -53,7 +53,7 @@ impl Place {
     const NAME: &str = "admin.sock";
 
     fn at(root: &Path) -> io::Result<Self> {
-        let flags = (OFlag::O_PATH | OFlag::O_DIRECTORY).bits();
+        let flags = (OFlags::PATH | OFlags::DIRECTORY).bits().cast_signed();
         let mut options = OpenOptions::new();
         Ok(Self(options.read(true).custom_flags(flags).open(root)?))
     }

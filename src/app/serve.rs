@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::{Mode as Umask, umask};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit, umask};
 use tokio_util::sync::CancellationToken;
 
 use super::commands::Commands;
@@ -70,7 +69,7 @@ impl Driver {
             .parse()
             .map_err(|e| Error::Setting(format!("--endpoint \"{endpoint}\": {e}")))?;
         let (node, kubelet) = if serving.mode.node() {
-            if !nix::unistd::geteuid().is_root() {
+            if !geteuid().is_root() {
                 return Err(Error::NeedsRoot("serve --mode node", "mounts file systems"));
             }
             (node_id(serving.node_id.as_deref())?, Some(kubelet(dir)?))
@@ -311,15 +310,17 @@ impl Driver {
 
 /// Modes are given in full at each call, and a node's worth of volumes needs its files.
 fn prepare_process() -> Result<(), Error> {
-    umask(Umask::empty());
-    let limit = |e: nix::Error| Error::Setting(format!("cannot set the limit on open files: {e}"));
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(limit)?;
+    umask(rustix::fs::Mode::empty());
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(u64::MAX);
     if most < FILES {
         return Err(Error::Setting(format!(
             "the limit on open files is {most}, but at least {FILES} are needed; raise it (ulimit -n)"
         )));
     }
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).map_err(limit)
+    let current = limit.maximum;
+    setrlimit(Resource::Nofile, Rlimit { current, ..limit })
+        .map_err(|e| Error::Setting(format!("cannot set the limit on open files: {e}")))
 }
 
 /// At most 63 letters, digits, dashes and dots, and at both ends a letter or digit (csi.proto, GetPluginInfoResponse).
@@ -329,8 +330,7 @@ fn driver_name(name: &str) -> Result<String, Error> {
     let bytes = name.as_bytes();
     if bytes.len() <= 63
         && bytes.iter().copied().all(plain)
-        && ends(bytes.first())
-        && ends(bytes.last())
+        && [bytes.first(), bytes.last()].into_iter().all(ends)
     {
         return Ok(name.to_owned());
     }

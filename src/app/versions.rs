@@ -31,11 +31,9 @@ pub(super) struct Versions {
 impl Versions {
     /// The kernel's; of the others the node may tell later.
     pub(super) fn of_this_machine() -> Self {
-        let kernel = nix::sys::utsname::uname()
-            .map(|name| name.release().to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let kernel = rustix::system::uname();
         let versions = Self {
-            kernel: kernel.into(),
+            kernel: kernel.release().to_string_lossy().into(),
             node: watch::Sender::new(NodeInfo::default()),
         };
         versions.log();

@@ -194,7 +194,7 @@ fn absolute(dir: &std::path::Path) -> std::path::PathBuf {
 }
 
 fn needs_root(what: &'static str, why: &'static str) -> Result<(), Error> {
-    if nix::unistd::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() {
         Ok(())
     } else {
         Err(Error::NeedsRoot(what, why))

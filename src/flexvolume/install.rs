@@ -8,7 +8,6 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use super::{DRIVER, Error};
@@ -68,9 +67,8 @@ pub fn install(dir: &Path, root: &Path) -> Result<Installed, Error> {
     }
     fs::create_dir_all(dir).map_err(failed("create", dir))?;
     // Two at once would write the same file.
-    let lock = File::open(dir).map_err(failed("open", dir))?;
-    let _alone = Flock::lock(lock, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| failed("lock", dir)(errno.into()))?;
+    let alone = File::open(dir).map_err(failed("open", dir))?;
+    alone.lock().map_err(failed("lock", dir))?;
     let home = dir.join(DRIVER.replace('/', "~"));
     let is_new = if home.is_dir() {
         fill(&home, root)?

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
 
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt,
-};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+
+/// How many connections wait to be accepted at most (SOMAXCONN).
+const BACKLOG: i32 = 4096;
 
 /// Listens at an address. `[::]` is every address of the machine, those of IPv4 too, whatever `net.ipv6.bindv6only`
 /// says; where the kernel has no IPv6 (`ipv6.disable=1`), it is `0.0.0.0`. So one setting does for every cluster.
@@ -27,17 +27,17 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// As the standard library does it, which leaves the one option to the kernel's settings.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let family = match address {
-        SocketAddr::V4(_) => AddressFamily::Inet,
-        SocketAddr::V6(_) => AddressFamily::Inet6,
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     if is_everywhere(address) {
-        setsockopt(&socket, sockopt::Ipv6V6Only, &false)?;
+        sockopt::set_ipv6_v6only(&socket, false)?;
     }
     // A port whose last connections are being closed is free.
-    setsockopt(&socket, sockopt::ReuseAddr, &true)?;
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
-    nix::sys::socket::listen(&socket, Backlog::MAXCONN)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &address)?;
+    rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
 }
 
@@ -50,8 +50,8 @@ fn is_everywhere(address: SocketAddr) -> bool {
 
 /// The kernel knows no such socket, or has nowhere to bind it.
 fn means_no_ipv6(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    [Errno::EAFNOSUPPORT, Errno::EADDRNOTAVAIL]
-        .iter()
-        .any(|errno| number == Some(*errno as i32))
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+    )
 }
