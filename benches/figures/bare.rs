@@ -1,9 +1,12 @@
 //! What a publish cannot do without: the bare system calls, by the same crate, with the same options.
 
+use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount,
+};
 use war_vol::mount::Features;
 
 use crate::outcome::Outcome;
@@ -22,19 +25,10 @@ impl Bare {
             fs::create_dir_all(dir.join(name))?;
         }
         let (volumes, view) = (dir.join("volumes"), dir.join("view"));
-        let change = |source: Option<&Path>, flags: MsFlags| {
-            mount(source, &view, None::<&str>, flags, None::<&str>)
-        };
-        change(Some(&volumes), MsFlags::MS_BIND)?;
-        change(None, MsFlags::MS_PRIVATE)?;
-        change(
-            None,
-            MsFlags::MS_REMOUNT
-                | MsFlags::MS_BIND
-                | MsFlags::MS_RDONLY
-                | MsFlags::MS_NOSUID
-                | MsFlags::MS_NODEV,
-        )?;
+        mount_bind(&volumes, &view)?;
+        mount_change(&view, MountPropagationFlags::PRIVATE)?;
+        let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+        mount_remount(&view, MountFlags::BIND | flags, c"")?;
         let metacopy = if features.metacopy { "on" } else { "off" };
         let volatile = if features.volatile { ",volatile" } else { "" };
         Ok(Self {
@@ -68,25 +62,15 @@ impl Bare {
     fn mount(&self, volume: &Path, name: &str, layout: Layout, target: &Path) -> Outcome {
         let of = |name: &str| volume.join(name).display().to_string();
         let fixed = "index=off,xino=off,nfs_export=off";
-        let overlay = |flags: MsFlags, options: String| {
-            mount(
-                Some(format!("bare:{name}").as_str()),
-                target,
-                Some("overlay"),
-                flags | MsFlags::MS_NOSUID | MsFlags::MS_NODEV,
-                Some(options.as_str()),
-            )
+        let overlay = |flags: MountFlags, options: String| -> Outcome {
+            let flags = flags | MountFlags::NOSUID | MountFlags::NODEV;
+            let (source, options) = (format!("bare:{name}"), CString::new(options)?);
+            Ok(mount(source, target, "overlay", flags, options.as_c_str())?)
         };
         match layout {
-            Layout::Bind => mount(
-                Some(&self.dir.join("view").join(name).join("c")),
-                target,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            )?,
+            Layout::Bind => mount_bind(self.dir.join("view").join(name).join("c"), target)?,
             Layout::ReadOnly => overlay(
-                MsFlags::MS_RDONLY,
+                MountFlags::RDONLY,
                 format!(
                     "{fixed},redirect_dir=nofollow,metacopy=off,lowerdir={}:{}",
                     of("c"),
@@ -94,7 +78,7 @@ impl Bare {
                 ),
             )?,
             Layout::Overlay => overlay(
-                MsFlags::empty(),
+                MountFlags::empty(),
                 format!(
                     "{fixed},{},upperdir={},workdir={},lowerdir={}",
                     self.options,

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::mount::{MsFlags, mount};
-use nix::sys::signal::{Signal, kill};
 use nix::time::{clock_getcpuclockid, clock_gettime};
-use nix::unistd::Pid;
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
+use rustix::process::{Pid, Signal, kill_process};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use war_vol::csi::proto::identity_client::IdentityClient;
@@ -47,9 +46,8 @@ impl Kubelet {
     pub(crate) async fn of(dir: &Path, program: &Path) -> Outcome<Self> {
         let pods = dir.join("kubelet");
         fs::create_dir_all(&pods)?;
-        let none = None::<&str>;
-        mount(Some(&pods), &pods, none, MsFlags::MS_BIND, none)?;
-        mount(none, &pods, none, MsFlags::MS_SHARED, none)?;
+        mount_bind(&pods, &pods)?;
+        mount_change(&pods, MountPropagationFlags::SHARED)?;
         let driver = serve(dir, program)?;
         let mut this = Self {
             dir: dir.to_owned(),
@@ -62,10 +60,7 @@ impl Kubelet {
 
     /// Kills the driver.
     pub(crate) fn kill(&self) -> Outcome {
-        Ok(kill(
-            Pid::from_raw(i32::try_from(self.driver.id())?),
-            Signal::SIGKILL,
-        )?)
+        Ok(kill_process(Pid::from_child(&self.driver), Signal::KILL)?)
     }
 
     /// Starts another driver in the place of one that ends.
@@ -199,16 +194,15 @@ impl Kubelet {
 
     /// Processor time of the driver so far, in seconds.
     pub(crate) fn cpu(&self) -> Outcome<f64> {
-        let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(self.driver.id())?))?;
+        let pid = nix::unistd::Pid::from_raw(self.driver.id().cast_signed());
+        let clock = clock_getcpuclockid(pid)?;
         Ok(Duration::from(clock_gettime(clock)?).as_secs_f64())
     }
 }
 
 impl Drop for Kubelet {
     fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.driver.id()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
+        let _ = kill_process(Pid::from_child(&self.driver), Signal::TERM);
         for _ in 0..100 {
             if let Ok(Some(_)) = self.driver.try_wait() {
                 return;

@@ -7,10 +7,9 @@ use std::ffi::OsString;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use nix::unistd::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Outcome;
@@ -72,8 +71,8 @@ pub(crate) fn wrap(core: Option<usize>, program: &[OsString]) -> Outcome {
 pub(crate) fn pin(core: Option<usize>) -> Outcome {
     if let Some(core) = core {
         let mut set = CpuSet::new();
-        set.set(core)?;
-        sched_setaffinity(Pid::from_raw(0), &set)?;
+        set.set(core);
+        sched_setaffinity(None, &set)?;
     }
     Ok(())
 }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest as _, Sha256};
 
 use crate::outcome::{Outcome, say};
@@ -158,9 +157,7 @@ impl Origin {
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        if let Ok(pid) = i32::try_from(self.nginx.id()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
+        let _ = kill_process(Pid::from_child(&self.nginx), Signal::TERM);
         let _ = self.nginx.wait();
     }
 }

@@ -9,11 +9,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 
 use crate::outcome::Outcome;
 
@@ -25,7 +24,7 @@ pub(crate) struct Place {
     dir: PathBuf,
     given: Cell<usize>,
     signals: SignalFd,
-    _lock: Flock<File>,
+    _lock: File,
 }
 
 /// Where one round is measured.
@@ -38,7 +37,7 @@ pub(crate) struct Round {
 impl Place {
     /// One run at a time; what a killed one left is removed.
     pub(crate) fn new() -> Outcome<Self> {
-        if !nix::unistd::geteuid().is_root() {
+        if !rustix::process::geteuid().is_root() {
             return Err("the figures mount: run `make bench` as root".into());
         }
         if std::thread::available_parallelism()?.get() < 2 {
@@ -48,11 +47,11 @@ impl Place {
         }
         let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let lock = File::create(parent.join("figures.lock"))?;
-        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock)
-            .map_err(|(_, e)| format!("another run is under way: {e}"))?;
+        lock.try_lock()
+            .map_err(|e| format!("another run is under way: {e}"))?;
         unshare(CloneFlags::CLONE_NEWNS)?;
-        let all = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-        mount(None::<&str>, "/", None::<&str>, all, None::<&str>)?;
+        let all = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        mount_change("/", all)?;
         // Not the end of this process, which would leave gigabytes: it looks for them between two programs.
         let ending = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
         ending.thread_block()?;
@@ -112,7 +111,7 @@ impl Place {
     pub(crate) fn remove(&self, name: impl AsRef<Path>) -> Outcome {
         let path = self.dir.join(name);
         for target in mounts_below(&path)?.into_iter().rev() {
-            umount2(&target, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
+            unmount(&target, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
         }
         let removed = match fs::symlink_metadata(&path) {
             Ok(meta) if meta.is_dir() => fs::remove_dir_all(&path),
