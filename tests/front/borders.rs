@@ -53,12 +53,11 @@ const BORDERS: &[(&str, &str)] = &[
 const WORDS: [&str; 5] = ["artifact", "fault", "lock", "metrics", "telemetry"];
 
 /// What of other crates only some modules may name.
-const RESERVED: [(&str, &[&str]); 6] = [
+const RESERVED: [(&str, &[&str]); 5] = [
     ("tonic", &["csi", "admin"]),
     ("reqwest", &["source"]),
     ("hyper_util::client", &["source", "cluster"]),
     ("kube", &["cluster"]),
-    ("nix::mount", &["mount"]),
     ("rustix::mount", &["mount"]),
 ];
 

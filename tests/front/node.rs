@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nix::mount::{MntFlags, umount2};
+use rustix::mount::{UnmountFlags, unmount};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
@@ -212,7 +212,7 @@ pub(crate) fn mounts_at(path: &Path) -> Vec<u64> {
 
 /// Takes the topmost mount away as a reboot or a careless hand does: without a word to the driver.
 pub(crate) fn detach(path: &Path) {
-    umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).unwrap();
+    unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).unwrap();
 }
 
 /// Waits for a condition; fails if it does not come in a minute.

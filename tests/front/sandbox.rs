@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use rustix::mount::{MountPropagationFlags, UnmountFlags, mount_change, unmount};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,18 +22,12 @@ impl Sandbox {
     /// Needs root: without it the test fails and says so.
     pub(crate) fn new() -> Self {
         assert!(
-            nix::unistd::geteuid().is_root(),
+            rustix::process::geteuid().is_root(),
             "this test mounts: run the tests as root"
         );
         unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace of its own");
-        mount(
-            None::<&str>,
-            "/",
-            None::<&str>,
-            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
-            None::<&str>,
-        )
-        .expect("private propagation");
+        let all = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        mount_change("/", all).expect("private propagation");
         Self {
             dir: tempfile::Builder::new()
                 .prefix("war-vol-test-")
@@ -129,7 +123,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         // So that removing the directory removes nothing that is only mounted there.
         for target in mounts_below(self.dir.path()).into_iter().rev() {
-            let _ = umount2(&target, MntFlags::MNT_DETACH);
+            let _ = unmount(&target, UnmountFlags::DETACH);
         }
     }
 }

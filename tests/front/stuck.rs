@@ -3,7 +3,6 @@
 //! The kernel asks this process before another one may open the directory or a file in it (fanotify(7),
 //! `FAN_OPEN_PERM`), and has no answer until it is let go.
 
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,14 +10,21 @@ use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::fanotify::{
     EventFFlags, Fanotify, FanotifyEvent, FanotifyResponse, InitFlags, MarkFlags, MaskFlags,
     Response,
 };
-use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Pid;
+use rustix::time::Timespec;
 
 use crate::node::until;
+
+/// How long an event is waited for between two looks at whether it is over.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
 
 /// Whoever opens something in the directory waits until this is dropped.
 pub(crate) struct Stuck {
@@ -76,14 +82,14 @@ fn hold(
 ) {
     let held = Mutex::new(Vec::<FanotifyEvent>::new());
     while !over.load(Ordering::SeqCst) {
-        let mut asked = [PollFd::new(group.as_fd(), PollFlags::POLLIN)];
-        poll(&mut asked, PollTimeout::from(20_u8)).unwrap();
+        let mut asked = [PollFd::new(group, PollFlags::IN)];
+        poll(&mut asked, Some(&PATIENCE)).unwrap();
         let events = match group.read_events() {
             Err(Errno::EAGAIN) => continue,
             events => events.unwrap(),
         };
         for event in events {
-            if Pid::from_raw(event.pid()) == pid {
+            if Pid::from_raw(event.pid()) == Some(pid) {
                 if after == 0 {
                     held.lock().unwrap().push(event);
                     waiting.fetch_add(1, Ordering::SeqCst);

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{MountFlags, mount};
 
 pub(crate) use self::model::Model;
 
@@ -83,8 +83,7 @@ impl Drop for ApiServer {
 
 /// Makes this thread's mount namespace look like a pod's: a service account where Kubernetes puts it.
 pub(crate) fn account(token: &str, authority: &str) {
-    let none = None::<&str>;
-    mount(none, "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    mount("none", "/run", "tmpfs", MountFlags::empty(), None).unwrap();
     fs::create_dir_all(ACCOUNT).unwrap();
     fs::write(Path::new(ACCOUNT).join("ca.crt"), authority).unwrap();
     new_token(token);

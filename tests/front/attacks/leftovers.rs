@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+use rustix::mount::{MountFlags, mount_bind, mount_remount};
 
 use super::pod;
 use crate::container::{Handed, attack_program};
@@ -24,15 +24,9 @@ fn caged(test: fn(&Sandbox)) {
     let (sandbox, _) = (Sandbox::new(), attack_program());
     let cage = || {
         let inside = sandbox.path(".");
-        let bind = |place: &Path, flags| {
-            mount(Some(place), place, None::<&str>, flags, None::<&str>).unwrap();
-        };
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        bind(&inside, MsFlags::MS_BIND);
-        bind(
-            Path::new("/"),
-            MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY,
-        );
+        mount_bind(&inside, &inside).unwrap();
+        mount_remount("/", MountFlags::BIND | MountFlags::RDONLY, c"").unwrap();
         test(&sandbox);
     };
     let ended = thread::scope(|scope| scope.spawn(cage).join());

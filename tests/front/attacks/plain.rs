@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{MountFlags, mount_bind, mount_remount};
 
 use super::{FILE, Facts, Interference, Plain, attack, of_kind, pod};
 use crate::container::Handed;
@@ -31,18 +31,10 @@ impl Naive {
             fs::create_dir(&dir).unwrap();
             fs::create_dir(&target).unwrap();
             fs::hard_link(&blob, dir.join(FILE)).unwrap();
-            let change = |flags| {
-                mount(Some(&dir), &target, None::<&str>, flags, None::<&str>).unwrap();
-            };
-            change(MsFlags::MS_BIND);
+            mount_bind(&dir, &target).unwrap();
             if read_only {
-                change(
-                    MsFlags::MS_REMOUNT
-                        | MsFlags::MS_BIND
-                        | MsFlags::MS_RDONLY
-                        | MsFlags::MS_NOSUID
-                        | MsFlags::MS_NODEV,
-                );
+                let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+                mount_remount(&target, MountFlags::BIND | flags, c"").unwrap();
                 fs::write(target.join("x"), "").expect_err("the bind is read-only");
             }
             target

@@ -7,7 +7,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 
 use super::origin::Artifact;
 use super::rig::{Rig, ended, finish, start, was_killed};
@@ -194,7 +194,7 @@ impl Course {
     }
 
     fn take_the_mount_away(&self) {
-        nix::mount::umount2(&self.rig.target(), nix::mount::MntFlags::empty()).unwrap();
+        rustix::mount::unmount(self.rig.target(), rustix::mount::UnmountFlags::empty()).unwrap();
     }
 
     /// Back to nothing, without a check.
@@ -252,7 +252,7 @@ impl Course {
             return false;
         }
         let mut strace = strace::attach(&fault, &log, child.id());
-        strace::signal(child.id(), Signal::SIGCONT);
+        strace::signal(child.id(), Signal::CONT);
         let status = finish(child);
         // The tracer ends with the process.
         strace.wait().unwrap();

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use nix::mount::{MntFlags, umount2};
-use nix::sys::signal::Signal;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::origin::Artifact;
@@ -130,14 +130,14 @@ impl Disk {
 
     fn unmount(&self) {
         until("the file system to be free", || {
-            umount2(&self.mount_point(), MntFlags::empty()).is_ok()
+            unmount(self.mount_point(), UnmountFlags::empty()).is_ok()
         });
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        let _ = umount2(&self.mount_point(), MntFlags::MNT_DETACH);
+        let _ = unmount(self.mount_point(), UnmountFlags::DETACH);
     }
 }
 
@@ -178,7 +178,7 @@ impl Course {
     }
 
     fn comes_back(&self) {
-        while umount2(&self.rig.target(), MntFlags::MNT_DETACH).is_ok() {}
+        while unmount(self.rig.target(), UnmountFlags::DETACH).is_ok() {}
         // On another file system, which lost nothing; what made it is forgotten here.
         let _ = fs::remove_dir(self.rig.target());
         self.disk.unmount();
@@ -233,7 +233,7 @@ impl Course {
         println!("power, {}: {how} behind {aim:?}", self.disk.kind);
         self.disk.shut_down(how);
         if stopped {
-            strace::signal(child.id(), Signal::SIGKILL);
+            strace::signal(child.id(), Signal::KILL);
             finish(child);
         }
         self.comes_back();

@@ -9,8 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::until;
 
@@ -130,7 +129,7 @@ pub(super) fn stopped(child: &mut Child, log: &Path) -> bool {
         return false;
     }
     let tracer = tracer(&format!("/proc/{process}"));
-    kill(Pid::from_raw(tracer), Signal::SIGKILL).expect("the tracer is there");
+    kill_process(Pid::from_raw(tracer).unwrap(), Signal::KILL).expect("the tracer is there");
     until("the tracer to go", || {
         tasks(process).all(|task| self::tracer(&task) == 0 && state(&task) == 'T')
     });
@@ -138,7 +137,8 @@ pub(super) fn stopped(child: &mut Child, log: &Path) -> bool {
 }
 
 pub(super) fn signal(process: u32, signal: Signal) {
-    kill(Pid::from_raw(i32::try_from(process).unwrap()), signal).expect("the process is there");
+    kill_process(Pid::from_raw(process.cast_signed()).unwrap(), signal)
+        .expect("the process is there");
 }
 
 fn tasks(process: u32) -> impl Iterator<Item = String> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use nix::sys::statvfs::{FsFlags, statvfs};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use war_vol::fault::Fault;
 
 use super::{Ext4, fill, on_tmpfs, only};
@@ -221,8 +221,8 @@ fn no_inodes_is_no_space_and_says_inodes() {
         for (ran, dir) in [(cached, "dir"), (fetched, "other")] {
             if ran.code == 0 {
                 // The kernel shows an overlay without room for its work directory read-only, and calls that success.
-                let shown = statvfs(&sandbox.path(dir)).unwrap();
-                assert!(!shown.flags().contains(FsFlags::ST_RDONLY));
+                let shown = statvfs(sandbox.path(dir)).unwrap();
+                assert!(!shown.f_flag.contains(StatVfsMountFlags::RDONLY));
                 sandbox.run(["unmount", dir]).must(0);
                 continue;
             }

@@ -5,8 +5,6 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::fcntl::{Flock, FlockArg};
-
 use super::only;
 use crate::node::bytes;
 use crate::origin::{Object, Origin};
@@ -79,7 +77,7 @@ fn verify_does_not_wait_for_a_lease() {
 fn verify_does_not_wait_for_a_lock() {
     let sandbox = Sandbox::new();
     let blob = fs::File::open(cached(&sandbox)).unwrap();
-    let _lock = Flock::lock(blob, FlockArg::LockExclusive).unwrap();
+    blob.lock().unwrap();
     let seen = sandbox.run(["cache", "verify", "--output", "json"]).must(0);
     assert_eq!(seen.json()["whole"], 1);
     sandbox.run(["unmount", "dir"]).must(0);

@@ -11,13 +11,13 @@ pub(crate) mod reboot;
 mod records;
 mod sweep;
 
+use std::ffi::CString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::until;
 use crate::sandbox::Sandbox;
@@ -25,12 +25,13 @@ use crate::sandbox::Sandbox;
 /// Puts the store on a memory file system of its own, with these options.
 pub(crate) fn on_tmpfs(sandbox: &Sandbox, options: &str) {
     fs::create_dir(sandbox.root()).unwrap();
+    let options = CString::new(options).unwrap();
     mount(
-        Some("test"),
-        &sandbox.root(),
-        Some("tmpfs"),
-        MsFlags::empty(),
-        Some(options),
+        "test",
+        sandbox.root(),
+        "tmpfs",
+        MountFlags::empty(),
+        options.as_c_str(),
     )
     .unwrap();
 }
@@ -59,15 +60,8 @@ impl Ext4 {
             .arg(image));
         let at = sandbox.root();
         fs::create_dir(&at).unwrap();
-        let options = Some("errors=remount-ro");
-        mount(
-            Some(device.as_str()),
-            &at,
-            Some("ext4"),
-            MsFlags::empty(),
-            options,
-        )
-        .unwrap();
+        let options = c"errors=remount-ro";
+        mount(&device, &at, "ext4", MountFlags::empty(), options).unwrap();
         Self { device, at }
     }
 
@@ -76,13 +70,13 @@ impl Ext4 {
         let name = self.device.trim_start_matches("/dev/");
         fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "test").unwrap();
         let refused = fs::write(self.at.join("probe"), "").unwrap_err();
-        assert_eq!(refused.raw_os_error(), Some(nix::libc::EROFS));
+        assert_eq!(refused.kind(), std::io::ErrorKind::ReadOnlyFilesystem);
     }
 }
 
 impl Drop for Ext4 {
     fn drop(&mut self) {
-        let _ = umount2(&self.at, MntFlags::MNT_DETACH);
+        let _ = unmount(&self.at, UnmountFlags::DETACH);
         // Goes with its last user, which may be a mount of this test that is still there.
         let _ = Command::new("losetup")
             .args(["--detach", &self.device])
@@ -126,9 +120,9 @@ impl ServedDisk {
 
     /// Stops it. What is cached of the disk is forgotten, so that reads hang, too.
     pub(crate) fn stop(&self) -> Stopped {
-        let pid = Pid::from_raw(self.server.child.id().try_into().unwrap());
-        nix::unistd::sync();
-        kill(pid, Signal::SIGSTOP).unwrap();
+        let pid = Pid::from_child(&self.server.child);
+        rustix::fs::sync();
+        kill_process(pid, Signal::STOP).unwrap();
         let stopped = Stopped(pid);
         fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
         stopped
@@ -137,13 +131,13 @@ impl ServedDisk {
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        let _ = kill(self.0, Signal::SIGCONT);
+        let _ = kill_process(self.0, Signal::CONT);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = umount2(&self.at, MntFlags::MNT_DETACH);
+        let _ = unmount(&self.at, UnmountFlags::DETACH);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::mount::{MsFlags, mount, umount2};
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
 
 use super::only;
 use crate::node::{bytes, detach};
@@ -15,19 +15,9 @@ pub(crate) fn reboot(sandbox: &Sandbox, dirs: &[&str], boot: &str) {
         detach(&sandbox.path(dir));
     }
     let id = sandbox.path("boot_id");
-    let _ = umount2(
-        "/proc/sys/kernel/random/boot_id",
-        nix::mount::MntFlags::MNT_DETACH,
-    );
+    let _ = unmount("/proc/sys/kernel/random/boot_id", UnmountFlags::DETACH);
     fs::write(&id, format!("{boot}\n")).unwrap();
-    mount(
-        Some(&id),
-        "/proc/sys/kernel/random/boot_id",
-        None::<&str>,
-        MsFlags::MS_BIND,
-        None::<&str>,
-    )
-    .unwrap();
+    mount_bind(&id, "/proc/sys/kernel/random/boot_id").unwrap();
 }
 
 struct Scene {

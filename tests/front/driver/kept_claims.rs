@@ -169,7 +169,7 @@ fn a_kill_in_the_middle_leaves_the_whole_record_or_none() {
                     driver.create(&same).unwrap();
                 }
                 let kill = Aim::at(call, when).inject("signal=KILL");
-                let process = driver.pid().as_raw().try_into().unwrap();
+                let process = driver.pid().as_raw_pid().cast_unsigned();
                 let mut strace = attach(&kill, &sandbox.path("strace"), process);
                 let done = step(&driver);
                 if !done {
@@ -220,15 +220,15 @@ fn a_record_that_cannot_be_made_durable_is_none() {
     let (same, other) = two("pvc-1");
     for when in [1, 2] {
         let fail = Aim::at("fsync", when).inject("error=EIO");
-        let process = driver.pid().as_raw().try_into().unwrap();
+        let process = driver.pid().as_raw_pid().cast_unsigned();
         let mut strace = attach(&fail, &sandbox.path("strace"), process);
         let words = refused(driver.create(&same), Code::Unavailable);
         assert!(words.contains("claims"), "{words}");
         assert!(sandbox.bucket("claims").is_empty(), "fsync {when}");
         // strace leaves at that, and what it traced goes on.
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(strace.id().try_into().unwrap()),
-            nix::sys::signal::Signal::SIGTERM,
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&strace),
+            rustix::process::Signal::TERM,
         )
         .unwrap();
         strace.wait().unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 use tonic::Code;
 
 use super::{Call, Driver, read};
@@ -34,9 +34,8 @@ impl Node {
             fs::create_dir(dir).unwrap();
         }
         symlink(&real, &link).unwrap();
-        let none = None::<&str>;
-        mount(Some(&real), &real, none, MsFlags::MS_BIND, none).unwrap();
-        mount(none, &real, none, MsFlags::MS_SHARED, none).unwrap();
+        mount_bind(&real, &real).unwrap();
+        mount_change(&real, MountPropagationFlags::SHARED).unwrap();
         let (origin, content) = (Origin::start(), bytes(71, 20_000));
         origin.put("/a.war", Object::new(content.clone()));
         Self {
@@ -137,8 +136,7 @@ fn below_kubelets_directory_a_symlink_is_refused_and_a_mount_in_its_place_is_not
 
     fs::remove_file(&pods).unwrap();
     fs::create_dir(&pods).unwrap();
-    let none = None::<&str>;
-    mount(Some(&elsewhere), &pods, none, MsFlags::MS_BIND, none).unwrap();
+    mount_bind(&elsewhere, &pods).unwrap();
     let call = node.call(&driver);
     driver.publish(&call).unwrap();
     assert!(read(&call.target()) == node.content, "other bytes");

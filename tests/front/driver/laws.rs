@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::mount_bind;
 use tonic::Code;
 
 use super::read;
@@ -117,8 +117,8 @@ fn an_unpublish_is_ok_whatever_is_there_of_the_volume() {
     detach(&call.target());
     gone(&call);
     let call = scene.published("mounted-twice");
-    let (target, none) = (call.target(), None::<&str>);
-    mount(Some(&target), &target, none, MsFlags::MS_BIND, none).unwrap();
+    let target = call.target();
+    mount_bind(&target, &target).unwrap();
     gone(&call);
     let call = scene.published("at-once");
     std::thread::scope(|threads| {

@@ -29,9 +29,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::mount::{MsFlags, mount};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::runtime::Runtime;
 use tonic::transport::{Channel, Endpoint};
 
@@ -149,12 +148,12 @@ impl Driver {
 
     /// The id of its process.
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id().try_into().unwrap())
+        Pid::from_child(&self.child)
     }
 
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        kill(self.pid(), Signal::SIGTERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
         self.child.wait().unwrap()
     }
 
@@ -194,9 +193,8 @@ pub(crate) fn kubelet_shares_its_mounts(sandbox: &Sandbox) {
         return;
     }
     fs::create_dir(&kubelet).unwrap();
-    let none = None::<&str>;
-    mount(Some(&kubelet), &kubelet, none, MsFlags::MS_BIND, none).unwrap();
-    mount(none, &kubelet, none, MsFlags::MS_SHARED, none).unwrap();
+    mount_bind(&kubelet, &kubelet).unwrap();
+    mount_change(&kubelet, MountPropagationFlags::SHARED).unwrap();
 }
 
 /// The only file below a directory.

@@ -178,7 +178,7 @@ fn a_driver_that_stops_is_not_ready_any_more_and_says_so() {
         let watching = client.watch(HealthCheckRequest::default()).await;
         watching.unwrap().into_inner()
     });
-    nix::sys::signal::kill(driver.pid(), nix::sys::signal::Signal::SIGTERM).unwrap();
+    rustix::process::kill_process(driver.pid(), rustix::process::Signal::TERM).unwrap();
     let mut said = None;
     until("it is not ready any more", || {
         said = get(http, "/readyz");

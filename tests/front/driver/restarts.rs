@@ -52,7 +52,7 @@ fn a_driver_killed_in_a_download_goes_on_where_it_was() {
             let partial = scene.sandbox.bucket("partial").into_iter().next();
             partial.is_some_and(|p| fs::metadata(p.join("data")).is_ok_and(|m| m.len() >= 200_000))
         });
-        nix::sys::signal::kill(scene.driver.pid(), nix::sys::signal::Signal::SIGKILL).unwrap();
+        rustix::process::kill_process(scene.driver.pid(), rustix::process::Signal::KILL).unwrap();
         assert!(waiting.join().unwrap().is_err());
     });
     scene.origin.behave("/a.war", Vec::new());

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use rustix::process::{Signal, kill_process};
 use tonic::Code;
 
 use super::scene::Scene;
@@ -117,8 +117,8 @@ impl Course {
         let chosen: Vec<usize> = (0..=random.below(8)).map(|i| (first + i) % PODS).collect();
         let acts: Vec<Act> = chosen.iter().map(|pod| self.choose(*pod, random)).collect();
         let signal = match random.below(8) {
-            0 => Some(Signal::SIGKILL),
-            1 => Some(Signal::SIGTERM),
+            0 => Some(Signal::KILL),
+            1 => Some(Signal::TERM),
             _ => None,
         };
         let moment = Duration::from_micros(random.below(15_000) as u64);
@@ -134,7 +134,7 @@ impl Course {
                 .collect();
             if let Some(signal) = signal {
                 pause(moment);
-                kill(self.scene.driver.pid(), signal).unwrap();
+                kill_process(self.scene.driver.pid(), signal).unwrap();
             }
             calls.into_iter().map(|call| call.join().unwrap()).collect()
         });
@@ -142,7 +142,7 @@ impl Course {
             self.learn(pod, act, answer, signal.is_some());
         }
         if let Some(signal) = signal {
-            self.count(if signal == Signal::SIGKILL {
+            self.count(if signal == Signal::KILL {
                 "kill"
             } else {
                 "stop"

@@ -94,7 +94,7 @@ fn a_driver_that_stops_answers_who_waits_and_the_next_one_goes_on() {
             let partial = sandbox.bucket("partial").into_iter().next();
             partial.is_some_and(|p| fs::metadata(p.join("data")).is_ok_and(|m| m.len() > 0))
         });
-        nix::sys::signal::kill(driver.pid(), nix::sys::signal::Signal::SIGTERM).unwrap();
+        rustix::process::kill_process(driver.pid(), rustix::process::Signal::TERM).unwrap();
         waiting.join().unwrap()
     });
     let (code, words) = answer.unwrap_err();

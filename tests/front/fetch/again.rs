@@ -4,8 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::process::Stdio;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::Scene;
 use crate::node::{bytes, digest, until};
@@ -51,7 +50,7 @@ fn a_broken_fetch_goes_on_where_it_stopped() {
 #[test]
 fn a_killed_fetch_goes_on_where_it_stopped() {
     let scene = Scene::new();
-    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+    for signal in [Signal::INT, Signal::KILL] {
         let silence = Behaviour::SilenceAt { at: 200_000 };
         scene.origin.behave("/a.war", vec![silence.always()]);
         let before = scene.origin.bytes_sent("/a.war");
@@ -63,7 +62,7 @@ fn a_killed_fetch_goes_on_where_it_stopped() {
             scene.origin.bytes_sent("/a.war") >= before + 200_000
                 && fs::metadata(&data).is_ok_and(|m| m.len() > 0)
         });
-        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
         child.wait().unwrap();
         let there = fs::metadata(&data).unwrap().len();
         assert!(there > 0);

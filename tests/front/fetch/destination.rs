@@ -5,28 +5,26 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use nix::mount::{MsFlags, mount};
-use nix::sys::stat::{Mode, SFlag, makedev, mknod};
-use nix::unistd::mkfifo;
+use rustix::fs::{CWD, Dev, FileType, Mode, makedev, mknodat};
+use rustix::mount::{MountFlags, mount, mount_bind};
 
 use super::Scene;
 use crate::node::digest;
 use crate::origin::Object;
+
+fn make(path: &Path, kind: FileType, device: Dev) {
+    mknodat(CWD, path, kind, Mode::from_raw_mode(0o666), device).unwrap();
+}
 
 /// As root it replaced them by a regular file: `/dev/null` of a whole machine was one command away.
 #[test]
 fn a_device_is_written_to_and_stays_a_device() {
     let scene = Scene::new();
     let null = scene.sandbox.path("null");
-    mknod(
-        &null,
-        SFlag::S_IFCHR,
-        Mode::from_bits_truncate(0o666),
-        makedev(1, 3),
-    )
-    .unwrap();
+    make(&null, FileType::CharacterDevice, makedev(1, 3));
     symlink("null", scene.sandbox.path("link")).unwrap();
     for name in ["null", "link", "/dev/null"] {
         let ran = scene.sandbox.run(["fetch", &scene.url, "-o", name]).must(0);
@@ -37,13 +35,7 @@ fn a_device_is_written_to_and_stays_a_device() {
     }
     // One that takes no bytes says so itself, and stays too.
     let full = scene.sandbox.path("full");
-    mknod(
-        &full,
-        SFlag::S_IFCHR,
-        Mode::from_bits_truncate(0o666),
-        makedev(1, 7),
-    )
-    .unwrap();
+    make(&full, FileType::CharacterDevice, makedev(1, 7));
     let ran = scene
         .sandbox
         .run(["fetch", &scene.url, "-o", "full"])
@@ -59,7 +51,7 @@ fn a_device_is_written_to_and_stays_a_device() {
 fn a_pipe_gets_the_bytes_once_they_are_verified() {
     let scene = Scene::new();
     let pipe = scene.sandbox.path("pipe");
-    mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+    make(&pipe, FileType::Fifo, 0);
     // Nobody reads it: a command that opened it would wait for ever.
     let wrong = digest(b"other");
     let arguments = ["fetch", &scene.url, "-o", "pipe", "--checksum", &wrong];
@@ -285,24 +277,10 @@ fn everything_else_is_refused_before_the_first_byte() {
     fs::write(at("file"), "old").unwrap();
     // As `docker run -v FILE:FILE` does it.
     fs::write(at("bound"), "").unwrap();
-    mount(
-        Some(&at("file")),
-        &at("bound"),
-        None::<&str>,
-        MsFlags::MS_BIND,
-        None::<&str>,
-    )
-    .unwrap();
+    mount_bind(at("file"), at("bound")).unwrap();
     fs::create_dir(at("read-only")).unwrap();
-    let tmpfs = Some("tmpfs");
-    mount(
-        tmpfs,
-        &at("read-only"),
-        tmpfs,
-        MsFlags::MS_RDONLY,
-        None::<&str>,
-    )
-    .unwrap();
+    let tmpfs = "tmpfs";
+    mount(tmpfs, at("read-only"), tmpfs, MountFlags::RDONLY, None).unwrap();
     for (name, code, says) in [
         ("socket", 9, "it is a socket"),
         ("dir", 9, "it is a directory"),
@@ -339,7 +317,7 @@ fn a_place_that_changes_meanwhile_is_not_replaced() {
     let out = std::thread::scope(|threads| {
         threads.spawn(move || {
             crate::node::until("it downloads", || origin.gets("/a.war") > 0);
-            mkfifo(made, Mode::from_bits_truncate(0o600)).unwrap();
+            make(made, FileType::Fifo, 0);
         });
         scene.fetch(&[&scene.url, "-o", "file"], Stdio::piped())
     });

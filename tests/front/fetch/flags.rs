@@ -3,8 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Scene, speaks_no_yaml};
 use crate::node::until;
@@ -101,7 +100,7 @@ fn a_limited_download_can_be_interrupted() {
     until("its first bytes are there", || {
         std::fs::metadata(&data).is_ok_and(|m| m.len() > 0)
     });
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     until("it ends", || child.try_wait().unwrap().is_some());
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }

@@ -1,6 +1,6 @@
 //! No driver is there.
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{MountFlags, mount};
 
 use super::*;
 
@@ -49,8 +49,7 @@ fn a_volume_that_is_there_needs_no_driver_to_stay_or_to_go() {
 fn what_is_not_ours_is_left_alone_by_the_driver_and_without_one() {
     let mut node = Node::new();
     let dir = node.dir("pod");
-    let none = None::<&str>;
-    mount(Some("tmpfs"), &dir, Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    mount("tmpfs", &dir, "tmpfs", MountFlags::empty(), None).unwrap();
     fs::write(dir.join("mine"), "mine").unwrap();
     failed(&node.unmount(&dir), "is mounted");
     failed(&node.mount(&dir, &json!({})), "is mounted");

@@ -1,6 +1,6 @@
 //! The driver goes and another one comes.
 
-use nix::sys::signal::{Signal, kill};
+use rustix::process::{Signal, kill_process};
 
 use super::*;
 use crate::disk::reboot::reboot;
@@ -123,10 +123,10 @@ fn a_pod_goes_although_the_driver_hangs() {
     let node = Node::new();
     let dir = node.dir("pod");
     assert_eq!(node.mount(&dir, &json!({})), success());
-    kill(node.driver().pid(), Signal::SIGSTOP).unwrap();
+    kill_process(node.driver().pid(), Signal::STOP).unwrap();
     assert_eq!(node.unmount(&dir), success());
     assert_eq!(node.sandbox.mounts_at(&dir), 0);
-    kill(node.driver().pid(), Signal::SIGCONT).unwrap();
+    kill_process(node.driver().pid(), Signal::CONT).unwrap();
     // The driver finds out when it is asked.
     assert_eq!(node.unmount(&dir), success());
     node.nothing_left(&dir);

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use nix::mount::{MsFlags, mount};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::mount::{MountFlags, mount};
 
 use crate::node::{bytes, mounts_at};
 use crate::origin::{Object, Origin};
@@ -75,11 +76,8 @@ fn a_directory_that_is_none_is_refused() {
         "its parent does not exist or is not a directory",
     );
     assert_eq!(fs::read(&file).unwrap(), b"theirs");
-    nix::unistd::mkfifo(
-        &scene.sandbox.path("fifo"),
-        nix::sys::stat::Mode::from_bits_truncate(0o600),
-    )
-    .unwrap();
+    let mode = Mode::from_raw_mode(0o600);
+    mknodat(CWD, scene.sandbox.path("fifo"), FileType::Fifo, mode, 0).unwrap();
     scene.refuses("fifo", 9, "not a directory");
     scene.refuses("missing/dir", 2, "create it first");
     scene.refuses("/", 2, "outside the allowed directory");
@@ -102,14 +100,7 @@ fn a_directory_that_is_not_empty_is_refused_and_keeps_what_it_has() {
 fn a_directory_that_something_else_is_mounted_on_is_refused() {
     let scene = Scene::new();
     let foreign = scene.make("foreign");
-    mount(
-        Some("theirs"),
-        &foreign,
-        Some("tmpfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    )
-    .unwrap();
+    mount("theirs", &foreign, "tmpfs", MountFlags::empty(), None).unwrap();
     let before = mounts_at(&foreign);
     scene.refuses("foreign", 9, "something else is mounted there");
     scene

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::mount_bind;
 
 use crate::node::bytes;
 use crate::origin::{Behaviour, Object, Origin};
@@ -21,14 +21,7 @@ pub(crate) fn names(sandbox: &Sandbox, hosts: &str) {
         let file = sandbox.path(name);
         fs::write(&file, format!("{text}\n")).unwrap();
         let over = fs::canonicalize(format!("/etc/{name}")).unwrap();
-        mount(
-            Some(&file),
-            &over,
-            None::<&str>,
-            MsFlags::MS_BIND,
-            None::<&str>,
-        )
-        .unwrap();
+        mount_bind(&file, &over).unwrap();
     }
 }
 

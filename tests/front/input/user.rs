@@ -5,8 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::{bytes, digest, until};
 use crate::origin::{Behaviour, Object, Origin};
@@ -174,7 +173,7 @@ fn an_interrupted_fetch_leaves_nothing() {
     let scene = Scene::new();
     let silence = Behaviour::SilenceAt { at: 200_000 };
     scene.origin.behave("/a.war", vec![silence.always()]);
-    for (n, signal) in [Signal::SIGINT, Signal::SIGTERM].into_iter().enumerate() {
+    for (n, signal) in [Signal::INT, Signal::TERM].into_iter().enumerate() {
         let child = scene
             .command(&["fetch", &scene.url])
             .stdout(Stdio::piped())
@@ -184,7 +183,7 @@ fn an_interrupted_fetch_leaves_nothing() {
         until("it downloads", || {
             scene.origin.bytes_sent("/a.war") >= 200_000 * (n as u64 + 1)
         });
-        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
         let ran = Ran::of(child.wait_with_output().unwrap());
         assert_eq!((ran.code, ran.stdout.as_str()), (130, ""), "{}", ran.stderr);
         assert_eq!(scene.files(), Vec::<String>::new());
@@ -197,12 +196,12 @@ fn a_fetch_onto_a_full_disk_is_no_space_and_leaves_nothing() {
     let scene = Scene::new();
     for spells in [vec![], vec![Behaviour::Chunked.always()]] {
         let home = scene.home();
-        nix::mount::mount(
-            Some("small"),
+        rustix::mount::mount(
+            "small",
             &home,
-            Some("tmpfs"),
-            nix::mount::MsFlags::empty(),
-            Some("size=256k,uid=65534"),
+            "tmpfs",
+            rustix::mount::MountFlags::empty(),
+            c"size=256k,uid=65534",
         )
         .unwrap();
         scene.origin.behave("/a.war", spells);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{MountFlags, mount, mount_bind};
 use war_vol::fault::Fault;
 use war_vol::volume::Publish;
 
@@ -33,14 +33,7 @@ impl Pod {
 
 /// Somebody mounts something of their own.
 pub(crate) fn foreign(at: &Path) {
-    mount(
-        Some("foreign"),
-        at,
-        Some("tmpfs"),
-        MsFlags::empty(),
-        None::<&str>,
-    )
-    .unwrap();
+    mount("foreign", at, "tmpfs", MountFlags::empty(), None).unwrap();
     fs::write(at.join("theirs"), "kept").unwrap();
 }
 
@@ -134,14 +127,7 @@ fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
     let scene = waiting().published();
     let target = scene.target();
     for _ in 0..2 {
-        mount(
-            Some(&target),
-            &target,
-            None::<&str>,
-            MsFlags::MS_BIND,
-            None::<&str>,
-        )
-        .unwrap();
+        mount_bind(&target, &target).unwrap();
     }
     assert_eq!(scene.mounts().len(), 3);
     scene.must_be_gone();

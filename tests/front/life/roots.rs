@@ -3,8 +3,7 @@
 use std::fs;
 use std::process::{Child, Stdio};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::node::{bytes, until};
 use crate::origin::{Behaviour, Object, Origin};
@@ -62,7 +61,7 @@ fn two_programs_on_one_root_work_one_after_the_other() {
     }
     assert_eq!(sandbox.mounts(), 0, "nobody goes ahead");
     let holder = first.id();
-    kill(Pid::from_raw(holder.cast_signed()), Signal::SIGKILL).unwrap();
+    kill_process(Pid::from_child(&first), Signal::KILL).unwrap();
     first.wait().unwrap();
     for (child, command) in children.into_iter().zip(commands) {
         let ran = Ran::of(child.wait_with_output().unwrap()).must(0);
@@ -89,7 +88,7 @@ fn whoever_waits_for_the_lock_can_be_interrupted() {
     until("the first downloads", || origin.bytes_sent("/a.war") > 0);
     let second = begin(&sandbox, &["mount", &url, "b"]);
     waits(&sandbox, &second);
-    kill(Pid::from_raw(second.id().cast_signed()), Signal::SIGINT).unwrap();
+    kill_process(Pid::from_child(&second), Signal::INT).unwrap();
     let ran = Ran::of(second.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{}", ran.stderr);
     first.kill().unwrap();
@@ -103,7 +102,7 @@ fn an_interrupted_mount_leaves_no_volume_and_is_taken_up_again() {
     let sandbox = Sandbox::new();
     let origin = silent_origin();
     let url = origin.url("/a.war");
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::INT, Signal::TERM] {
         let before = origin.gets("/a.war");
         origin.behave("/a.war", vec![Behaviour::SilenceAt { at: 50_000 }.times(1)]);
         let child = begin(&sandbox, &["mount", &url, "dir"]);
@@ -113,7 +112,7 @@ fn an_interrupted_mount_leaves_no_volume_and_is_taken_up_again() {
             // What was sent may still be on its way to the disk.
             sent && partials.any(|p| fs::metadata(p.join("data")).is_ok_and(|m| m.len() >= 50_000))
         });
-        kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
+        kill_process(Pid::from_child(&child), signal).unwrap();
         let ran = Ran::of(child.wait_with_output().unwrap()).must(130);
         assert!(ran.stderr.contains("interrupted"), "{}", ran.stderr);
         assert_eq!(sandbox.mounts(), 0);

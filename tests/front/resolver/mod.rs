@@ -10,8 +10,8 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use rustix::mount::mount_bind;
 
 use self::servers::{Serves, refuses, server, server_by_name};
 use crate::sandbox::{Ran, Sandbox};
@@ -74,8 +74,7 @@ fn machine(hosts: Option<&str>, resolv_conf: Option<&str>) -> Sandbox {
                 .success()
         );
     }
-    let none = None::<&str>;
-    mount(Some(&etc), "/etc", none, MsFlags::MS_BIND, none).unwrap();
+    mount_bind(&etc, "/etc").unwrap();
     sandbox
 }
 

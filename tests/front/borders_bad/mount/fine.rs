@@ -1,4 +1,3 @@
-use nix::mount::{MsFlags, umount2};
-use rustix::mount::unmount;
+use rustix::mount::{MountFlags, unmount};
 use crate::artifact::Place;
 use reqwest::Url; //~ only source may name reqwest

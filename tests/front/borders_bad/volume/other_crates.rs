@@ -1,9 +1,8 @@
-use nix::mount::MsFlags; //~ only mount may name nix::mount
-use nix::{mount, sched::CloneFlags}; //~ only mount may name nix::mount
-use nix as n; //~ only mount may name nix::mount
-use nix::*; //~ only mount may name nix::mount
-use nix::unistd;
 use rustix::mount::unmount; //~ only mount may name rustix::mount
+use rustix::{fs::Mode, mount}; //~ only mount may name rustix::mount
+use rustix as r; //~ only mount may name rustix::mount
+use rustix::*; //~ only mount may name rustix::mount
+use rustix::process;
 use reqwest; //~ only source may name reqwest
 use reqwest::Client; //~ only source may name reqwest
 use hyper_util::client::legacy::Client; //~ only source and cluster may name hyper_util::client

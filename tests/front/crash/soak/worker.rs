@@ -156,7 +156,7 @@ impl Worker {
             Kind::LoseMount => {
                 self.publish(n).await;
                 let target = self.target(n).path();
-                nix::mount::umount2(&target, nix::mount::MntFlags::MNT_DETACH).unwrap();
+                rustix::mount::unmount(&target, rustix::mount::UnmountFlags::DETACH).unwrap();
                 self.publish(n).await;
             }
             Kind::Twice => {

@@ -9,7 +9,7 @@ fn a_mount_that_is_given_up_stops_its_download_and_is_taken_up_again() {
     let origin = origin();
     let url = origin.url("/a.war");
     let driver = Driver::start(&sandbox);
-    let ends = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL];
+    let ends = [Signal::INT, Signal::TERM, Signal::KILL];
     for (n, end) in ends.into_iter().enumerate() {
         let before = origin.gets("/a.war");
         let at = 50_000;
@@ -20,7 +20,7 @@ fn a_mount_that_is_given_up_stops_its_download_and_is_taken_up_again() {
         });
         child.signal(end);
         let ran = child.ended();
-        if end != Signal::SIGKILL {
+        if end != Signal::KILL {
             assert_eq!(ran.code, 130, "{ran:?}");
             assert!(
                 ran.stderr.contains("nothing is left half done"),
@@ -59,7 +59,7 @@ fn one_of_two_that_gives_up_leaves_the_download_to_the_other() {
             .count()
             == 2
     });
-    goes.signal(Signal::SIGINT);
+    goes.signal(Signal::INT);
     assert_eq!(goes.ended().code, 130);
     stays.ended().must(0);
     assert!(read(&sandbox.path("dir")) == bytes(60, LENGTH));
@@ -76,10 +76,10 @@ fn a_mount_that_is_there_survives_an_interrupt_of_the_next() {
     let driver = Driver::start(&sandbox);
     sandbox.mount(&url, "dir", &[]);
     let before = crate::node::mounts_at(&sandbox.path("dir"));
-    kill(driver.pid(), Signal::SIGSTOP).unwrap();
+    kill_process(driver.pid(), Signal::STOP).unwrap();
     let child = begin(&sandbox, &["mount", &url, "dir"]);
-    kill(driver.pid(), Signal::SIGCONT).unwrap();
-    child.signal(Signal::SIGINT);
+    kill_process(driver.pid(), Signal::CONT).unwrap();
+    child.signal(Signal::INT);
     child.ended();
     sandbox.run(["volumes"]).must(0);
     assert_eq!(crate::node::mounts_at(&sandbox.path("dir")), before);
@@ -136,7 +136,7 @@ fn a_command_that_hangs_holds_up_nobody() {
     let driver = Driver::start(&sandbox);
     let hangs = begin(&sandbox, &["mount", &origin.url("/a.war"), "dir"]);
     downloads(&sandbox, &origin);
-    hangs.signal(Signal::SIGSTOP);
+    hangs.signal(Signal::STOP);
     sandbox.run(["volumes"]).must(0);
     let log = driver.log().len();
     assert!(driver.stop().success());
@@ -145,7 +145,7 @@ fn a_command_that_hangs_holds_up_nobody() {
         .split_off(log);
     assert!(log.contains("stopped") && !log.contains("cut off"), "{log}");
     sandbox.mount(&origin.url("/a.war"), "dir", &[]);
-    hangs.signal(Signal::SIGCONT);
+    hangs.signal(Signal::CONT);
     let ran = hangs.ended().must(11);
     assert!(ran.stderr.contains("the driver"), "{}", ran.stderr);
     sandbox.run(["unmount", "dir"]).must(0);
@@ -193,7 +193,7 @@ fn a_verify_that_is_given_up_makes_way_for_the_next() {
     first.says("verifying");
     let second = begin(&sandbox, &["cache", "verify"]);
     sandbox.run(["cache", "ls"]).must(0);
-    first.signal(Signal::SIGINT);
+    first.signal(Signal::INT);
     assert_eq!(first.ended().code, 130);
     second.ended().must(6);
     // What the first was at is set aside although nobody listens any more.

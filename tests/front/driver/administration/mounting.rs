@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use nix::mount::{MntFlags, umount2};
+use rustix::mount::{UnmountFlags, unmount};
 
 use super::*;
 
@@ -101,7 +101,7 @@ fn a_volume_of_the_command_line_outlives_the_driver_and_is_never_swept() {
     sandbox.mount(&origin.url("/a.war"), "dir", &[]);
     let before = crate::node::mounts_at(&sandbox.path("dir"));
     assert!(driver.stop().success());
-    umount2(&sandbox.path("parent/gone"), MntFlags::MNT_DETACH).unwrap();
+    unmount(sandbox.path("parent/gone"), UnmountFlags::DETACH).unwrap();
     fs::remove_dir_all(sandbox.path("parent")).unwrap();
     let _driver = Driver::start(&sandbox);
     assert_eq!(crate::node::mounts_at(&sandbox.path("dir")), before);

@@ -3,8 +3,6 @@
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::process::Command;
 
-use nix::fcntl::{Flock, FlockArg};
-
 use super::*;
 
 #[test]
@@ -89,7 +87,7 @@ fn from_another_mount_namespace_everything_is_seen_and_nothing_mounted() {
 fn a_driver_that_hangs_is_named_and_asked_again() {
     let sandbox = Sandbox::new();
     let driver = Driver::start(&sandbox);
-    kill(driver.pid(), Signal::SIGSTOP).unwrap();
+    kill_process(driver.pid(), Signal::STOP).unwrap();
     let child = begin(&sandbox, &["volumes"]);
     child.says("waiting for it to finish");
     let words = child.stderr();
@@ -97,7 +95,7 @@ fn a_driver_that_hangs_is_named_and_asked_again() {
         words.contains(&format!("process {} (war-vol serve)", driver.pid())),
         "{words}"
     );
-    kill(driver.pid(), Signal::SIGCONT).unwrap();
+    kill_process(driver.pid(), Signal::CONT).unwrap();
     child.ended().must(0);
     assert!(driver.stop().success());
 }
@@ -108,14 +106,14 @@ fn a_command_that_waits_finds_the_driver_that_starts() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.root()).unwrap();
     let lock = fs::File::create(sandbox.root().join("lock")).unwrap();
-    let lock = Flock::lock(lock, FlockArg::LockExclusive).unwrap();
+    lock.lock().unwrap();
     let driver = Driver::begin(&sandbox, &[]);
     until("the driver waits", || {
         driver.log().contains("waiting for it to exit")
     });
     let child = begin(&sandbox, &["volumes", "--output", "json"]);
     child.says("waiting for it to finish");
-    drop(lock);
+    lock.unlock().unwrap();
     // Whoever of the two is first.
     assert_eq!(
         child.ended().must(0).json()["volumes"],

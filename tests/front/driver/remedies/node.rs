@@ -1,9 +1,10 @@
 //! The same for the node and its driver: a setting is changed, or what is missing is given, as the page says.
 
+use std::ffi::CString;
 use std::fs;
 use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
+use rustix::mount::{MountFlags, mount, mount_bind};
 use tonic::Code;
 
 use super::super::ops::{ANY, get};
@@ -48,8 +49,7 @@ fn mounts_that_nobody_sees_are_seen_once_they_are_shared() {
     let driver = Driver::run(&sandbox, &[]);
     waits(&driver, &url, "mountPropagation: Bidirectional");
     assert!(driver.stop().success());
-    let none = None::<&str>;
-    mount(Some(&kubelet), &kubelet, none, MsFlags::MS_BIND, none).unwrap();
+    mount_bind(&kubelet, &kubelet).unwrap();
     let shared = Command::new("mount")
         .arg("--make-rshared")
         .arg(&kubelet)
@@ -71,8 +71,9 @@ fn a_store_on_an_overlay_is_put_on_a_disk() {
         sandbox.path("work").display()
     );
     let merged = sandbox.path("merged");
-    let (kind, flags) = (Some("overlay"), MsFlags::empty());
-    mount(kind, &merged, kind, flags, Some(layers.as_str())).unwrap();
+    let (kind, flags) = ("overlay", MountFlags::empty());
+    let layers = CString::new(layers).unwrap();
+    mount(kind, &merged, kind, flags, layers.as_c_str()).unwrap();
     let driver = Driver::begin(&sandbox, &["--root", merged.to_str().unwrap()]);
     waits(&driver, &url, "is on an overlay file system");
     assert!(driver.stop().success());
