@@ -5,8 +5,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::{set_socket_linger, set_socket_send_buffer_size};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use socket2::SockRef;
 
 use super::plan::Ending;
 
@@ -49,7 +49,7 @@ impl Wire {
         // Segments must leave as they are written, and what the kernel holds back must be little, or the
         // log's count of bytes says nothing about what the client got.
         socket.0.set_nodelay(true)?;
-        SockRef::from(&*socket.0).set_send_buffer_size(256 << 10)?;
+        set_socket_send_buffer_size(&*socket.0, 256 << 10)?;
         socket.0.set_read_timeout(Some(LONGEST))?;
         socket.0.set_write_timeout(Some(LONGEST))?;
         let link = match tls {
@@ -131,7 +131,7 @@ impl Wire {
                 if self.sent > 32 << 10 {
                     delivered(self.socket());
                 }
-                let _ = SockRef::from(self.socket()).set_linger(Some(Duration::ZERO));
+                let _ = set_socket_linger(self.socket(), Some(Duration::ZERO));
             }
         }
     }
