@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use backon::ExponentialBackoff;
-use bytes::Bytes;
-use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, StreamExt};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use futures_util::{StreamExt, TryStreamExt};
 
+use super::body;
+use super::body::budget::{Budget, shared};
+use super::body::hash::Hasher;
+use super::body::limit::limited;
+use super::body::meter::metered;
+use super::body::room::{self, with_room};
+use super::body::speed::not_stalled;
 use super::gauge::{Gauge, Phase};
-use super::hash::{Budget, Hasher, Share};
 use super::lookup::Ask;
-use super::pace::Speedometer;
 use super::{Error, Patience, joint};
-use crate::artifact::{Algorithm, Digest, Facts};
+use crate::artifact::{Digest, Facts};
 use crate::metrics::Downloads;
-use crate::policy::Request;
-use crate::source::{self, Answer, Object, Retry, Source, Start};
+use crate::policy::{Limit, Request};
+use crate::source::{Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
 
 /// A try that moved as much was not in vain: the count of failures starts anew.
 const WORTHWHILE: u64 = 64 << 10;
-
-/// How often the room on the disk is looked at while the length is not known.
-const ROOM_STEP: u64 = 8 << 20;
 
 /// What a download needs to know; it owns nothing.
 pub(super) struct Download<'a, S> {
@@ -55,7 +55,7 @@ pub(super) enum Outcome {
 /// What one download remembers from try to try.
 #[derive(Default)]
 struct Course {
-    /// Has hashed just the bytes that are there.
+    /// Hashes the bytes that are there.
     hasher: Option<Hasher>,
     /// Whether the bytes came in more than one answer.
     joined: bool,
@@ -66,11 +66,19 @@ struct Course {
 impl<S: Source> Download<'_, S> {
     /// Runs to its end. What came stays in `partial`, whatever the outcome.
     pub(super) async fn run(&self, partial: &mut Partial) -> Result<Outcome, Error> {
+        tokio::select! {
+            biased;
+            ended = self.attempts(partial) => ended,
+            () = self.gauge.stopped() => Err(self.stop()),
+        }
+    }
+
+    async fn attempts(&self, partial: &mut Partial) -> Result<Outcome, Error> {
         let mut course = Course::default();
         if !self.may_resume(partial) {
             partial.forget()?;
         }
-        let mut pauses = self.patience.pauses();
+        let mut pauses = self.pauses();
         // Further than ever: starting again from zero is no progress, however many bytes that moves.
         let mut furthest = partial.length();
         loop {
@@ -90,13 +98,23 @@ impl<S: Source> Download<'_, S> {
             };
             if partial.length() >= furthest.saturating_add(WORTHWHILE) {
                 furthest = partial.length();
-                pauses = self.patience.pauses();
+                pauses = self.pauses();
             }
             self.pause(&mut pauses, error).await?;
             if !self.may_resume(partial) {
                 partial.forget()?;
             }
         }
+    }
+
+    /// The pauses between tries; none is left when it is time to give up.
+    fn pauses(&self) -> ExponentialBackoff {
+        ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(self.patience.pause)
+            .with_max_delay(self.patience.longest_pause)
+            .with_max_times(self.patience.tries.saturating_sub(1))
+            .build()
     }
 
     /// Waits before the next try, or gives the error back if there is to be none.
@@ -115,10 +133,8 @@ impl<S: Source> Download<'_, S> {
             why: error.to_string(),
             pause,
         });
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            () = self.gauge.stopped() => Err(self.stop()),
-        }
+        tokio::time::sleep(pause).await;
+        Ok(())
     }
 
     fn stop(&self) -> Error {
@@ -154,10 +170,7 @@ impl<S: Source> Download<'_, S> {
                 },
             },
         };
-        let answer = tokio::select! {
-            answer = self.source.open(&self.request.url, &start) => answer?,
-            () = self.gauge.stopped() => return Err(self.stop()),
-        };
+        let answer = self.source.open(&self.request.url, &start).await?;
         if self.ask.is_let_in(&answer) {
             return Ok(Outcome::LetIn);
         }
@@ -198,39 +211,32 @@ impl<S: Source> Download<'_, S> {
         self.gauge
             .begin(partial.length(), partial.facts().and_then(|f| f.length));
         self.gauge.enter(Phase::Rereading);
-        let hasher = self.hasher()?;
-        let mut offset = 0;
-        loop {
-            let share = self.budget.share().await;
-            let mut buffer = vec![0; 256 << 10];
-            let count = partial.read_at(&mut buffer, offset)?;
-            if count == 0 {
-                break;
-            }
-            buffer.truncate(count);
-            offset += count as u64;
-            hasher.update(Bytes::from(buffer), share).await;
-        }
-        course.hasher = Some(hasher);
-        Ok(())
+        let hasher = course.hasher.insert(self.hasher()?);
+        Ok(hasher.catch_up(partial).await?)
     }
 
     fn hasher(&self) -> Result<Hasher, Error> {
-        let sha512 = self
-            .request
-            .pin
-            .as_ref()
-            .is_some_and(|p| p.algorithm() == Algorithm::Sha512);
-        Hasher::start(self.budget, sha512).map_err(|e| Error::Bug {
+        let also = self.request.pin.as_ref().map(Digest::algorithm);
+        let hasher = Hasher::start(self.budget, also);
+        hasher.map_err(|e| self.bug(format!("cannot start a thread: {e}")))
+    }
+
+    fn bug(&self, what: String) -> Error {
+        Error::Bug {
             url: self.request.url.to_string(),
-            what: format!("cannot start a thread: {e}"),
-        })
+            what,
+        }
+    }
+
+    /// The largest limit of those who wait at this moment.
+    fn limit(&self) -> Result<Limit, Error> {
+        self.gauge.limit().ok_or_else(|| self.stop())
     }
 
     /// Whether an object of these facts can be taken at all: judged before its first byte.
     fn fits(&self, facts: &Facts) -> Result<(), Error> {
         let url = &self.request.url;
-        let limit = self.gauge.limit().ok_or_else(|| self.stop())?;
+        let limit = self.limit()?;
         if let Some(length) = facts.length.filter(|l| *l > limit.bytes()) {
             return Err(Error::too_large(url, length, limit));
         }
@@ -257,137 +263,62 @@ impl<S: Source> Download<'_, S> {
         course.joined = false;
         partial.forget()?;
         self.gauge.begin(0, facts.length);
-        let expected = facts.length.unwrap_or(ROOM_STEP);
+        let expected = facts.length.unwrap_or(room::STEP);
         (self.promise)(expected, expected)?;
         Ok(partial.restart(facts, self.boot)?)
     }
 
+    /// Takes what comes, through all that is asked of it, to where it belongs.
     async fn receive(
         &self,
         partial: &mut Partial,
         course: &mut Course,
         object: Object,
     ) -> Result<(), Error> {
-        let url = &self.request.url;
-        let total = object.facts.length;
-        self.gauge.begin(partial.length(), total);
-        let mut body = object.body;
-        let mut speed = Speedometer::new(self.patience);
-        let mut looked = partial.length();
-        while let Some((chunk, share)) = self.next(&mut body, &mut speed).await? {
-            let length = partial.length() + chunk.len() as u64;
-            self.metrics.received(chunk.len() as u64);
-            let limit = self.gauge.limit().ok_or_else(|| self.stop())?;
-            if length > limit.bytes() {
-                return Err(Error::endless(url, limit));
-            }
-            if total.is_none() && length - looked >= ROOM_STEP {
-                (self.promise)(length.saturating_add(ROOM_STEP), ROOM_STEP)?;
+        let (url, from, total) = (&self.request.url, partial.length(), object.facts.length);
+        let hasher = course.hasher.as_mut();
+        let hasher = hasher.ok_or_else(|| self.bug("nothing is hashed".into()))?;
+        self.gauge.begin(from, total);
+        let body = not_stalled(object.body.err_into().boxed(), url, self.patience);
+        let body = metered(body, from, (self.gauge, self.budget, self.metrics));
+        let body = limited(body, url, (from, total), || self.limit());
+        let body = match total {
+            Some(_) => body,
+            None => with_room(body, from, |all| {
+                (self.promise)(all, room::STEP)?;
                 self.gauge.enter(Phase::Downloading);
-                looked = length;
-            }
-            partial.append(&chunk)?;
-            let bytes = chunk.len();
-            if let Some(hasher) = &course.hasher {
-                hasher.update(chunk, share).await;
-            }
-            self.gauge.reached(partial.length());
-            tokio::select! {
-                () = self.budget.pace(bytes) => {}
-                () = self.gauge.stopped() => return Err(self.stop()),
-            }
-        }
-        match total {
-            Some(total) if total != partial.length() => {
-                Err(source::Error::short(url, partial.length(), total).into())
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// The next chunk; an error where the origin breaks off, or is too slow for too long.
-    ///
-    /// Its share of the budget is taken before it is read, or many fast downloads would each hold one that has none.
-    /// But not while it is waited for: slow origins must not keep the fast ones from it.
-    async fn next(
-        &self,
-        body: &mut BoxStream<'static, Result<Bytes, source::Error>>,
-        speed: &mut Speedometer<'_>,
-    ) -> Result<Option<(Bytes, Share)>, Error> {
-        let url = &self.request.url;
-        let stalled =
-            || source::Error::stalled(url, self.patience.stall_speed, self.patience.stall_time);
-        let share = self.budget.share().await;
-        speed.resume();
-        let (chunk, share) = if let Some(chunk) = body.next().now_or_never() {
-            (chunk, Some(share))
-        } else {
-            drop(share);
-            // A window ends between two chunks as a rule: what it brought decides, not that nothing comes at its end.
-            let chunk = loop {
-                tokio::select! {
-                    biased;
-                    chunk = body.next() => break chunk,
-                    () = self.gauge.stopped() => return Err(self.stop()),
-                    () = tokio::time::sleep(speed.left()) => if !speed.passed(0) {
-                        return Err(stalled().into());
-                    },
-                }
-            };
-            (chunk, None)
+                Ok(())
+            }),
         };
-        let Some(chunk) = chunk else { return Ok(None) };
-        let chunk = chunk?;
-        if !speed.passed(chunk.len() as u64) {
-            return Err(stalled().into());
-        }
-        speed.pause();
-        let share = match share {
-            Some(share) => share,
-            None => self.budget.share().await,
-        };
-        Ok(Some((chunk, share)))
+        body::write(shared(body, self.budget), partial, hasher).await
     }
 
     fn finish(&self, partial: &Partial, course: &mut Course) -> Result<Outcome, Error> {
-        let url = self.request.url.to_string();
-        let bug = |what: &str| Error::Bug {
-            url: url.clone(),
-            what: what.into(),
+        let hasher = course.hasher.take();
+        let (Some(hasher), Some(facts)) = (hasher, partial.facts().cloned()) else {
+            return Err(self.bug("nothing is known about the file".into()));
         };
-        let hasher = course
-            .hasher
-            .take()
-            .ok_or_else(|| bug("nothing was hashed"))?;
-        let facts = partial
-            .facts()
-            .cloned()
-            .ok_or_else(|| bug("nothing is known about the file"))?;
-        let digests = hasher.finish(&url)?;
+        let (url, size) = (self.request.url.to_string(), partial.length());
+        let digests = hasher.finish(&url, size)?;
+        let expected = self.request.pin.as_ref();
+        let wrong = expected.map(|pin| (pin, digests.of(pin.algorithm()).cloned()));
+        let wrong = wrong.filter(|(pin, actual)| actual.as_ref() != Some(pin));
         let landed = Landed {
             sha256: digests.sha256,
             sha512: digests.sha512,
-            size: partial.length(),
+            size,
             facts,
         };
+        let (expected, actual) = match wrong {
+            None => return Ok(Outcome::Landed(landed)),
+            Some((pin, Some(actual))) => (pin.clone(), actual),
+            Some((_, None)) => return Err(self.bug("no SHA-512 was computed".into())),
+        };
         let doubtful = joint::is_doubtful(partial, course.joined);
-        let Some(expected) = &self.request.pin else {
-            return Ok(Outcome::Landed(landed));
-        };
-        let actual = match expected.algorithm() {
-            Algorithm::Sha256 => Some(&landed.sha256),
-            Algorithm::Sha512 => landed.sha512.as_ref(),
-        };
-        let actual = actual
-            .cloned()
-            .ok_or_else(|| bug("no SHA-512 was computed"))?;
-        if actual == *expected {
-            return Ok(Outcome::Landed(landed));
-        }
         Err(Error::Mismatch {
             url,
-            expected: expected.clone(),
-            size: landed.size,
+            expected,
+            size,
             remembered: false,
             landed: joint::blamed(landed, &actual, doubtful, course.refuted.as_ref()),
             actual,

@@ -7,9 +7,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256, Sha512};
-
 use super::beside::Beside;
+use super::body::hash::{BUFFER, Hashes};
 use super::destination::{Destination, Place, Stream};
 use super::download::{Download, Outcome};
 use super::error::io_error;
@@ -17,7 +16,7 @@ use super::gauge::Phase;
 use super::leftover::{Leftover, origin_of};
 use super::lookup::Ask;
 use super::{Budget, Error, Gauge, Patience};
-use crate::artifact::{Algorithm, Digest};
+use crate::artifact::Digest;
 use crate::metrics::Downloads;
 use crate::policy::{Permit, Request};
 use crate::source::Factory;
@@ -225,9 +224,8 @@ fn beside<T: Send + 'static>(
 
 fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
     let mut file = File::open(path)?;
-    let mut sha256 = Sha256::new();
-    let mut sha512 = (pin.algorithm() == Algorithm::Sha512).then(Sha512::new);
-    let mut buffer = vec![0; 256 << 10];
+    let mut hashes = Hashes::new(Some(pin.algorithm()));
+    let mut buffer = vec![0; BUFFER];
     let mut size = 0;
     loop {
         let count = file.read(&mut buffer)?;
@@ -235,18 +233,12 @@ fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
             break;
         };
         size += count as u64;
-        sha256.update(bytes);
-        if let Some(sha512) = &mut sha512 {
-            sha512.update(bytes);
-        }
+        hashes.update(bytes);
     }
-    let sha256 = Digest::sha256(sha256.finalize().into());
-    let promised = sha512.map_or_else(
-        || sha256.clone(),
-        |sha512| Digest::sha512(sha512.finalize().into()),
-    );
-    Ok((promised == *pin).then_some(There {
-        sha256,
+    let digests = hashes.finish();
+    let is_promised = digests.of(pin.algorithm()) == Some(pin);
+    Ok(is_promised.then_some(There {
+        sha256: digests.sha256,
         size,
         was_there: true,
     }))

@@ -261,12 +261,12 @@ fn rounded(pause: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::policy::{Policy, PullPolicy, Request, Subject};
     use crate::source::Credentials;
 
-    fn limit(bytes: u64) -> Limit {
+    pub(in crate::acquire) fn limit(bytes: u64) -> Limit {
         let subject = Subject {
             volume: "v".to_owned(),
             pod: None,

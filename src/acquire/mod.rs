@@ -8,6 +8,7 @@
 //! the store.
 
 mod beside;
+mod body;
 mod decide;
 mod destination;
 mod download;
@@ -15,12 +16,9 @@ mod error;
 mod fetch;
 mod flight;
 mod gauge;
-mod hash;
 mod joint;
 mod leftover;
 mod lookup;
-mod pace;
-mod rate;
 mod setback;
 
 use std::collections::HashMap;
@@ -29,12 +27,12 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+pub use self::body::budget::Budget;
 pub use self::destination::{Destination, Place, Stream};
 pub use self::error::Error;
 pub use self::fetch::{Fetched, fetch};
 pub use self::flight::Flight;
 pub use self::gauge::{Gauge, Phase, Snapshot};
-pub use self::hash::Budget;
 
 use self::lookup::{Found, Names};
 use self::setback::Setbacks;
