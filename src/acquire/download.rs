@@ -18,7 +18,7 @@ use super::{Error, Patience, joint};
 use crate::artifact::{Digest, Facts};
 use crate::metrics::Downloads;
 use crate::policy::{Limit, Request};
-use crate::source::{Answer, Object, Retry, Source, Start};
+use crate::source::{self, Answer, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
 
 /// A try that moved as much was not in vain: the count of failures starts anew.
@@ -187,9 +187,7 @@ impl<S: Source> Download<'_, S> {
                 refuted: course.refuted.take(),
                 ..Course::default()
             };
-            return Err(Error::Changed {
-                url: self.request.url.to_string(),
-            });
+            return Err(source::Error::changed(&self.request.url).into());
         } else {
             course.joined = true;
             if !joint::has_same_names(partial, &object) {

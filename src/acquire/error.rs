@@ -76,12 +76,6 @@ pub enum Error {
         /// The coding, behind the header that names it.
         coding: String,
     },
-    /// The object is another one than a moment ago.
-    #[error("{url}: the artifact changed on the server during the download")]
-    Changed {
-        /// What was asked for.
-        url: String,
-    },
     /// Nothing cached, and the origin may not be asked.
     #[error(
         "{url}: {} is Never and this node has no copy from this URL; use IfNotPresent",
@@ -155,7 +149,7 @@ impl Error {
             Self::TooLarge { .. } => Fault::TooLarge,
             Self::Unframed { .. } | Self::Coded { .. } => Fault::Invalid,
             Self::NotCached { .. } => Fault::NotFound,
-            Self::Changed { .. } | Self::Stopped { .. } => Fault::Unavailable,
+            Self::Stopped { .. } => Fault::Unavailable,
             Self::Target { .. } => Fault::Occupied,
             Self::File { source, .. } => Fault::of_io(source),
             Self::Bug { .. } => Fault::Bug,
@@ -165,8 +159,7 @@ impl Error {
     /// Whether the same download may go better the next time.
     pub(super) fn retry(&self) -> Retry {
         match self {
-            Self::Source(e) => e.retry(),
-            Self::Changed { .. } => Retry::Soon,
+            Self::Source(e) => e.kind().retry(),
             Self::Denied(_)
             | Self::Store(_)
             | Self::Mismatch { .. }

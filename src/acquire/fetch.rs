@@ -19,7 +19,7 @@ use super::{Budget, Error, Gauge, Patience};
 use crate::artifact::Digest;
 use crate::metrics::Downloads;
 use crate::policy::{Permit, Request};
-use crate::source::Factory;
+use crate::source::{self, Factory};
 use crate::store::{Landed, Partial};
 
 /// What was fetched.
@@ -195,9 +195,9 @@ impl Fetch<'_> {
         };
         match download.run(partial).await? {
             Outcome::Landed(landed) => Ok(landed),
-            Outcome::Unchanged | Outcome::LetIn => Err(Error::Changed {
-                url: self.request().url.to_string(),
-            }),
+            Outcome::Unchanged | Outcome::LetIn => {
+                Err(source::Error::changed(&self.request().url).into())
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use super::{Budget, Error, Parts};
 use crate::artifact::ArtifactUrl;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
+use crate::source;
 use crate::store::{self, Blob, Entry, Landed, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
@@ -195,9 +196,9 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
     }
     match flown {
         Ok(Outcome::Landed(landed)) => plan.commit(partial, &landed),
-        Ok(Outcome::Unchanged | Outcome::LetIn) => Err(Error::Changed {
-            url: plan.permit.request().url.to_string(),
-        }),
+        Ok(Outcome::Unchanged | Outcome::LetIn) => {
+            Err(source::Error::changed(&plan.request().url).into())
+        }
         Err(error) => Err(plan.fail(gauge, partial, error)),
     }
 }
@@ -340,7 +341,6 @@ impl Plan {
             | Error::TooLarge { .. }
             | Error::Unframed { .. }
             | Error::Coded { .. }
-            | Error::Changed { .. }
             | Error::NotCached { .. }
             | Error::Stopped { .. }
             | Error::Target { .. }
@@ -348,7 +348,7 @@ impl Plan {
             | Error::Bug { .. }) => other,
         };
         if let Error::Source(refusal) = &error
-            && refusal.is_no()
+            && refusal.kind().is_no()
         {
             self.setbacks.refused(&self.names.flight, refusal);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::credentials::Wrong;
 use super::http;
 use super::http::host_of;
-use super::retry::Retry;
+use super::kind::Kind;
 use crate::artifact::{ArtifactUrl, Bytes};
 use crate::fault::Fault;
 
@@ -44,6 +44,12 @@ pub enum Error {
         /// How many the object has.
         total: u64,
     },
+    /// Another object than a moment ago.
+    #[error("{url}: the artifact changed on the server during the download")]
+    Changed {
+        /// What was asked.
+        url: String,
+    },
 }
 
 impl From<Wrong> for Error {
@@ -78,29 +84,26 @@ impl Error {
         }
     }
 
+    /// What is not the object any more that was asked about; built by whoever remembers that.
+    pub(crate) fn changed(url: &ArtifactUrl) -> Self {
+        Self::Changed {
+            url: url.to_string(),
+        }
+    }
+
+    /// What is wrong, whatever the protocol.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Http(error) => error.kind(),
+            Self::Secret(_) => Kind::Invalid,
+            Self::Stalled { .. } => Kind::Slow,
+            Self::Short { .. } => Kind::Broken,
+            Self::Changed { .. } => Kind::Changed,
+        }
+    }
+
     /// Who has to act.
     pub fn fault(&self) -> Fault {
-        match self {
-            Self::Http(error) => error.fault(),
-            Self::Secret(_) => Fault::Invalid,
-            Self::Stalled { .. } | Self::Short { .. } => Fault::Unavailable,
-        }
-    }
-
-    /// Whether asking again may help.
-    pub fn retry(&self) -> Retry {
-        match self {
-            Self::Http(error) => error.retry(),
-            Self::Secret(_) => Retry::Never,
-            Self::Stalled { .. } | Self::Short { .. } => Retry::Soon,
-        }
-    }
-
-    /// Whether the origin itself has said no, and will say it again.
-    pub fn is_no(&self) -> bool {
-        match self {
-            Self::Http(error) => error.is_no(),
-            Self::Secret(_) | Self::Stalled { .. } | Self::Short { .. } => false,
-        }
+        self.kind().fault()
     }
 }

@@ -12,14 +12,14 @@ mod credentials;
 mod error;
 mod factory;
 pub mod http;
-mod retry;
+mod kind;
 
 use std::future::Future;
 
 pub use self::credentials::{Credentials, Wrong};
 pub use self::error::Error;
 pub use self::factory::{AnySource, Factory};
-pub use self::retry::Retry;
+pub use self::kind::{Kind, Retry};
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;

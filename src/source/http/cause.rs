@@ -220,7 +220,7 @@ mod tests {
         ] {
             let said = of(error.clone());
             assert!(matches!(said, Error::Broken { .. }), "{error:?}: {said:?}");
-            assert_eq!(said.retry(), Retry::Soon, "{error:?}");
+            assert_eq!(said.kind().retry(), Retry::Soon, "{error:?}");
             let said = said.to_string();
             assert!(said.contains(words), "{error:?}: {said}");
             assert!(!said.contains("handshake"), "{said}");
@@ -250,7 +250,7 @@ mod tests {
         ] {
             let said = of(error.clone());
             assert!(matches!(said, Error::Tls { .. }), "{error:?}: {said:?}");
-            assert_eq!(said.retry(), Retry::Never, "{error:?}");
+            assert_eq!(said.kind().retry(), Retry::Never, "{error:?}");
             assert!(said.to_string().contains(words), "{error:?}: {said}");
         }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with an origin, and whether asking again may help.
+//! What can go wrong with an origin.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use url::Url;
 
 use super::refusal::{self, Refusal, passing};
 use crate::artifact::ArtifactUrl;
-use crate::fault::{Credentials, Fault};
-use crate::source::Retry;
+use crate::fault::Credentials;
+use crate::source::Kind;
 
 /// An origin that could not be asked, or whose answer cannot be used. URLs are redacted before they come here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -179,53 +179,20 @@ impl Error {
         self
     }
 
-    /// Who has to act.
-    pub(in crate::source) fn fault(&self) -> Fault {
+    /// What is wrong, as every protocol says it.
+    pub(in crate::source) fn kind(&self) -> Kind {
         match self {
-            Self::Setup(_) => Fault::Invalid,
-            Self::Forbidden { .. } | Self::Redirect { .. } => Fault::Denied,
-            Self::Status { status, .. } => of_status(*status),
-            Self::ProxyStatus { status, .. } => refusal::fault(*status),
-            Self::ProxyRefused { why, .. } => why.fault(),
-            Self::ProxyConnect { .. }
-            | Self::ProxyBroken { .. }
-            | Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Tls { .. }
-            | Self::Broken { .. }
-            | Self::Nonsense { .. } => Fault::Unavailable,
-        }
-    }
-
-    /// Whether the origin itself has said no, and will say it again.
-    pub(in crate::source) fn is_no(&self) -> bool {
-        matches!(self, Self::Status { .. }) && self.retry() == Retry::Never
-    }
-
-    /// Whether asking again may help.
-    pub(in crate::source) fn retry(&self) -> Retry {
-        match self {
-            Self::Setup(_)
-            | Self::Forbidden { .. }
-            | Self::Redirect { .. }
-            | Self::Tls { .. }
-            | Self::Nonsense { .. } => Retry::Never,
-            Self::Status { status, after, .. } if passing(*status) => {
-                after.map_or(Retry::Soon, Retry::After)
+            Self::Setup(_) => Kind::Invalid,
+            Self::Forbidden { .. } | Self::Redirect { .. } => Kind::Blocked,
+            Self::Status { status, after, .. } => of_status(*status, *after),
+            Self::ProxyStatus { status, .. } => refusal::kind(*status),
+            Self::ProxyRefused { why, .. } => why.kind(),
+            Self::Resolve { .. } | Self::Connect { .. } | Self::ProxyConnect { .. } => {
+                Kind::Unreachable
             }
-            Self::Status { .. } => Retry::Never,
-            Self::ProxyStatus { .. } | Self::ProxyRefused { .. } => {
-                if self.fault() == Fault::Unavailable {
-                    Retry::Soon
-                } else {
-                    Retry::Never
-                }
-            }
-            Self::ProxyConnect { .. }
-            | Self::ProxyBroken { .. }
-            | Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Broken { .. } => Retry::Soon,
+            Self::Broken { .. } | Self::ProxyBroken { .. } => Kind::Broken,
+            Self::Tls { .. } => Kind::Untrusted,
+            Self::Nonsense { .. } => Kind::Unusable,
         }
     }
 }
@@ -237,13 +204,13 @@ pub(in crate::source) fn host_of(url: &Url) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn of_status(status: u16) -> Fault {
+fn of_status(status: u16, after: Option<Duration>) -> Kind {
     match status {
-        401 | 407 => Fault::Unauthenticated,
-        404 | 410 => Fault::NotFound,
-        s if passing(s) => Fault::Unavailable,
-        400..=499 => Fault::Denied,
-        _ => Fault::Unavailable,
+        401 | 407 => Kind::Unauthenticated,
+        404 | 410 => Kind::Missing,
+        s if passing(s) => Kind::Busy(after),
+        400..=499 => Kind::Forbidden,
+        _ => Kind::Refused,
     }
 }
 
@@ -277,6 +244,8 @@ fn remedy(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Fault;
+    use crate::source::Retry;
 
     fn status(status: u16) -> Error {
         Error::Status {
@@ -302,7 +271,7 @@ mod tests {
             (503, Fault::Unavailable, Retry::Soon),
         ] {
             assert_eq!(
-                (status(code).fault(), status(code).retry()),
+                (status(code).kind().fault(), status(code).kind().retry()),
                 (fault, retry),
                 "{code}"
             );

@@ -356,7 +356,8 @@ impl Http {
                     source::Error::Http(error) => error.through(&proxy).into(),
                     other @ (source::Error::Secret(_)
                     | source::Error::Stalled { .. }
-                    | source::Error::Short { .. }) => other,
+                    | source::Error::Short { .. }
+                    | source::Error::Changed { .. }) => other,
                 };
                 let body = object.body.map_err(named).boxed();
                 answer::Reading::Answer(Answer::Object(Object { body, ..object }))

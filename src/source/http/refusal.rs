@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::fault::Fault;
+use crate::source::Kind;
 
 /// Why a SOCKS proxy does not connect (RFC 1928 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +39,11 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    pub(super) fn fault(self) -> Fault {
+    pub(super) fn kind(self) -> Kind {
         match self {
-            Self::Login => Fault::Unauthenticated,
-            Self::Rule | Self::Address => Fault::Denied,
-            Self::Unreachable(_) => Fault::Unavailable,
+            Self::Login => Kind::ProxyUnauthenticated,
+            Self::Rule | Self::Address => Kind::Blocked,
+            Self::Unreachable(_) => Kind::Unreachable,
         }
     }
 }
@@ -55,11 +55,11 @@ pub(super) fn passing(status: u16) -> bool {
 
 /// A proxy that does not find the origin says nothing about the artifact, and one that sends elsewhere (a page that
 /// wants a login) is not followed.
-pub(super) fn fault(status: u16) -> Fault {
+pub(super) fn kind(status: u16) -> Kind {
     match status {
-        407 => Fault::Unauthenticated,
-        s if passing(s) => Fault::Unavailable,
-        _ => Fault::Denied,
+        407 => Kind::ProxyUnauthenticated,
+        s if passing(s) => Kind::Busy(None),
+        _ => Kind::Blocked,
     }
 }
 
@@ -87,6 +87,7 @@ pub(super) fn advice(status: u16, offers: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Fault;
 
     #[test]
     fn a_proxys_status_maps_to_the_fault_that_somebody_acts_on() {
@@ -99,7 +100,7 @@ mod tests {
             (429, Fault::Unavailable),
             (503, Fault::Unavailable),
         ] {
-            assert_eq!(fault(status), expected, "{status}");
+            assert_eq!(kind(status).fault(), expected, "{status}");
         }
     }
 

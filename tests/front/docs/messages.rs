@@ -176,7 +176,8 @@ fn shape(attribute: &Attribute) -> Option<String> {
     shape.contains(char::is_alphabetic).then_some(shape)
 }
 
-/// The variants of an enum by what `fault()` says of them, as far as that is one word.
+/// The variants of an enum by what `fault()` says of them, or the table of what their `kind()` leads to, as far as that is
+/// one word.
 fn faults(file: &syn::File, name: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for item in &file.items {
@@ -188,10 +189,14 @@ fn faults(file: &syn::File, name: &str) -> BTreeMap<String, String> {
             continue;
         }
         for item in &block.items {
-            if let ImplItem::Fn(f) = item
-                && f.sig.ident == "fault"
-            {
+            let ImplItem::Fn(f) = item else { continue };
+            if f.sig.ident == "fault" || f.sig.ident == "consequences" {
                 found.extend(arms(&f.block.stmts));
+            } else if f.sig.ident == "kind" {
+                let table = syn::parse_file(&read("src/source/kind.rs")).unwrap();
+                let table = faults(&table, "Kind");
+                let kinds = arms(&f.block.stmts).into_iter();
+                found.extend(kinds.map(|(variant, kind)| (variant, table[&kind].clone())));
             }
         }
     }
@@ -205,9 +210,16 @@ fn arms(body: &[Stmt]) -> BTreeMap<String, String> {
         return found;
     };
     for arm in &table.arms {
-        let Expr::Path(end) = &*arm.body else {
-            continue;
+        // A block around one word, or the first word of several.
+        let end = match &*arm.body {
+            Expr::Block(block) => match &*block.block.stmts {
+                [Stmt::Expr(end, None)] => end,
+                _ => continue,
+            },
+            Expr::Tuple(several) => &several.elems[0],
+            end => end,
         };
+        let Expr::Path(end) = end else { continue };
         let end = end.path.segments.last().unwrap().ident.to_string();
         let mut variants = Vec::new();
         named(&arm.pat, &mut variants);
