@@ -17,17 +17,17 @@ use super::lookup::Ask;
 use super::{Error, Patience, joint};
 use crate::artifact::{Digest, Facts};
 use crate::metrics::Downloads;
-use crate::policy::{Limit, Request};
-use crate::source::{self, Answer, Object, Retry, Source, Start};
+use crate::policy::{Limit, Permit, Request};
+use crate::source::{self, Answer, Factory, Object, Retry, Source, Start};
 use crate::store::{self, Landed, Partial};
 
 /// A try that moved as much was not in vain: the count of failures starts anew.
 const WORTHWHILE: u64 = 64 << 10;
 
 /// What a download needs to know; it owns nothing.
-pub(super) struct Download<'a, S> {
-    pub(super) source: &'a S,
-    pub(super) request: &'a Request,
+pub(super) struct Download<'a> {
+    pub(super) sources: &'a Factory,
+    pub(super) permit: &'a Permit,
     /// What the origin is asked for.
     pub(super) ask: &'a Ask,
     pub(super) patience: &'a Patience,
@@ -63,7 +63,7 @@ struct Course {
     refuted: Option<Digest>,
 }
 
-impl<S: Source> Download<'_, S> {
+impl Download<'_> {
     /// Runs to its end. What came stays in `partial`, whatever the outcome.
     pub(super) async fn run(&self, partial: &mut Partial) -> Result<Outcome, Error> {
         tokio::select! {
@@ -73,7 +73,15 @@ impl<S: Source> Download<'_, S> {
         }
     }
 
+    fn request(&self) -> &Request {
+        self.permit.request()
+    }
+
     async fn attempts(&self, partial: &mut Partial) -> Result<Outcome, Error> {
+        let Request {
+            url, credentials, ..
+        } = self.request();
+        let source = self.sources.source(url, self.permit.reach(), credentials);
         let mut course = Course::default();
         if !self.may_resume(partial) {
             partial.forget()?;
@@ -82,7 +90,7 @@ impl<S: Source> Download<'_, S> {
         // Further than ever: starting again from zero is no progress, however many bytes that moves.
         let mut furthest = partial.length();
         loop {
-            let error = match self.attempt(partial, &mut course).await {
+            let error = match self.attempt(&source, partial, &mut course).await {
                 Err(Error::Mismatch { actual, .. })
                     if joint::is_doubtful(partial, course.joined) && course.refuted.is_none() =>
                 {
@@ -139,7 +147,7 @@ impl<S: Source> Download<'_, S> {
 
     fn stop(&self) -> Error {
         Error::Stopped {
-            url: self.request.url.to_string(),
+            url: self.request().url.to_string(),
         }
     }
 
@@ -148,11 +156,16 @@ impl<S: Source> Download<'_, S> {
     /// durable.
     fn may_resume(&self, partial: &Partial) -> bool {
         partial.facts().is_some_and(|facts| {
-            self.request.pin.is_some() || facts.state().is_some() && partial.is_of_boot(self.boot)
+            self.request().pin.is_some() || facts.state().is_some() && partial.is_of_boot(self.boot)
         })
     }
 
-    async fn attempt(&self, partial: &mut Partial, course: &mut Course) -> Result<Outcome, Error> {
+    async fn attempt(
+        &self,
+        source: &Source,
+        partial: &mut Partial,
+        course: &mut Course,
+    ) -> Result<Outcome, Error> {
         self.catch_up(partial, course).await?;
         self.gauge.enter(Phase::Asking);
         let start = match (self.ask, partial.length()) {
@@ -164,13 +177,13 @@ impl<S: Source> Download<'_, S> {
             // With a promised digest the names do not matter: two mirrors in turn have one each.
             (Ask::Object { .. } | Ask::Admission { .. }, offset) => Start::At {
                 offset,
-                of: match self.request.pin {
+                of: match self.request().pin {
                     Some(_) => None,
                     None => partial.facts().and_then(Facts::state),
                 },
             },
         };
-        let answer = self.source.open(&self.request.url, &start).await?;
+        let answer = source.open(&start).await?;
         if self.ask.is_let_in(&answer) {
             return Ok(Outcome::LetIn);
         }
@@ -187,7 +200,7 @@ impl<S: Source> Download<'_, S> {
                 refuted: course.refuted.take(),
                 ..Course::default()
             };
-            return Err(source::Error::changed(&self.request.url).into());
+            return Err(source::Error::changed(&self.request().url).into());
         } else {
             course.joined = true;
             if !joint::has_same_names(partial, &object) {
@@ -214,14 +227,14 @@ impl<S: Source> Download<'_, S> {
     }
 
     fn hasher(&self) -> Result<Hasher, Error> {
-        let also = self.request.pin.as_ref().map(Digest::algorithm);
+        let also = self.request().pin.as_ref().map(Digest::algorithm);
         let hasher = Hasher::start(self.budget, also);
         hasher.map_err(|e| self.bug(format!("cannot start a thread: {e}")))
     }
 
     fn bug(&self, what: String) -> Error {
         Error::Bug {
-            url: self.request.url.to_string(),
+            url: self.request().url.to_string(),
             what,
         }
     }
@@ -233,13 +246,13 @@ impl<S: Source> Download<'_, S> {
 
     /// Whether an object of these facts can be taken at all: judged before its first byte.
     fn fits(&self, facts: &Facts) -> Result<(), Error> {
-        let url = &self.request.url;
+        let url = &self.request().url;
         let limit = self.limit()?;
         if let Some(length) = facts.length.filter(|l| *l > limit.bytes()) {
             return Err(Error::too_large(url, length, limit));
         }
         // What only a promised digest can prove is taken only under one.
-        match (&self.request.pin, &facts.coding) {
+        match (&self.request().pin, &facts.coding) {
             (None, Some(coding)) => Err(Error::Coded {
                 url: url.to_string(),
                 coding: shortened(coding),
@@ -273,7 +286,7 @@ impl<S: Source> Download<'_, S> {
         course: &mut Course,
         object: Object,
     ) -> Result<(), Error> {
-        let (url, from, total) = (&self.request.url, partial.length(), object.facts.length);
+        let (url, from, total) = (&self.request().url, partial.length(), object.facts.length);
         let hasher = course.hasher.as_mut();
         let hasher = hasher.ok_or_else(|| self.bug("nothing is hashed".into()))?;
         self.gauge.begin(from, total);
@@ -296,9 +309,9 @@ impl<S: Source> Download<'_, S> {
         let (Some(hasher), Some(facts)) = (hasher, partial.facts().cloned()) else {
             return Err(self.bug("nothing is known about the file".into()));
         };
-        let (url, size) = (self.request.url.to_string(), partial.length());
+        let (url, size) = (self.request().url.to_string(), partial.length());
         let digests = hasher.finish(&url, size)?;
-        let expected = self.request.pin.as_ref();
+        let expected = self.request().pin.as_ref();
         let wrong = expected.map(|pin| (pin, digests.of(pin.algorithm()).cloned()));
         let wrong = wrong.filter(|(pin, actual)| actual.as_ref() != Some(pin));
         let landed = Landed {

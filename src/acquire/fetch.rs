@@ -179,11 +179,9 @@ impl Fetch<'_> {
 
     /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
     async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Landed, Error> {
-        let (reach, credentials) = (self.permit.reach(), &self.request().credentials);
-        let source = self.sources.source(reach.clone(), credentials.clone())?;
         let download = Download {
-            source: &source,
-            request: self.request(),
+            sources: self.sources,
+            permit: self.permit,
             ask: &Ask::Object { known: None },
             patience: self.patience,
             gauge: self.gauge,

@@ -235,13 +235,9 @@ impl Plan {
             gauge.enter(Phase::MakingRoom);
             store.promise(&self.names.flight, total, more, &what)
         };
-        let source = self.parts.sources.source(
-            self.permit.reach().clone(),
-            self.request().credentials.clone(),
-        )?;
         let download = Download {
-            source: &source,
-            request: self.request(),
+            sources: &self.parts.sources,
+            permit: &self.permit,
             ask: &ask,
             patience: &self.parts.patience,
             gauge,

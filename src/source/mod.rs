@@ -1,8 +1,8 @@
 //! Where bytes come from.
 //!
 //! Owns the one question that is asked of an origin, "give me this object from here on", and the words of the
-//! answer. [`http`] asks it over HTTP; other protocols find their place beside it, and [`Factory`] is where one is
-//! chosen.
+//! answer. What an artifact's source is, [`Factory`] knows: a source only says which requests over HTTP bring the
+//! object, and one engine, in [`http`], sends them all. So redirects, address rules, resume and time limits exist once.
 //!
 //! Invariant: what a [`Source`] hands out is what the origin sent, byte for byte and in order, from the offset that
 //! the answer names. Whether these are the *right* bytes is not decided here but where they are hashed.
@@ -14,24 +14,19 @@ mod factory;
 pub mod http;
 mod kind;
 
-use std::future::Future;
-
 pub use self::credentials::{Credentials, Wrong};
 pub use self::error::Error;
-pub use self::factory::{AnySource, Factory};
+pub use self::factory::{Factory, Source};
 pub use self::kind::{Kind, Retry};
 use crate::artifact::{ArtifactUrl, Facts, State, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-/// Something that objects can be had from.
-pub trait Source: Send + Sync {
-    /// Asks for an object. Returns as soon as the answer's head is there; the body is read by the caller.
-    fn open(
-        &self,
-        url: &ArtifactUrl,
-        start: &Start,
-    ) -> impl Future<Output = Result<Answer, Error>> + Send;
+/// What every source comes down to: a request over HTTP that brings the object, from any byte on.
+struct HttpRequest {
+    url: ArtifactUrl,
+    /// Sign each request to the URL's own origin, and no other one.
+    credentials: Credentials,
 }
 
 /// From where on an object is asked for.

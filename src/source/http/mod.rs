@@ -50,7 +50,7 @@ use self::connect::Connector;
 use self::proxy::{Kind, Proxies, Proxy};
 use self::redirect::{next_hop, same_origin};
 use self::tls::Trust;
-use super::{Answer, Credentials, Object, Source, Start};
+use super::{Answer, HttpRequest, Object, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
 use crate::source;
 
@@ -140,17 +140,16 @@ impl Factory {
     }
 
     /// A client whose connections live in the runtime that first uses it.
-    pub fn client(&self, reach: Reach, credentials: Credentials) -> Result<Http, Error> {
-        let client_with = |tls| self.client_with(tls, &reach);
-        Ok(Http {
+    pub(in crate::source) fn client(&self, reach: &Reach) -> Http {
+        let client_with = |tls| self.client_with(tls, reach);
+        Http {
             client: client_with(&self.trust.to_origins),
             known: self.to_known.as_ref().map(client_with),
             requests: self.requests.clone(),
             proxies: Arc::clone(&self.proxies),
-            reach,
-            credentials,
+            reach: reach.clone(),
             patience: self.patience,
-        })
+        }
     }
 
     fn client_with(
@@ -188,8 +187,8 @@ fn requests(trust: &Trust) -> Result<reqwest::Client, Error> {
         .map_err(|e| Error::Setup(format!("cannot create an HTTP client: {}", cause::text(&e))))
 }
 
-/// A client for the objects of one request.
-pub struct Http {
+/// The engine that sends requests, follows where they lead and reads the answers.
+pub(in crate::source) struct Http {
     client: Client<Connector, Body>,
     /// By whom the origin knows us, where there is a certificate for that.
     known: Option<Client<Connector, Body>>,
@@ -197,42 +196,41 @@ pub struct Http {
     requests: reqwest::Client,
     proxies: Arc<Proxies>,
     reach: Reach,
-    credentials: Credentials,
     patience: Duration,
 }
 
-impl Source for Http {
-    async fn open(&self, url: &ArtifactUrl, start: &Start) -> Result<Answer, source::Error> {
-        let (at, response) = self.follow(url, start).await?;
+impl Http {
+    /// Asks for the object. Returns as soon as the answer's head is there; the body is read by the caller.
+    pub(in crate::source) async fn open(
+        &self,
+        request: &HttpRequest,
+        start: &Start,
+    ) -> Result<Answer, source::Error> {
+        let mut at = request.url.as_url().clone();
         // A range that the origin cannot give (416), or gives wrongly, is no reason to fail: the whole will do.
-        match self.interpret(url, &at, start, response)? {
-            answer::Reading::Answer(answer) => Ok(answer),
-            answer::Reading::AskForTheWhole => {
-                let (at, response) = self.follow(url, &Start::Beginning).await?;
-                match self.interpret(url, &at, &Start::Beginning, response)? {
-                    answer::Reading::Answer(answer) => Ok(answer),
-                    answer::Reading::AskForTheWhole => {
-                        Err(answer::nonsense(url, &at, "cannot send the whole file").into())
-                    }
-                }
+        for start in [start, &Start::Beginning] {
+            let response;
+            (at, response) = self.follow(request, start).await?;
+            match self.interpret(&request.url, &at, start, response)? {
+                answer::Reading::Answer(answer) => return Ok(answer),
+                answer::Reading::AskForTheWhole => {}
             }
         }
+        Err(answer::nonsense(&request.url, &at, "cannot send the whole file").into())
     }
-}
 
-impl Http {
     /// Asks, and follows redirects; returns who answered at last.
-    async fn follow(&self, url: &ArtifactUrl, start: &Start) -> Result<(Url, Response), Error> {
-        let mut at = url.as_url().clone();
+    async fn follow(&self, request: &HttpRequest, start: &Start) -> Result<(Url, Response), Error> {
+        let mut at = request.url.as_url().clone();
         for _ in 0..=MOST_REDIRECTS {
-            let response = self.ask(url, &at, start).await?;
+            let response = self.ask(request, &at, start).await?;
             match response.status().as_u16() {
                 301 | 302 | 303 | 307 | 308 => at = next_hop(&at, &response)?,
                 _ => return Ok((at, response)),
             }
         }
         Err(Error::Redirect {
-            url: url.to_string(),
+            url: request.url.to_string(),
             why: format!(
                 "is the {}th in a row, to {}",
                 MOST_REDIRECTS + 1,
@@ -242,7 +240,12 @@ impl Http {
     }
 
     /// One hop.
-    async fn ask(&self, url: &ArtifactUrl, at: &Url, start: &Start) -> Result<Response, Error> {
+    async fn ask(
+        &self,
+        HttpRequest { url, credentials }: &HttpRequest,
+        at: &Url,
+        start: &Start,
+    ) -> Result<Response, Error> {
         let forbidden = |what: String| Error::Forbidden {
             url: url.to_string(),
             what,
@@ -254,7 +257,7 @@ impl Http {
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let is_origin = same_origin(at, url.as_url());
         let request = match is_origin {
-            true => self.credentials.sign(request),
+            true => credentials.sign(request),
             false => request,
         };
         let reader = self.reader(at);

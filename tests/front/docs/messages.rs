@@ -210,15 +210,14 @@ fn arms(body: &[Stmt]) -> BTreeMap<String, String> {
         return found;
     };
     for arm in &table.arms {
-        // A block around one word, or the first word of several.
-        let end = match &*arm.body {
-            Expr::Block(block) => match &*block.block.stmts {
-                [Stmt::Expr(end, None)] => end,
-                _ => continue,
-            },
-            Expr::Tuple(several) => &several.elems[0],
-            end => end,
-        };
+        let mut end = &*arm.body;
+        if let Expr::Block(block) = end
+            && let [Stmt::Expr(only, None)] = &*block.block.stmts
+        {
+            end = only;
+        } else if let Expr::Tuple(several) = end {
+            end = &several.elems[0];
+        }
         let Expr::Path(end) = end else { continue };
         let end = end.path.segments.last().unwrap().ident.to_string();
         let mut variants = Vec::new();
