@@ -76,10 +76,14 @@ impl Filtered {
     }
 
     async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
-        let (found, text) = {
+        // Whoever reads the files holds the lock meanwhile: on a disk that hangs, all look-ups together cost a runtime one
+        // of its blocking threads.
+        let known = Arc::clone(&self.dns).lock_owned().await;
+        let (found, text, mut known) = {
             let name = name.to_owned();
             let read = tokio::task::spawn_blocking(move || {
-                (hosts::look_up(HOSTS, &name), fs::read(RESOLV_CONF).ok())
+                let found = hosts::look_up(HOSTS, &name);
+                (found, fs::read(RESOLV_CONF).ok(), known)
             });
             read.await
                 .map_err(|_| "the lookup was interrupted".to_owned())?
@@ -90,22 +94,19 @@ impl Filtered {
         if is_localhost(name) {
             return Ok(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);
         }
-        self.servers(text).await?.look_up(name).await
-    }
-
-    async fn servers(&self, text: Option<Vec<u8>>) -> Result<Arc<Dns>, String> {
-        let mut known = self.dns.lock().await;
-        match &*known {
-            Some(known) if known.text == text => Ok(Arc::clone(&known.dns)),
+        let dns = match &*known {
+            Some(known) if known.text == text => Arc::clone(&known.dns),
             Some(_) | None => {
                 let dns = Arc::new(Dns::of(text.as_deref().unwrap_or_default())?);
                 *known = Some(Known {
                     text,
                     dns: Arc::clone(&dns),
                 });
-                Ok(dns)
+                dns
             }
-        }
+        };
+        drop(known);
+        dns.look_up(name).await
     }
 }
 
