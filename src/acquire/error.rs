@@ -158,52 +158,23 @@ impl Error {
 
     /// Whether the same download may go better the next time.
     pub(super) fn retry(&self) -> Retry {
-        match self {
-            Self::Source(e) => e.kind().retry(),
-            Self::Denied(_)
-            | Self::Store(_)
-            | Self::Mismatch { .. }
-            | Self::TooLarge { .. }
-            | Self::Unframed { .. }
-            | Self::Coded { .. }
-            | Self::NotCached { .. }
-            | Self::Stopped { .. }
-            | Self::Target { .. }
-            | Self::File { .. }
-            | Self::Bug { .. } => Retry::Never,
+        if let Self::Source(error) = self {
+            return error.kind().retry();
         }
+        Retry::Never
     }
 
     /// Whether what came so far is of no use to anybody, whoever asks for it again and when.
     pub(super) fn refutes_partial(&self) -> bool {
-        match self.fault() {
-            Fault::Mismatch | Fault::TooLarge => true,
-            Fault::Unavailable
-            | Fault::Pending
-            | Fault::Unauthenticated
-            | Fault::Bug
-            | Fault::Invalid
-            | Fault::NotFound
-            | Fault::Denied
-            | Fault::Differs
-            | Fault::Occupied
-            | Fault::NoSpace => false,
-        }
+        matches!(self.fault(), Fault::Mismatch | Fault::TooLarge)
     }
 
     /// Whether what came so far may be of use to a later download.
     pub(super) fn keeps_partial(&self) -> bool {
-        match self.fault() {
-            Fault::Unavailable | Fault::Pending | Fault::Unauthenticated | Fault::Bug => true,
-            Fault::Invalid
-            | Fault::NotFound
-            | Fault::Denied
-            | Fault::Mismatch
-            | Fault::TooLarge
-            | Fault::Differs
-            | Fault::Occupied
-            | Fault::NoSpace => false,
-        }
+        matches!(
+            self.fault(),
+            Fault::Unavailable | Fault::Pending | Fault::Unauthenticated | Fault::Bug
+        )
     }
 }
 

@@ -63,30 +63,19 @@ pub async fn fetch(
         gauge,
         budget,
     };
-    let (path, outcome) = match destination {
-        Destination::File(place) if place.resume => (&*place.named, fetch.on_with(place).await?),
-        Destination::File(place) => (&*place.named, fetch.to_file(place).await?),
-        Destination::Stream(stream) => (stream.name(), fetch.to_stream(stream).await?),
+    let fetched = match destination {
+        Destination::File(place) if place.resume => fetch.on_with(place).await?,
+        Destination::File(place) => fetch.to_file(place).await?,
+        Destination::Stream(stream) => fetch.to_stream(stream).await?,
     };
     gauge.enter(Phase::Landed);
-    Ok(Fetched {
-        path: path.to_owned(),
-        sha256: outcome.sha256,
-        size: outcome.size,
-        was_there: outcome.was_there,
-    })
+    Ok(fetched)
 }
 
-/// What is at the destination in the end.
-struct There {
-    sha256: Digest,
-    size: u64,
-    was_there: bool,
-}
-
-impl From<Landed> for There {
-    fn from(landed: Landed) -> Self {
+impl Fetched {
+    fn new(path: &Path, landed: Landed) -> Self {
         Self {
+            path: path.to_owned(),
             sha256: landed.sha256,
             size: landed.size,
             was_there: false,
@@ -99,7 +88,7 @@ impl Fetch<'_> {
         self.permit.request()
     }
 
-    async fn to_file(&self, place: &Place) -> Result<There, Error> {
+    async fn to_file(&self, place: &Place) -> Result<Fetched, Error> {
         let beside = Beside::new(&place.dir)?;
         if let Some(kept) = &place.kept {
             beside.may_belong_to(kept, place)?;
@@ -107,12 +96,12 @@ impl Fetch<'_> {
         let mut partial = Partial::into_file(beside.reopen()?, &place.path);
         let landed = self.download(&mut partial, "").await?;
         show(&partial, beside, place)?;
-        Ok(landed.into())
+        Ok(Fetched::new(&place.named, landed))
     }
 
     /// The same, but goes on with what an earlier one left, and leaves what came if it fails. What is there already and
     /// has the promised digest is not asked for.
-    async fn on_with(&self, place: &Place) -> Result<There, Error> {
+    async fn on_with(&self, place: &Place) -> Result<Fetched, Error> {
         if let Some(there) = self.is_there(place).await? {
             if let Err(left) = Leftover::remove_of(place) {
                 tracing::warn!(error = %left, "cannot remove an earlier partial download");
@@ -131,7 +120,7 @@ impl Fetch<'_> {
             Ok(landed) => {
                 show(leftover.partial(), beside, place)?;
                 leftover.remove()?;
-                Ok(landed.into())
+                Ok(Fetched::new(&place.named, landed))
             }
             Err(error) => {
                 if (error.refutes_partial() || leftover.partial().length() == 0)
@@ -145,14 +134,20 @@ impl Fetch<'_> {
     }
 
     /// What is at the place, if that has the promised digest.
-    async fn is_there(&self, place: &Place) -> Result<Option<There>, Error> {
+    async fn is_there(&self, place: &Place) -> Result<Option<Fetched>, Error> {
         let (Some(pin), Some(_)) = (&self.request().pin, &place.kept) else {
             return Ok(None);
         };
         let (pin, path) = (pin.clone(), place.path.clone());
         let hashed = beside(move || has(&path, &pin)).await;
         let hashed = hashed.map_err(|e| self.bug(&e))?;
-        hashed.map_err(|e| io_error("read", &place.named, e))
+        let found = hashed.map_err(|e| io_error("read", &place.named, e))?;
+        Ok(found.map(|(sha256, size)| Fetched {
+            path: place.named.clone(),
+            sha256,
+            size,
+            was_there: true,
+        }))
     }
 
     fn bug(&self, what: &dyn Display) -> Error {
@@ -164,7 +159,7 @@ impl Fetch<'_> {
 
     /// A byte that was written cannot be taken back, so what is no file gets its first one after the last was verified:
     /// until then they lie in a file without a name, in the directory for temporary files.
-    async fn to_stream(&self, stream: &Stream) -> Result<There, Error> {
+    async fn to_stream(&self, stream: &Stream) -> Result<Fetched, Error> {
         let dir = env::temp_dir();
         let failed = |e| io_error("create a file in", &dir, e);
         let file = tempfile::tempfile_in(&dir).map_err(failed)?;
@@ -174,7 +169,7 @@ impl Fetch<'_> {
         // Whoever reads a pipe may take his time: a signal is heard meanwhile.
         let written = beside(move || to.write(file)).await;
         written.map_err(|e| self.bug(&e))??;
-        Ok(landed.into())
+        Ok(Fetched::new(stream.name(), landed))
     }
 
     /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
@@ -209,7 +204,6 @@ fn show(partial: &Partial, beside: Beside, place: &Place) -> Result<(), Error> {
         .map_err(|e| io_error("sync", &place.dir, e))
 }
 
-/// Reads a whole file; nothing if it has another digest.
 #[expect(
     clippy::disallowed_methods,
     reason = "a command of its own: nobody else waits for these threads"
@@ -220,7 +214,8 @@ fn beside<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
 }
 
-fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
+/// Reads a whole file: its digest and size; nothing if it is not what was promised.
+fn has(path: &Path, pin: &Digest) -> io::Result<Option<(Digest, u64)>> {
     let mut file = File::open(path)?;
     let mut hashes = Hashes::new(Some(pin.algorithm()));
     let mut buffer = vec![0; BUFFER];
@@ -235,9 +230,5 @@ fn has(path: &Path, pin: &Digest) -> io::Result<Option<There>> {
     }
     let digests = hashes.finish();
     let is_promised = digests.of(pin.algorithm()) == Some(pin);
-    Ok(is_promised.then_some(There {
-        sha256: digests.sha256,
-        size,
-        was_there: true,
-    }))
+    Ok(is_promised.then_some((digests.sha256, size)))
 }

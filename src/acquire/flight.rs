@@ -322,26 +322,17 @@ impl Plan {
     /// Puts away what is left of a failed download: kept for a resume where that can help, else removed.
     fn fail(&self, gauge: &Gauge, partial: Partial, error: Error) -> Error {
         let store = &self.parts.store;
-        let error = match error {
-            Error::Store(inner) => self.explained(inner),
-            Error::Mismatch {
-                landed: Some(ref landed),
-                ..
-            } => {
-                self.remember_wrong(landed, &error);
-                error
-            }
-            other @ (Error::Denied(_)
-            | Error::Source(_)
-            | Error::Mismatch { .. }
-            | Error::TooLarge { .. }
-            | Error::Unframed { .. }
-            | Error::Coded { .. }
-            | Error::NotCached { .. }
-            | Error::Stopped { .. }
-            | Error::Target { .. }
-            | Error::File { .. }
-            | Error::Bug { .. }) => other,
+        if let Error::Mismatch {
+            landed: Some(landed),
+            ..
+        } = &error
+        {
+            self.remember_wrong(landed, &error);
+        }
+        let error = if let Error::Store(inner) = error {
+            self.explained(inner)
+        } else {
+            error
         };
         if let Error::Source(refusal) = &error
             && refusal.kind().is_no()

@@ -29,23 +29,18 @@ pub(super) enum Reading {
     AskForTheWhole,
 }
 
+/// `named` is what is done with an error of the body.
 pub(super) fn interpret(
-    url: &ArtifactUrl,
-    at: &Url,
+    (url, at): (&ArtifactUrl, &Url),
     start: &Start,
     response: Response,
+    named: impl Fn(Error) -> Error + Send + 'static,
 ) -> Result<Reading, Error> {
     let status = response.status().as_u16();
-    match (status, start) {
-        (200, _) => {
-            let counted = response.content_length();
-            let facts = facts(response.headers(), counted, counted);
-            Ok(Reading::Answer(Answer::Object(object(
-                url, at, facts, 0, response,
-            ))))
-        }
+    let (headers, counted) = (response.headers(), response.content_length());
+    let (facts, offset) = match (status, start) {
+        (200, _) => (facts(headers, counted, counted), 0),
         (206, Start::At { offset, of }) => {
-            let (headers, counted) = (response.headers(), response.content_length());
             let range = content_range(headers, counted).filter(|_| !is_multipart(headers));
             let Some((first, total)) = range else {
                 return Ok(Reading::AskForTheWhole);
@@ -54,35 +49,43 @@ pub(super) fn interpret(
             if first != *offset || other {
                 return Ok(Reading::AskForTheWhole);
             }
-            let facts = facts(headers, Some(total), counted);
-            Ok(Reading::Answer(Answer::Object(object(
-                url, at, facts, first, response,
-            ))))
+            (facts(headers, Some(total), counted), first)
         }
-        (416, Start::At { .. }) => Ok(Reading::AskForTheWhole),
-        (304, Start::IfChanged(_)) => Ok(Reading::Answer(Answer::Unchanged(by(url, at)))),
-        (206, _) => Err(nonsense(
-            url,
-            at,
-            "sent a partial response (206) to a request for the whole file",
-        )),
-        (304, _) => Err(nonsense(
-            url,
-            at,
-            "answered 304 (not modified) to an unconditional request",
-        )),
-        (201..=299, _) => Err(nonsense(
-            url,
-            at,
-            &format!("answered {status}, which carries no file"),
-        )),
-        (code, _) => Err(Error::Status {
-            url: url.to_string(),
-            host: host_of(at),
-            status: code,
-            after: retry_after(response.headers()),
-        }),
-    }
+        (416, Start::At { .. }) => return Ok(Reading::AskForTheWhole),
+        (304, Start::IfChanged(_)) => {
+            return Ok(Reading::Answer(Answer::Unchanged(by(url, at))));
+        }
+        (206, _) => {
+            let why = "sent a partial response (206) to a request for the whole file";
+            return Err(nonsense(url, at, why));
+        }
+        (304, _) => {
+            let why = "answered 304 (not modified) to an unconditional request";
+            return Err(nonsense(url, at, why));
+        }
+        (201..=299, _) => {
+            let why = format!("answered {status}, which carries no file");
+            return Err(nonsense(url, at, &why));
+        }
+        (status, _) => {
+            return Err(Error::Status {
+                url: url.to_string(),
+                host: host_of(at),
+                status,
+                after: retry_after(headers),
+            });
+        }
+    };
+    let by = by(url, at);
+    let (url, at) = (url.clone(), at.clone());
+    let body = response.bytes_stream();
+    let body = body.map_err(move |e| named(cause::classify(&url, &at, &e)).into());
+    Ok(Reading::Answer(Answer::Object(Object {
+        by,
+        facts,
+        offset,
+        body: body.boxed(),
+    })))
 }
 
 pub(super) fn nonsense(url: &ArtifactUrl, at: &Url, why: &str) -> Error {
@@ -97,21 +100,6 @@ fn by(url: &ArtifactUrl, at: &Url) -> By {
     match same_origin(url.as_url(), at) {
         true => By::Origin,
         false => By::Another,
-    }
-}
-
-fn object(url: &ArtifactUrl, at: &Url, facts: Facts, offset: u64, response: Response) -> Object {
-    let by = by(url, at);
-    let (url, at) = (url.clone(), at.clone());
-    let body = response
-        .bytes_stream()
-        .map_err(move |e| cause::classify(&url, &at, &e).into())
-        .boxed();
-    Object {
-        by,
-        facts,
-        offset,
-        body,
     }
 }
 

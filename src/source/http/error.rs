@@ -161,20 +161,10 @@ impl Error {
 
     /// For what came through a proxy, which may be the one that went wrong.
     pub(super) fn through(mut self, proxy: &impl fmt::Display) -> Self {
-        match &mut self {
-            Self::Status { host, .. } | Self::Broken { host, .. } | Self::Nonsense { host, .. } => {
-                *host = format!("{host}, through the proxy {proxy},")
-            }
-            Self::Setup(_)
-            | Self::Forbidden { .. }
-            | Self::Redirect { .. }
-            | Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Tls { .. }
-            | Self::ProxyStatus { .. }
-            | Self::ProxyRefused { .. }
-            | Self::ProxyConnect { .. }
-            | Self::ProxyBroken { .. } => {}
+        if let Self::Status { host, .. } | Self::Broken { host, .. } | Self::Nonsense { host, .. } =
+            &mut self
+        {
+            *host = format!("{host}, through the proxy {proxy},");
         }
         self
     }

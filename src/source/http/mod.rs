@@ -28,7 +28,6 @@ use std::vec;
 
 pub use self::client_cert::ClientCert;
 
-use futures_util::{StreamExt, TryStreamExt};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::connect::dns::Name;
@@ -50,7 +49,7 @@ use self::connect::Connector;
 use self::proxy::{Kind, Proxies, Proxy};
 use self::redirect::{next_hop, same_origin};
 use self::tls::Trust;
-use super::{Answer, HttpRequest, Object, Start};
+use super::{Answer, HttpRequest, Start};
 use crate::artifact::{ArtifactUrl, Reach, Redacted};
 use crate::source;
 
@@ -287,10 +286,7 @@ impl Http {
         client: &Client<Connector, Body>,
         request: RequestBuilder,
     ) -> Result<Response, Error> {
-        let named = |error: Error| match self.proxies.of(at) {
-            Some(proxy) => error.through(proxy),
-            None => error,
-        };
+        let named = self.named(at);
         let request = request.build().and_then(http::Request::<Body>::try_from);
         let mut request = request.map_err(|e| {
             answer::nonsense(
@@ -347,26 +343,20 @@ impl Http {
         start: &Start,
         response: Response,
     ) -> Result<answer::Reading, Error> {
-        let reading =
-            answer::interpret(url, at, start, response).map_err(|e| match self.reader(at) {
-                Some(proxy) => e.through(proxy),
-                None => e,
-            })?;
-        Ok(match (reading, self.proxies.of(at)) {
-            (answer::Reading::Answer(Answer::Object(object)), Some(proxy)) => {
-                let proxy = Arc::clone(proxy);
-                let named = move |error| match error {
-                    source::Error::Http(error) => error.through(&proxy).into(),
-                    other @ (source::Error::Secret(_)
-                    | source::Error::Stalled { .. }
-                    | source::Error::Short { .. }
-                    | source::Error::Changed { .. }) => other,
-                };
-                let body = object.body.map_err(named).boxed();
-                answer::Reading::Answer(Answer::Object(Object { body, ..object }))
-            }
-            (reading, _) => reading,
+        let read = answer::interpret((url, at), start, response, self.named(at));
+        read.map_err(|error| match self.reader(at) {
+            Some(proxy) => error.through(proxy),
+            None => error,
         })
+    }
+
+    /// Names the proxy in what went wrong on the way to this URL.
+    fn named(&self, at: &Url) -> impl Fn(Error) -> Error + Send + use<> {
+        let proxy = self.proxies.of(at).map(Arc::clone);
+        move |error| match &proxy {
+            Some(proxy) => error.through(proxy),
+            None => error,
+        }
     }
 }
 
