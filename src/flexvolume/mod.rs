@@ -23,7 +23,7 @@ pub use crate::admin::PodMount;
 
 use crate::admin::{self, Client};
 use crate::mount::{Linux, Mounter, Probe, Target};
-use crate::volume::{Phase, Snapshot};
+use crate::volume::{Phase, Snapshot, is_shown};
 
 /// The driver's name in a pod.
 pub const DRIVER: &str = "geektime/war-vol";
@@ -158,11 +158,7 @@ fn look(target: &Target) -> Result<Seen, Error> {
         Probe::Stale => return Ok(Seen::Foreign),
         Probe::Mount(mount) => mount,
     };
-    let path = target.path();
-    let is_ours = mounter
-        .table()?
-        .iter()
-        .any(|mounted| mounted.target == path && mounted.id == Some(mount));
+    let is_ours = is_shown(&mounter, target, mount)?;
     Ok(if is_ours { Seen::Ours } else { Seen::Foreign })
 }
 

@@ -102,7 +102,11 @@ macro_rules! contract {
             a_mount_keeps_its_id_and_no_other_gets_it
             a_mounted_target_is_not_removed
             a_busy_target_is_detached
-            the_table_lists_what_shows_volumes
+            a_bind_is_told_by_the_directory_that_it_shows
+            an_overlay_is_told_from_others_of_the_same_layers
+            what_is_mounted_over_a_mount_is_another
+            a_bind_of_what_was_removed_keeps_its_name
+            the_table_lists_what_bears_a_volumes_name
             the_view_and_what_is_bound_from_it_are_read_only
             a_view_is_used_again
             a_half_made_view_is_made_anew

@@ -23,7 +23,10 @@ mod table;
 mod target;
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use self::error::{Error, ShownPath};
@@ -35,16 +38,38 @@ pub use self::target::Target;
 /// What stands in front of the volume in the source of our overlays.
 const SOURCE: &str = "war-vol:";
 
+/// A directory on a disk, whatever path leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Inode {
+    /// The device that it lies on (`st_dev`).
+    pub device: u64,
+    /// Its number there (`st_ino`).
+    pub number: u64,
+}
+
+impl Inode {
+    /// The directory at a path, whose last name is not followed if it is a symlink.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let seen = fs::symlink_metadata(path)?;
+        Ok(Self {
+            device: seen.dev(),
+            number: seen.ino(),
+        })
+    }
+}
+
 /// One mount, for as long as it lives.
 ///
-/// Since Linux 6.8 an id is never used again before a reboot. Older kernels use the id of a mount again when
-/// it is gone: there a foreign mount that took the place of ours between two looks may look the same.
+/// Since Linux 6.8 an id is never used again before a reboot. Older kernels use the id of a mount again when it is
+/// gone: there a foreign mount that took the place of ours between two looks may look the same if it shows the same
+/// directory, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MountId {
     /// The kernel's name of the mount (statx `stx_mnt_id`).
     pub id: u64,
-    /// The device that its root directory shows (`st_dev`).
-    pub device: u64,
+    /// The directory that it shows. That of a bind is the directory that was bound; that of an overlay is its own, on a
+    /// device of its own.
+    pub root: Inode,
 }
 
 /// What stands at a target.
@@ -85,65 +110,47 @@ pub struct Upper<'a> {
     pub work: &'a Path,
 }
 
-/// One mount in the table that may be ours.
+/// One mount in the table that bears the name of a volume.
+///
+/// An overlay has the name that we gave it, so it is ours. The name of a bind is a piece of a path, and proves nothing
+/// beside a volume's directories that are there: what it shows is told by [`MountId::root`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mounted {
     /// What [`Mounter::probe`] says of it; `None` where another mount stands on top of it.
     pub id: Option<MountId>,
-    /// Where it is: a published target, or a directory of kubelet's for one `subPath` of a volume.
+    /// Where it is: a published target, as a rule.
     pub target: PathBuf,
-    /// Whether writes are refused, by the mount or by its superblock.
-    pub read_only: bool,
-    what: What,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
-    Overlay { volume: OsString },
-    Bind { root: PathBuf },
+    /// The volume: of an overlay the source is `war-vol:<volume>`, of a bind the root `…/<volume>/c` or `…/<volume>/u`,
+    /// also where that was removed.
+    pub volume: OsString,
+    /// Whether it is an overlay.
+    pub is_overlay: bool,
 }
 
 impl Mounted {
-    /// An overlay of ours, or any mount whose root lies in the content of a volume; `None` for all others.
     fn of(entry: table::Entry) -> Option<Self> {
-        let volume = entry
-            .source
-            .as_bytes()
-            .strip_prefix(SOURCE.as_bytes())
-            .filter(|_| entry.fs_type == "overlay")
-            .map(|v| OsString::from_vec(v.to_vec()));
-        let what = match volume {
-            Some(volume) => What::Overlay { volume },
-            None if !content(&entry.root).is_empty() => What::Bind { root: entry.root },
-            None => return None,
-        };
+        let source = entry.source.as_bytes().strip_prefix(SOURCE.as_bytes());
+        let overlay = source.filter(|_| entry.fs_type == "overlay");
         Some(Self {
             id: None,
+            volume: overlay
+                .map(OsStr::from_bytes)
+                .or_else(|| bound(&entry.root))?
+                .to_owned(),
+            is_overlay: overlay.is_some(),
             target: entry.target,
-            read_only: entry.read_only,
-            what,
         })
-    }
-
-    /// Whether this mount shows (a part of) the volume: an overlay with the source `war-vol:<volume>`, or a
-    /// bind whose root is `…/volumes/<volume>/c` or `…/volumes/<volume>/u`, or lies in one of them.
-    pub fn shows(&self, volume: &str) -> bool {
-        match &self.what {
-            What::Overlay { volume: shown } => shown == volume,
-            What::Bind { root } => content(root).contains(&OsStr::new(volume)),
-        }
     }
 }
 
-/// The volumes in whose content (`volumes/<volume>/c` or `u`) a directory may lie: more than one only where
-/// an artifact has such a path inside, and then it is right to think of each as shown.
-fn content(root: &Path) -> Vec<&OsStr> {
-    let names: Vec<&OsStr> = root.iter().collect();
-    names
-        .windows(3)
-        .filter(|w| w[0] == "volumes" && (w[2] == "c" || w[2] == "u"))
-        .map(|w| w[1])
-        .collect()
+/// The volume whose content or layer a root seems to be.
+fn bound(root: &Path) -> Option<&OsStr> {
+    let bytes = root.as_os_str().as_bytes();
+    // What the kernel appends for a directory that was removed.
+    let bytes = bytes.strip_suffix(b"//deleted").unwrap_or(bytes);
+    let mut names = Path::new(OsStr::from_bytes(bytes)).iter().rev();
+    names.next().filter(|last| *last == "c" || *last == "u")?;
+    names.next()
 }
 
 /// What the volume layer does with mounts. Every call names its target anew: nothing is held between calls.
@@ -179,7 +186,7 @@ pub trait Mounter: Send + Sync + 'static {
     /// One that stays busy is detached: gone from the target now, and from the kernel with its last user.
     fn unmount(&self, target: &Target) -> Result<bool, Error>;
 
-    /// Every mount that may show a volume of this driver. Reads the whole table: at start only.
+    /// Every mount that bears the name of a volume. Reads the whole table: at start only.
     fn table(&self) -> Result<Vec<Mounted>, Error>;
 
     /// Whether container runtimes label the files of a volume for its pod (SELinux): then shared files must be shown by
@@ -202,25 +209,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bind_shows_the_volume_whose_content_its_root_is() {
-        let bind = |root: &str| Mounted {
-            id: None,
-            target: PathBuf::from("/t"),
-            read_only: true,
-            what: What::Bind { root: root.into() },
-        };
-        for root in ["/v1/volumes/ab/c", "/x/volumes/ab/u", "/volumes/ab/c/sub"] {
-            assert!(bind(root).shows("ab"), "{root}");
-            assert!(!bind(root).shows("a"), "{root}");
+    fn a_bind_is_named_by_the_directory_of_its_volume() {
+        for root in ["/v1/volumes/ab/c", "/x/ab/u", "/volumes/ab/c//deleted"] {
+            assert_eq!(bound(Path::new(root)), Some(OsStr::new("ab")), "{root}");
         }
-        for root in [
-            "/v1/volumes/ab",
-            "/v1/volumes/ab/w",
-            "/volumes/x/ab/c",
-            "/",
-            "",
-        ] {
-            assert!(!bind(root).shows("ab"), "{root}");
+        for root in ["/v1/volumes/ab", "/v1/volumes/ab/w", "/ab/c/sub", "/", ""] {
+            assert_eq!(bound(Path::new(root)), None, "{root}");
         }
     }
 }

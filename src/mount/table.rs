@@ -22,8 +22,6 @@ pub(super) struct Entry {
     pub(super) shared: bool,
     pub(super) fs_type: OsString,
     pub(super) source: OsString,
-    /// Whether this mount, or its superblock, is read-only.
-    pub(super) read_only: bool,
 }
 
 impl Entry {
@@ -45,7 +43,8 @@ fn entry(line: &[u8]) -> Option<Entry> {
     let _device = fields.next()?;
     let root = decoded(fields.next()?);
     let target = decoded(fields.next()?);
-    let options = split(fields.next()?);
+    let options = fields.next()?.split(|b| *b == b',').map(<[u8]>::to_vec);
+    let options = options.collect();
     let mut shared = false;
     loop {
         // Zero or more optional fields, then a lone hyphen.
@@ -56,8 +55,6 @@ fn entry(line: &[u8]) -> Option<Entry> {
     }
     let fs_type = decoded(fields.next()?);
     let source = decoded(fields.next()?);
-    let read_only = |options: &[Vec<u8>]| options.iter().any(|o| o == b"ro");
-    let read_only = read_only(&options) || read_only(&split(fields.next()?));
     Some(Entry {
         id,
         root: root.into(),
@@ -66,12 +63,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
         shared,
         fs_type,
         source,
-        read_only,
     })
-}
-
-fn split(options: &[u8]) -> Vec<Vec<u8>> {
-    options.split(|b| *b == b',').map(<[u8]>::to_vec).collect()
 }
 
 /// Undoes the kernel's escapes: a backslash and three octal digits. Any other backslash stands for itself.
@@ -128,11 +120,11 @@ mod tests {
 ";
         let all = parse(table);
         assert_eq!(all.len(), 4);
-        assert!(all[0].shared && !all[0].read_only && all[0].has("nodev"));
+        assert!(all[0].shared && !all[0].has("ro") && all[0].has("nodev"));
         assert_eq!(all[1].target, PathBuf::from("/pods/a b\\/m"));
-        assert!(all[1].shared && all[1].read_only && all[1].has("ro"));
+        assert!(all[1].shared && all[1].has("ro"));
         assert_eq!(all[2].source, "war-vol:ab");
-        assert!(!all[2].shared && all[2].read_only && !all[2].has("ro"));
+        assert!(!all[2].shared && !all[2].has("ro"));
         assert_eq!(all[3].root, PathBuf::from("mnt:[4026532]"));
     }
 

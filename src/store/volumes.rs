@@ -67,9 +67,11 @@ pub struct VolumeDir {
     pub(super) path: PathBuf,
 }
 
-/// The bytes of a volume's record, and what its directory is called.
+/// The bytes of a volume's record, and where they were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
+    /// The volume's directory.
+    pub dir: VolumeDir,
     /// The directory's name.
     pub id: String,
     /// The record; empty if it is gone.
@@ -204,10 +206,9 @@ impl Store {
                 .unwrap_or_default()
                 .to_owned();
             if !id.starts_with(NEW) {
-                all.push(Record {
-                    bytes: self.record(&VolumeDir { path }),
-                    id,
-                });
+                let dir = VolumeDir { path };
+                let bytes = self.record(&dir);
+                all.push(Record { dir, id, bytes });
             }
         }
         all.sort_by(|a, b| a.id.cmp(&b.id));

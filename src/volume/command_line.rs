@@ -10,12 +10,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::aside::Takes;
+use super::ours::is_ours;
 use super::shown::bug;
 use super::{
-    Caller, Error, Owner, Pod, Publish, Record, Shared, Sharing, Target, Volumes, Writable,
+    Caller, Error, Id, Owner, Pod, Publish, Record, Shared, Sharing, Target, Volumes, Writable,
 };
 use crate::acquire::Snapshot;
-use crate::mount::Mounter;
+use crate::mount::{self, MountId, Mounter};
 
 /// How often a command looks whether it is its turn. A commit takes milliseconds.
 const TURN: Duration = Duration::from_millis(20);
@@ -77,7 +78,7 @@ impl<M: Mounter> Volumes<M> {
             });
         }
         let volume = name(&mount.target);
-        let id = self.shared.id(&volume, &mount.target);
+        let id = Id::of(&volume, &mount.target);
         let publish = Publish {
             volume,
             attributes: mount.attributes,
@@ -116,7 +117,7 @@ impl<M: Mounter> Volumes<M> {
     /// For one who waited for a mount and will not come again: a download that nobody else wants stops at its next
     /// chunk, and what came stays for a resume.
     pub fn give_up(&self, target: &Target) {
-        self.want_no_more(&self.shared.id(&name(target), target));
+        self.want_no_more(&Id::of(&name(target), target));
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of ours.
@@ -148,7 +149,7 @@ impl<M: Mounter> Volumes<M> {
     }
 
     async fn unmounted(&self, volume: &str, target: &Target, ours: bool) -> Result<bool, Error> {
-        let id = self.shared.id(volume, target);
+        let id = Id::of(volume, target);
         let was_there = self
             .aside(Takes::Microseconds, move |shared| {
                 Ok::<_, Error>(shared.store.volume(id.as_str())?.is_some())
@@ -169,6 +170,15 @@ async fn unless_busy(error: Error) -> Result<(), Error> {
     }
     tokio::time::sleep(TURN).await;
     Ok(())
+}
+
+/// Whether the mount at a directory is the volume that belongs there, for one who has no store.
+pub fn is_shown(
+    mounter: &impl Mounter,
+    target: &Target,
+    mount: MountId,
+) -> Result<bool, mount::Error> {
+    is_ours(mounter, mount, &Id::of(&name(target), target), None)
 }
 
 /// A volume without an id is named by where it is.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::claims::Claims;
+use super::ours::is_ours;
 use super::plan::Place;
 use super::shown::bug;
-use super::{Error, Pool, Volumes};
+use super::{Error, Id, Pool, Volumes};
 use crate::lock::Short;
-use crate::mount::{self, Mounter, Probe, Target};
+use crate::mount::{Mounter, Probe, Target};
 
 /// Shut at first: the store may be another's, and what the machine can is still to be found out.
 pub struct Gate<M> {
@@ -100,34 +101,30 @@ impl<M: Mounter> Gate<M> {
             Err(not_ready) if self.is_blind() => Err(not_ready),
             Err(not_ready) => {
                 tracing::warn!(target = %target.path().display(), %not_ready, "unpublishing without the store");
-                let (gate, at) = (Arc::clone(self), target.clone());
-                let taken = self.pool.run(move || gate.take_away(&at)).await;
+                let (gate, at, id) = (Arc::clone(self), target.clone(), Id::of(volume, target));
+                let taken = self.pool.run(move || gate.take_away(&id, &at)).await;
                 taken.unwrap_or_else(|what| Err(bug(target, what)))
             }
         }
     }
 
-    fn take_away(&self, target: &Target) -> Result<(), Error> {
+    fn take_away(&self, id: &Id, target: &Target) -> Result<(), Error> {
         loop {
-            match self.mounter.probe(target)? {
+            let is_ours = match self.mounter.probe(target)? {
                 Probe::Missing | Probe::NotADirectory | Probe::Directory { empty: false } => {
                     return Ok(());
                 }
                 Probe::Directory { empty: true } => return Ok(self.mounter.remove(target)?),
-                Probe::Mount(_) | Probe::Stale if !self.is_ours(target)? => {
-                    return Err(Error::Occupied {
-                        target: target.path(),
-                        place: Place::Foreign,
-                    });
-                }
-                Probe::Mount(_) | Probe::Stale => drop(self.mounter.unmount(target)?),
+                Probe::Mount(mount) => is_ours(&self.mounter, mount, id, None)?,
+                Probe::Stale => false,
+            };
+            if !is_ours {
+                return Err(Error::Occupied {
+                    target: target.path(),
+                    place: Place::Foreign,
+                });
             }
+            self.mounter.unmount(target)?;
         }
-    }
-
-    fn is_ours(&self, target: &Target) -> Result<bool, mount::Error> {
-        let path = target.path();
-        let mut table = self.mounter.table()?.into_iter();
-        Ok(table.any(|m| m.target == path && m.id.is_some()))
     }
 }

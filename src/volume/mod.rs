@@ -20,6 +20,7 @@ mod goal;
 mod guard;
 mod janitor;
 mod kubelet;
+mod ours;
 pub mod plan;
 mod pool;
 mod publish;
@@ -40,7 +41,7 @@ use tokio::sync::Semaphore;
 
 pub use self::cache::{Cache, Cached, Held, Verdict};
 pub use self::caller::{Apart, Caller};
-pub use self::command_line::{Mount, directory};
+pub use self::command_line::{Mount, directory, is_shown};
 pub use self::error::Error;
 pub use self::gate::Gate;
 pub use self::kubelet::Kubelet;
@@ -59,7 +60,7 @@ use self::shown::Shown;
 use self::waiting::Waits;
 use crate::acquire::Acquire;
 use crate::lock::{Guard, Short, Turn};
-use crate::mount::{self, Probe};
+use crate::mount::{self, MountId, Probe};
 use crate::policy::Policy;
 use crate::store::{Store, VolumeDir};
 
@@ -174,7 +175,7 @@ impl<M: Mounter> Volumes<M> {
 
     /// How far the artifact is that a volume waits for.
     pub fn progress(&self, volume: &str, target: &Target) -> Option<Snapshot> {
-        let id = self.shared.id(volume, target);
+        let id = Id::of(volume, target);
         let waiting = self.shared.waiting.lock();
         waiting.get(id.as_str()).map(|w| w.gauge.snapshot())
     }
@@ -202,20 +203,6 @@ struct Found {
 }
 
 impl<M: Mounter> Shared<M> {
-    /// The name of a volume at a target: the volume ids of callers never become paths. It is found again without the
-    /// key, which may be lost while volumes live; no target holds a NUL, so no two pairs share a name.
-    fn id(&self, volume: &str, target: &Target) -> Id {
-        let mut hasher = Sha256::new_with_prefix(volume);
-        hasher.update([0]);
-        hasher.update(target.path().as_os_str().as_encoded_bytes());
-        let mut digits = hex::encode(hasher.finalize());
-        digits.truncate(32);
-        Id {
-            digits,
-            volume: volume.to_owned(),
-        }
-    }
-
     /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
     fn look(&self, id: &Id, target: &Target, fingerprint: Option<&str>) -> Result<Found, Error> {
         let dir = self.store.volume(id.as_str())?;
@@ -254,7 +241,9 @@ impl<M: Mounter> Shared<M> {
             {
                 Place::Ours
             }
-            Probe::Mount(_) => self.ours_by_table(id, target, record.as_ref())?,
+            Probe::Mount(mount) => {
+                self.recognized((id, target), mount, (dir.as_ref(), record.as_ref()))?
+            }
             Probe::Stale => Place::Foreign,
         };
         Ok(Found {
@@ -267,26 +256,18 @@ impl<M: Mounter> Shared<M> {
     }
 
     /// A mount that is not the one remembered may still be ours: stacked twice, or made by a process that was killed
-    /// before it could remember. The table is read for it, which is slow and rare.
-    fn ours_by_table(
+    /// before it could remember.
+    fn recognized(
         &self,
-        id: &Id,
-        target: &Target,
-        record: Option<&Record>,
+        (id, target): (&Id, &Target),
+        mount: MountId,
+        (dir, record): (Option<&VolumeDir>, Option<&Record>),
     ) -> Result<Place, Error> {
-        let path = target.path();
-        let shown = self
-            .mounter
-            .table()?
-            .into_iter()
-            .find(|m| m.target == path && m.id.is_some());
-        match shown.filter(|m| m.shows(id.as_str())).and_then(|m| m.id) {
-            Some(mount) => {
-                self.remember(id, target, mount, ("", record.map(|r| r.view)));
-                Ok(Place::Ours)
-            }
-            None => Ok(Place::Foreign),
+        if !ours::is_ours(&self.mounter, mount, id, dir)? {
+            return Ok(Place::Foreign);
         }
+        self.remember(id, target, mount, ("", record.map(|r| r.view)));
+        Ok(Place::Ours)
     }
 
     fn mounts(&self) -> Guard<'_, HashMap<String, Shown>> {
@@ -319,6 +300,20 @@ struct Id {
 }
 
 impl Id {
+    /// The name of a volume at a target: the volume ids of callers never become paths. It is found again without the
+    /// key, which may be lost while volumes live; no target holds a NUL, so no two pairs share a name.
+    fn of(volume: &str, target: &Target) -> Self {
+        let mut hasher = Sha256::new_with_prefix(volume);
+        hasher.update([0]);
+        hasher.update(target.path().as_os_str().as_encoded_bytes());
+        let mut digits = hex::encode(hasher.finalize());
+        digits.truncate(32);
+        Self {
+            digits,
+            volume: volume.to_owned(),
+        }
+    }
+
     fn as_str(&self) -> &str {
         &self.digits
     }

@@ -11,7 +11,7 @@ use super::goal::{Anew, Goal};
 use super::guard::{Busy, Commit, Guards, Wait};
 use super::plan::{self, PublishStep};
 use super::record::fingerprint;
-use super::{Caller, Error, Found, Publish, Shared, Sharing, Volumes};
+use super::{Caller, Error, Found, Id, Publish, Shared, Sharing, Volumes};
 use crate::acquire::{self, Artifact, Gauge, Joined, Waiting};
 use crate::artifact::ArtifactUrl;
 use crate::mount::Mounter;
@@ -47,7 +47,7 @@ impl<M: Mounter> Volumes<M> {
     /// download goes on for the next call. What follows the wait is never cancelled.
     pub async fn publish(&self, want: Publish, caller: &Caller) -> Result<(), Error> {
         let ask = Ask {
-            id: self.shared.id(&want.volume, &want.target),
+            id: Id::of(&want.volume, &want.target),
             print: self.shared.print(&want),
             want,
         };

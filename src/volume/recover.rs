@@ -1,12 +1,14 @@
 //! After a start: what is mounted, what is left over.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::ours::is_of;
 use super::shown::Shown;
 use super::{Error, Owner, Record, Shared, Volumes};
-use crate::mount::{MountId, Mounted, Mounter};
+use crate::mount::{MountId, Mounted, Mounter, Probe};
 use crate::store;
 
 /// A volume as a list shows it.
@@ -90,9 +92,9 @@ impl<M: Mounter> Shared<M> {
 
     fn with_mounts(&self) -> Result<Vec<(Listed, Option<MountId>)>, Error> {
         let table = self.mounter.table()?;
-        let mut by_target: HashMap<&Path, Vec<&Mounted>> = HashMap::new();
+        let mut by_name: HashMap<&OsStr, Vec<&Mounted>> = HashMap::new();
         for mounted in &table {
-            by_target.entry(&mounted.target).or_default().push(mounted);
+            by_name.entry(&mounted.volume).or_default().push(mounted);
         }
         let all = self.store.volumes()?;
         if let Some(newer) = all.iter().find(|kept| Record::is_newer(&kept.bytes)) {
@@ -101,23 +103,22 @@ impl<M: Mounter> Shared<M> {
         }
         let volumes = all.into_iter().map(|kept| {
             let record = Record::read(&kept.bytes);
-            let at = record
-                .as_ref()
-                .and_then(|r| by_target.get(r.target.as_path()));
-            let mount =
-                at.and_then(|list| list.iter().find(|m| m.shows(&kept.id) && m.id.is_some()));
-            let id = mount.and_then(|m| m.id);
+            let named = by_name.get(OsStr::new(&kept.id)).into_iter().flatten();
+            let own: Vec<&Mounted> = named.copied().filter(|m| is_of(&kept.dir, m)).collect();
+            // A target is looked at only where something is mounted: others may be on a disk that hangs.
+            let target = record.as_ref().and_then(Record::target);
+            let target = target.filter(|_| !own.is_empty());
+            let stands = target.and_then(|target| self.mounter.probe(&target).ok());
+            let mut ids = own.iter().filter_map(|m| m.id);
+            let mount = ids.find(|id| stands == Some(Probe::Mount(*id)));
             // Without a record the volume's target is not known, but its mount names it.
-            let mounted =
-                mount.is_some() || record.is_none() && table.iter().any(|m| m.shows(&kept.id));
-            (
-                Listed {
-                    id: kept.id,
-                    record,
-                    mounted,
-                },
-                id,
-            )
+            let mounted = mount.is_some() || record.is_none() && !own.is_empty();
+            let listed = Listed {
+                id: kept.id,
+                record,
+                mounted,
+            };
+            (listed, mount)
         });
         Ok(volumes.collect())
     }

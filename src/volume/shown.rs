@@ -60,7 +60,7 @@ impl<M: Mounter> Volumes<M> {
         target: &Target,
         (attributes, readonly): (&BTreeMap<String, String>, bool),
     ) -> Result<Standing, Error> {
-        let id = self.shared.id(volume, target);
+        let id = Id::of(volume, target);
         let print = fingerprint(self.shared.store.key(), attributes, readonly);
         let at = target.clone();
         let look = move |shared: &Shared<M>| {
@@ -88,7 +88,7 @@ impl<M: Mounter> Volumes<M> {
     /// the kernel's memory. A "no" may be a "yes" for who looks closer.
     pub fn is_as_before(&self, want: &Publish) -> bool {
         let shared = &self.shared;
-        let id = shared.id(&want.volume, &want.target);
+        let id = Id::of(&want.volume, &want.target);
         let known = shared.mounts().get(id.as_str()).cloned();
         let Some(shown) = known.filter(|s| !s.print.is_empty() && s.print == shared.print(want))
         else {
@@ -102,7 +102,7 @@ impl<M: Mounter> Volumes<M> {
     /// How much a volume holds, on what; nothing if it is not known at that target. What was written to it is counted
     /// behind the answer, now and then: the first answer is without it.
     pub async fn usage(&self, volume: &str, target: &Target) -> Result<Option<Usage>, Error> {
-        let id = self.shared.id(volume, target);
+        let id = Id::of(volume, target);
         let digits = id.as_str().to_owned();
         let look = move |shared: &Shared<M>| -> Result<Option<Usage>, Error> {
             let Some(dir) = shared.store.volume(id.as_str())? else {

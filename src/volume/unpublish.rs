@@ -19,7 +19,7 @@ impl<M: Mounter> Volumes<M> {
     /// `ours`: whether the directory goes too where no record says whether it was made for the volume. What is thrown
     /// away is left to the caller: a command deletes it before it ends, a driver behind its answer.
     pub(super) async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
-        let id = self.shared.id(volume, target);
+        let id = Id::of(volume, target);
         let hands = self
             .guards
             .end(id.as_str())

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::{Machine, READ_ONLY};
 use crate::fault::Fault;
-use crate::mount::{Error, Flags, Overlay, Probe, Upper};
+use crate::mount::{Error, Flags, Inode, Overlay, Probe, Upper};
 
 pub(in crate::mount) fn a_target_that_was_not_made_shows_nothing(m: &dyn Machine) {
     let target = m.target("mount");
@@ -71,9 +71,10 @@ pub(in crate::mount) fn a_writable_overlay_keeps_writes_to_itself(m: &dyn Machin
             work: &work,
         }),
     };
-    m.mounter().overlay(&overlay, &target).unwrap();
+    let id = m.mounter().overlay(&overlay, &target).unwrap();
     assert_eq!(m.shown(&target), "shared");
     assert_eq!(m.errno_of_write(&target), None);
+    assert_eq!(m.id(&target), id);
     m.write(&target.path().join("new"), b"new").unwrap();
     assert_eq!(m.shown(&target), "written");
     assert_eq!(fs::read(lower.join("a.war")).unwrap(), b"shared");
@@ -172,7 +173,69 @@ pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Machine) {
     drop(held);
 }
 
-pub(in crate::mount) fn the_table_lists_what_shows_volumes(m: &dyn Machine) {
+pub(in crate::mount) fn a_bind_is_told_by_the_directory_that_it_shows(m: &dyn Machine) {
+    let (mounter, old) = (m.mounter(), m.content("old/ab/c", "a"));
+    let [one, two, three, four] = ["one", "two", "three", "four"].map(|name| m.made(name));
+    let (own, first) = (Inode::of(&old).unwrap(), mounter.bind(&old, &one).unwrap());
+    let second = mounter.bind(&old, &two).unwrap();
+    assert_eq!((first.root, second.root), (own, own));
+    assert_ne!(first, second);
+    // By another path it is the same directory, and another one by the same path is not.
+    fs::rename(m.disk().join("old"), m.disk().join("new")).unwrap();
+    let other = m.content("old/ab/c", "b");
+    let moved = mounter.bind(&m.disk().join("new/ab/c"), &three).unwrap();
+    let copied = mounter.bind(&other, &four).unwrap();
+    assert_eq!((m.id(&one), moved.root), (first, own));
+    assert_eq!(copied.root, Inode::of(&other).unwrap());
+    assert_ne!(copied.root, own);
+}
+
+pub(in crate::mount) fn an_overlay_is_told_from_others_of_the_same_layers(m: &dyn Machine) {
+    let (lower, empty) = (m.content("c", "a"), m.empty("u"));
+    let overlay = Overlay {
+        volume: "v",
+        lower: &[lower.clone(), empty],
+        upper: None,
+    };
+    let [one, two] = ["one", "two"].map(|name| m.made(name));
+    let first = m.mounter().overlay(&overlay, &one).unwrap();
+    let second = m.mounter().overlay(&overlay, &two).unwrap();
+    assert_ne!(first.root, second.root);
+    assert_ne!(first.root, Inode::of(&lower).unwrap());
+    assert_eq!(m.id(&one), first);
+}
+
+pub(in crate::mount) fn what_is_mounted_over_a_mount_is_another(m: &dyn Machine) {
+    let (mounter, target) = (m.mounter(), m.made("mount"));
+    let (ours, others) = (m.content("ab/c", "ours"), m.content("xy/c", "others"));
+    let below = mounter.bind(&ours, &target).unwrap();
+    let listed = |volume| -> Vec<_> {
+        let all = mounter.table().unwrap().into_iter();
+        all.filter(|m| m.volume == volume).map(|m| m.id).collect()
+    };
+    for source in [&others, &ours] {
+        m.foreign(source, &target.path());
+        let top = m.id(&target);
+        assert_ne!(top, below);
+        assert_eq!(top.root, Inode::of(source).unwrap());
+        assert!(listed("ab").contains(&None), "it is covered");
+        assert!(mounter.unmount(&target).unwrap());
+        assert_eq!(m.id(&target), below);
+        assert_eq!(listed("ab"), [Some(below)]);
+    }
+}
+
+pub(in crate::mount) fn a_bind_of_what_was_removed_keeps_its_name(m: &dyn Machine) {
+    let (mounter, target) = (m.mounter(), m.made("mount"));
+    let id = mounter.bind(&m.content("ab/c", "a"), &target).unwrap();
+    fs::remove_dir_all(m.disk().join("ab")).unwrap();
+    assert_eq!(m.id(&target), id);
+    let table = mounter.table().unwrap();
+    assert!(table.iter().any(|m| m.volume == "ab" && m.id == Some(id)));
+    assert!(mounter.unmount(&target).unwrap());
+}
+
+pub(in crate::mount) fn the_table_lists_what_bears_a_volumes_name(m: &dyn Machine) {
     let mounter = m.mounter();
     let (ours, empty) = (m.content("v1/volumes/ab/c", "a"), m.empty("none"));
     let (bound, laid, other) = (m.made("a b\\c"), m.made("laid"), m.made("other"));
@@ -184,17 +247,17 @@ pub(in crate::mount) fn the_table_lists_what_shows_volumes(m: &dyn Machine) {
     };
     let top = mounter.overlay(&overlay, &laid).unwrap();
     mounter.bind(&empty, &other).unwrap();
-    let shows = |volume| -> Vec<_> {
+    let names = |volume| -> Vec<_> {
         let all = mounter.table().unwrap().into_iter();
-        all.filter(|mounted| mounted.shows(volume))
-            .map(|mounted| (mounted.target, mounted.id, mounted.read_only))
+        all.filter(|mounted| mounted.volume == volume)
+            .map(|mounted| (mounted.target, mounted.id, mounted.is_overlay))
             .collect()
     };
-    assert_eq!(shows("ab"), [(bound.path(), Some(below), false)]);
-    assert_eq!(shows("cd"), [(laid.path(), Some(top), true)]);
-    assert_eq!(shows("c"), []);
+    assert_eq!(names("ab"), [(bound.path(), Some(below), false)]);
+    assert_eq!(names("cd"), [(laid.path(), Some(top), true)]);
+    assert_eq!(names("c"), []);
     mounter.bind(&empty, &laid).unwrap();
-    assert_eq!(shows("cd"), [(laid.path(), None, true)]);
+    assert_eq!(names("cd"), [(laid.path(), None, true)]);
     assert!(
         !mounter
             .table()

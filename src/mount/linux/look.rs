@@ -9,11 +9,16 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::mount::{Error, MountId, Probe, Target};
+use crate::mount::{Error, Inode, MountId, Probe, Target};
 
 /// A mount's id that is never used again (Linux 6.8); an older kernel takes no notice of it. rustix 1.1 has no
 /// name for it.
 const MNT_ID_UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+
+/// What makes a [`MountId`].
+const IDENTITY: StatxFlags = StatxFlags::MNT_ID
+    .union(MNT_ID_UNIQUE)
+    .union(StatxFlags::INO);
 
 /// Neither a symlink's end, nor an automount, nor a server is asked: a look must not hang.
 const QUIETLY: AtFlags = AtFlags::SYMLINK_NOFOLLOW
@@ -90,7 +95,7 @@ fn takes_no_writes(seen: &StatVfs) -> bool {
 
 /// What stands at a target in a parent that is open.
 pub(super) fn at(parent: BorrowedFd<'_>, target: &Target) -> Result<Probe, Error> {
-    let mask = StatxFlags::TYPE | StatxFlags::MNT_ID | MNT_ID_UNIQUE;
+    let mask = StatxFlags::TYPE | IDENTITY;
     let seen = match statx(parent, target.name(), QUIETLY, mask) {
         Ok(seen) => seen,
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Probe::Missing),
@@ -126,7 +131,7 @@ fn is_empty(parent: BorrowedFd<'_>, target: &Target) -> bool {
 pub(super) fn topmost(path: &Path, listed: u64) -> Option<MountId> {
     let now = mount_at(path)?;
     // The table has the short-lived ids only, so it takes a second look for the lasting one.
-    let lasting = statx(CWD, path, QUIETLY, StatxFlags::MNT_ID | MNT_ID_UNIQUE).ok()?;
+    let lasting = statx(CWD, path, QUIETLY, IDENTITY).ok()?;
     (now.stx_mnt_id == listed).then(|| id(&lasting))
 }
 
@@ -154,6 +159,14 @@ fn is_mount(seen: &Statx) -> bool {
 fn id(seen: &Statx) -> MountId {
     MountId {
         id: seen.stx_mnt_id,
+        root: inode(seen),
+    }
+}
+
+/// Which directory was looked at.
+pub(super) fn inode(seen: &Statx) -> Inode {
+    Inode {
         device: rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor),
+        number: seen.stx_ino,
     }
 }

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -18,7 +18,7 @@ use rustix::mount::{
 };
 
 use super::{look, read_table};
-use crate::mount::Error;
+use crate::mount::{Error, Inode};
 
 /// Makes the view of `source` at `view`; `false` if it is there and right.
 pub(super) fn make(source: &Path, view: &Path) -> Result<bool, Error> {
@@ -75,10 +75,8 @@ fn is_right(source: &Path, view: &Path) -> Result<bool, Error> {
     let Some(seen) = look::mount_at(view) else {
         return Ok(false);
     };
-    let wanted =
-        fs::metadata(source).map_err(|e| Error::io("access the volumes in", source, &e))?;
-    let device = rustix::fs::makedev(seen.stx_dev_major, seen.stx_dev_minor);
-    if (device, seen.stx_ino) != (wanted.dev(), wanted.ino()) {
+    let wanted = Inode::of(source).map_err(|e| Error::io("access the volumes in", source, &e))?;
+    if look::inode(&seen) != wanted {
         return Ok(false);
     }
     Ok(read_table()?.iter().any(|entry| {

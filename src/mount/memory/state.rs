@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use super::{Act, Flags};
-use crate::mount::{Error, MountId, Probe, SOURCE, Target, table};
+use crate::mount::{Error, Inode, MountId, Probe, SOURCE, Target, table};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -117,12 +117,16 @@ impl State {
 
     pub(super) fn push(&mut self, target: PathBuf, what: What, flags: Flags) -> MountId {
         self.made += 1;
+        let shown = match &what {
+            What::Bind { root } => Inode::of(root).ok(),
+            What::Overlay { .. } | What::Dead => None,
+        };
         let id = MountId {
             id: self.made,
-            device: match what {
-                What::Bind { .. } => 1,
-                What::Overlay { .. } | What::Dead => self.made + 1,
-            },
+            root: shown.unwrap_or(Inode {
+                device: u64::MAX - self.made,
+                number: 1,
+            }),
         };
         self.mounts.push(Layer {
             id,
@@ -160,10 +164,20 @@ impl State {
 }
 
 impl Layer {
+    /// Where a directory is said to be; one that was removed is said to have been.
+    fn told(&self, root: &Path) -> PathBuf {
+        if Inode::of(root).is_ok_and(|now| now == self.id.root) {
+            return root.to_owned();
+        }
+        let mut gone = OsString::from(root);
+        gone.push("//deleted");
+        gone.into()
+    }
+
     /// As the kernel's table would show it.
     pub(super) fn line(&self) -> table::Entry {
         let (root, fs_type, source) = match &self.what {
-            What::Bind { root } => (root.clone(), "ext4", OsString::from("/dev/vda")),
+            What::Bind { root } => (self.told(root), "ext4", OsString::from("/dev/vda")),
             What::Overlay { volume, .. } => (
                 PathBuf::from("/"),
                 "overlay",
@@ -179,7 +193,6 @@ impl Layer {
             shared: false,
             fs_type: fs_type.into(),
             source,
-            read_only: self.flags.read_only,
         }
     }
 }

@@ -6,6 +6,7 @@ mod damage;
 mod full;
 mod kept;
 mod locked;
+mod moved;
 mod read_only;
 pub(crate) mod reboot;
 mod records;
