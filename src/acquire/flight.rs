@@ -15,7 +15,7 @@ use crate::artifact::ArtifactUrl;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
 use crate::source;
-use crate::store::{self, Blob, Entry, Landed, Partial};
+use crate::store::{self, Artifact, Entry, Landed, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
 const STEP: u64 = 8 << 20;
@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub(super) setbacks: Arc<Setbacks>,
 }
 
-type Landing = Result<Blob, Arc<Error>>;
+type Landing = Result<Artifact, Arc<Error>>;
 
 /// A download in the air, or waiting for its place.
 pub struct Flight {
@@ -119,7 +119,7 @@ impl Flight {
 
 /// Waits for a place, then runs the download on a thread of its own, so that neither dirty throttling nor a sick disk
 /// ever stops the runtime that answers calls.
-async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Blob, Error> {
+async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Artifact, Error> {
     let url = plan.permit.request().url.to_string();
     let bug = |what: String| Error::Bug {
         url: url.clone(),
@@ -148,7 +148,7 @@ async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Blob, 
         .map_err(|_| bug("its thread panicked".into()))?
 }
 
-fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
+fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Artifact, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -157,7 +157,7 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
             what: format!("no runtime: {e}"),
         })?;
     let ask = match plan.found()? {
-        Found::Here(blob) => return Ok(blob),
+        Found::Here(artifact) => return Ok(artifact),
         Found::Signed { known, size } => Ask::Admission { known, size },
         Found::Missing { known } => Ask::Object { known },
     };
@@ -182,9 +182,9 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Blob, Error> {
             _ => plan.reuse(),
         };
         match reused {
-            Ok(Some(blob)) => {
+            Ok(Some(artifact)) => {
                 plan.parts.store.drop_partial(partial)?;
-                return Ok(blob);
+                return Ok(artifact);
             }
             // What was known went while the origin was asked: then all of it is needed.
             Ok(None) => {
@@ -249,13 +249,13 @@ impl Plan {
         download.run(partial).await
     }
 
-    fn commit(&self, partial: Partial, landed: &Landed) -> Result<Blob, Error> {
+    fn commit(&self, partial: Partial, landed: &Landed) -> Result<Artifact, Error> {
         let store = &self.parts.store;
         let mut entry = landed.entry(&self.request().url);
         if self.names.object.is_some() {
             entry.admit(&self.names.entry);
         }
-        let blob = store
+        let artifact = store
             .commit(partial, landed, self.names.of_success(), &entry)
             .inspect_err(|e| {
                 if e.fault() == Fault::NoSpace {
@@ -263,12 +263,12 @@ impl Plan {
                 }
             })?;
         self.setbacks.forget(&self.names.flight);
-        tracing::info!(digest = %blob.sha256(), size = blob.size(), "downloaded");
-        Ok(blob)
+        tracing::info!(digest = %artifact.digest(), size = artifact.size(), "downloaded");
+        Ok(artifact)
     }
 
     /// What the origin says is unchanged: the cached bytes, or the wrong ones of an earlier download.
-    fn reuse(&self) -> Result<Option<Blob>, Error> {
+    fn reuse(&self) -> Result<Option<Artifact>, Error> {
         let store = &self.parts.store;
         let entry = match (store.entry(&self.names.entry)?, &self.names.object) {
             (None, Some(object)) => store.entry(object)?,
@@ -281,27 +281,27 @@ impl Plan {
         match pin.map(|pin| (pin, entry.matches(pin))) {
             Some((pin, Some(false))) => Err(self.remembered(pin, &entry)),
             Some((_, None)) => Ok(None),
-            Some((_, Some(true))) | None => Ok(store.blob(&entry)?),
+            Some((_, Some(true))) | None => Ok(store.artifact(&entry)?),
         }
     }
 
     /// The cached bytes of the object that the origin lets this URL have.
-    fn admit(&self) -> Result<Option<Blob>, Error> {
+    fn admit(&self) -> Result<Option<Artifact>, Error> {
         let (store, Some(name)) = (&self.parts.store, &self.names.object) else {
             return Ok(None);
         };
         let Some(mut entry) = store.entry(name)? else {
             return Ok(None);
         };
-        let blob = store.blob(&entry)?;
-        if blob.is_some() {
+        let artifact = store.artifact(&entry)?;
+        if artifact.is_some() {
             entry.admit(&self.names.entry);
             // A courtesy to the origin, which else is asked again.
             if let Err(lost) = store.remember(name, &entry) {
                 tracing::warn!(error = %lost, "cannot remember a signed URL");
             }
         }
-        Ok(blob)
+        Ok(artifact)
     }
 
     fn remembered(&self, pin: &crate::artifact::Digest, entry: &Entry) -> Error {

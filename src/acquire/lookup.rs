@@ -5,7 +5,7 @@ use super::{Error, Parts};
 use crate::artifact::Validator;
 use crate::policy::{Permit, Request};
 use crate::source::{Answer, By};
-use crate::store::{Blob, Entry, Name, Store};
+use crate::store::{Artifact, Entry, Name, Store};
 
 /// The names that a request has in the store.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Names {
 /// What a look into the store found.
 pub(super) enum Found {
     /// What is wanted, and the origin need not be asked.
-    Here(Blob),
+    Here(Artifact),
     /// It is cached. The URL is a new signed one of its object, and the signature is the login: the origin has to let
     /// it in before the bytes are given, and need not send them: as long as it names them by a strong tag.
     Signed { known: Validator, size: u64 },
@@ -107,11 +107,11 @@ pub(super) fn find(store: &Store, names: &Names, request: &Request) -> Result<Fo
     {
         return of_object(store, names, request, &entry);
     }
-    let blob = match &entry {
-        Some(entry) => store.blob(entry)?,
+    let cached = match &entry {
+        Some(entry) => store.artifact(entry)?,
         None => None,
     };
-    decided(request, entry.as_ref(), blob)
+    decided(request, entry.as_ref(), cached)
 }
 
 fn of_object(
@@ -120,11 +120,11 @@ fn of_object(
     request: &Request,
     entry: &Entry,
 ) -> Result<Found, Error> {
-    let blob = store.blob(entry)?;
+    let cached = store.artifact(entry)?;
     if entry.admitted.contains(&names.entry) {
-        return decided(request, Some(entry), blob);
+        return decided(request, Some(entry), cached);
     }
-    match decided(request, Some(entry), blob)? {
+    match decided(request, Some(entry), cached)? {
         Found::Here(_) if request.pull.asks() => Ok(match entry.validator.strong_tag() {
             Some(_) => Found::Signed {
                 known: entry.validator.clone(),
@@ -141,9 +141,13 @@ fn of_object(
     }
 }
 
-fn decided(request: &Request, entry: Option<&Entry>, blob: Option<Blob>) -> Result<Found, Error> {
-    match (decide(request, entry, blob.is_some()), blob) {
-        (Decision::Have, Some(blob)) => Ok(Found::Here(blob)),
+fn decided(
+    request: &Request,
+    entry: Option<&Entry>,
+    cached: Option<Artifact>,
+) -> Result<Found, Error> {
+    match (decide(request, entry, cached.is_some()), cached) {
+        (Decision::Have, Some(artifact)) => Ok(Found::Here(artifact)),
         (Decision::Have, None) => Ok(Found::Missing { known: None }),
         (Decision::Fetch { known }, _) => Ok(Found::Missing { known }),
         (Decision::Refuse, _) => Err(Error::NotCached {

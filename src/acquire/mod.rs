@@ -40,7 +40,7 @@ use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::Factory;
-use crate::store::{Blob, Name, Store};
+use crate::store::{Artifact, Name, Store};
 
 /// How long a download bears with an origin.
 #[derive(Clone, Debug)]
@@ -55,13 +55,6 @@ pub struct Patience {
     pub stall_time: Duration,
     /// The least speed, in bytes a second.
     pub stall_speed: u64,
-}
-
-/// What was acquired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Artifact {
-    /// One file.
-    File(Blob),
 }
 
 /// The answer to a request, given at once and without asking the network.
@@ -86,8 +79,8 @@ impl Waiting {
 
     /// Waits for the end of the flight. Whoever stops waiting does not stop the flight.
     pub async fn landed(&self) -> Result<Artifact, Arc<Error>> {
-        let blob = self.flight.landed(&self.permit).await?;
-        Ok(Artifact::File(within(blob, &self.permit)?))
+        let artifact = self.flight.landed(&self.permit).await?;
+        Ok(within(artifact, &self.permit)?)
     }
 }
 
@@ -141,9 +134,9 @@ impl Acquire {
         let (request, who) = (permit.request(), permit.subject().volume.as_str());
         // A flight looks once more before it asks, and leaves the map only after its bytes are in the store. So whoever
         // finds neither those nor a flight is the first, and the origin is asked once; and no lock is held over the disk.
-        if let Found::Here(blob) = lookup::find(&self.parts.store, &names, request)? {
+        if let Found::Here(artifact) = lookup::find(&self.parts.store, &names, request)? {
             self.parts.metrics.hit();
-            return Ok(Joined::Have(Artifact::File(within(blob, &permit)?)));
+            return Ok(Joined::Have(within(artifact, &permit)?));
         }
         let mut flights = self.flights.lock();
         if let Some(flight) = flights
@@ -207,10 +200,10 @@ impl Acquire {
 }
 
 /// The limit is each request's own, never the flight's: a small limit must not fail another pod's download.
-fn within(blob: Blob, permit: &Permit) -> Result<Blob, Error> {
-    if blob.size() > permit.limit().bytes() {
+fn within(artifact: Artifact, permit: &Permit) -> Result<Artifact, Error> {
+    if artifact.size() > permit.limit().bytes() {
         let url = &permit.request().url;
-        return Err(Error::too_large(url, blob.size(), permit.limit()));
+        return Err(Error::too_large(url, artifact.size(), permit.limit()));
     }
-    Ok(blob)
+    Ok(artifact)
 }

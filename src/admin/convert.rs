@@ -205,7 +205,7 @@ fn of(cached: &Cached) -> CachedArtifact {
     CachedArtifact {
         digest: cached.sha256.to_string(),
         size: cached.size,
-        links: cached.links,
+        links: cached.leases,
         used: cached
             .used
             .duration_since(UNIX_EPOCH)
@@ -218,7 +218,7 @@ fn cached(artifact: &CachedArtifact) -> Result<Cached, Unreadable> {
     Ok(Cached {
         sha256: digest(&artifact.digest)?,
         size: artifact.size,
-        links: artifact.links,
+        leases: artifact.links,
         used: UNIX_EPOCH
             .checked_add(Duration::from_secs(artifact.used))
             .unwrap_or(UNIX_EPOCH),
@@ -275,7 +275,7 @@ mod tests {
         let seen = Cached {
             sha256: Digest::sha256([1; 32]),
             size: u64::MAX,
-            links: 3,
+            leases: 3,
             used: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         };
         let found = Digest::sha256([2; 32]);

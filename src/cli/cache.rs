@@ -50,7 +50,7 @@ fn list(artifacts: &[Held]) -> Report {
             text,
             "\n{:<71}  {size:>10}  {:>7}  {}",
             c.sha256.to_string(),
-            c.links,
+            c.leases,
             from.join(" ")
         );
         let used = c
@@ -58,7 +58,7 @@ fn list(artifacts: &[Held]) -> Report {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
         data.push(json!({
-            "digest": c.sha256, "size": c.size, "volumes": c.links, "lastUsed": used, "from": from,
+            "digest": c.sha256, "size": c.size, "volumes": c.leases, "lastUsed": used, "from": from,
         }));
     }
     let total: u64 = artifacts.iter().map(|a| a.cached.size).sum();
@@ -77,9 +77,9 @@ fn verified(seen: &[(Verdict, Cached)]) -> Report {
             text,
             "damaged: {} (content hashes to {found}; still shown by {} volumes); it is downloaded again when next \
              requested",
-            cached.sha256, cached.links
+            cached.sha256, cached.leases
         );
-        damaged.push(json!({ "digest": cached.sha256, "found": found, "volumes": cached.links }));
+        damaged.push(json!({ "digest": cached.sha256, "found": found, "volumes": cached.leases }));
     }
     let count = |verdict| seen.iter().filter(|(v, _)| *v == verdict).count();
     let (whole, skipped) = (count(Verdict::Whole), count(Verdict::Skipped));

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -12,30 +12,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
+use super::artifact::{Blob, leases};
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::{Cached, Entry, Landed, Partial, Store, list, remove, sync_dir};
+use super::{Artifact, Cached, Entry, Landed, Partial, Store, list, remove, sync_dir};
 use crate::artifact::Digest;
 use crate::fault::Fault;
-
-/// Bytes in the store that were verified when they came. There is no other way to get one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blob {
-    sha256: Digest,
-    size: u64,
-}
-
-impl Blob {
-    /// What the bytes hash to.
-    pub fn sha256(&self) -> &Digest {
-        &self.sha256
-    }
-
-    /// How many bytes.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-}
 
 /// What a second look at a blob found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,22 +34,24 @@ pub enum Verdict {
 }
 
 impl Store {
-    /// The blob that an entry names, if it is here and has the size it should have. One of another size is damaged
+    /// The artifact that an entry names, if it is here and has the size it should have. One of another size is damaged
     /// (a crash of the file system, a careless hand): it is set aside and counts as missing.
-    pub fn blob(&self, entry: &Entry) -> Result<Option<Blob>, Error> {
+    pub fn artifact(&self, entry: &Entry) -> Result<Option<Artifact>, Error> {
         let path = self.blob_path(&entry.sha256);
         match fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() && meta.len() == entry.size => Ok(Some(Blob {
-                sha256: entry.sha256.clone(),
-                size: entry.size,
-            })),
+            Ok(meta) if meta.is_file() && meta.len() == entry.size => {
+                Ok(Some(Artifact::File(Blob {
+                    sha256: entry.sha256.clone(),
+                    size: entry.size,
+                })))
+            }
             Ok(_) => self.discard(&path).map(|()| None),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e).at("access", &path),
         }
     }
 
-    /// Turns a complete download into a blob, durably, together with the entry that says which URL gave it.
+    /// Turns a complete download into an artifact, durably, together with the entry that says which URL gave it.
     ///
     /// The entry comes first: an entry without its blob is a miss, a blob without its entry would be downloaded
     /// again although it was acknowledged. If making the bytes durable fails they are thrown away.
@@ -77,7 +61,7 @@ impl Store {
         landed: &Landed,
         name: &Name,
         entry: &Entry,
-    ) -> Result<Blob, Error> {
+    ) -> Result<Artifact, Error> {
         let settled = self.own(&partial).and_then(|()| partial.settle());
         if let Err(error) = settled {
             self.drop_partial(partial)?;
@@ -95,7 +79,7 @@ impl Store {
         // Under the lock of the collection: between here and the answer it must not be taken as unused.
         let guard = self.collecting.take();
         let mut is_new = false;
-        if self.blob(entry)?.is_none() {
+        if self.artifact(entry)?.is_none() {
             match renameat_with(CWD, partial.path(), CWD, &path, RenameFlags::NOREPLACE) {
                 Ok(()) => is_new = true,
                 Err(Errno::EXIST) => {}
@@ -118,10 +102,10 @@ impl Store {
         }
         drop(guard);
         self.drop_partial(partial)?;
-        Ok(Blob {
+        Ok(Artifact::File(Blob {
             sha256: landed.sha256.clone(),
             size: landed.size,
-        })
+        }))
     }
 
     /// Takes the bytes out of everybody's reach: read-only, and owned by nobody who exists.
@@ -138,7 +122,7 @@ impl Store {
         self.bucket("blobs").join(sha256.hex())
     }
 
-    /// Every blob.
+    /// Every artifact.
     pub fn cached(&self) -> Result<Vec<Cached>, Error> {
         let mut all = Vec::new();
         for path in list(&self.bucket("blobs"))? {
@@ -153,7 +137,7 @@ impl Store {
                 Ok(meta) => all.push(Cached {
                     sha256,
                     size: meta.len(),
-                    links: meta.nlink() - 1,
+                    leases: leases(&meta),
                     used: meta.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
                 }),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -188,17 +172,17 @@ impl Store {
         );
     }
 
-    /// Removes a blob that nobody uses; false where somebody does.
-    pub(super) fn remove_blob(&self, blob: &Cached) -> Result<bool, Error> {
+    /// Removes an artifact that nobody uses; false where somebody does.
+    pub(super) fn remove_cached(&self, cached: &Cached) -> Result<bool, Error> {
         let _turn = self.collecting.take();
-        let path = self.blob_path(&blob.sha256);
+        let path = self.blob_path(&cached.sha256);
         // A link that comes between the look and the unlink keeps its bytes; only the name is gone.
-        let unused = fs::symlink_metadata(&path).is_ok_and(|meta| meta.nlink() == 1);
-        if !unused || self.kept.holds(&blob.sha256) {
+        let unused = fs::symlink_metadata(&path).is_ok_and(|meta| leases(&meta) == 0);
+        if !unused || self.kept.holds(&cached.sha256) {
             return Ok(false);
         }
         remove(&path)?;
-        self.evictions.evicted(blob.size);
+        self.evictions.evicted(cached.size);
         Ok(true)
     }
 
@@ -214,7 +198,7 @@ impl Store {
     /// artifacts and bytes of them went.
     pub fn collect(&self, bytes: u64) -> Result<(usize, u64), Error> {
         let removed = self.remove_unused(bytes)?;
-        Ok((removed.blobs, removed.blob_bytes))
+        Ok((removed.artifacts, removed.artifact_bytes))
     }
 
     /// Reads a blob again and compares it with its name; sets it aside if it is damaged.

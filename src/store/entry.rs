@@ -127,7 +127,7 @@ impl Store {
             let entry = fs::read(&path)
                 .ok()
                 .and_then(|bytes| Parsed::<Entry>::of(&bytes).known());
-            if entry.is_none_or(|e| !self.blob_path(&e.sha256).exists()) {
+            if entry.is_none_or(|e| !self.has(&e)) {
                 orphans.push((modified(&path), path));
             }
         }

@@ -11,15 +11,16 @@
 //!           trash/                  on its way out
 //! ```
 //!
-//! Invariants. A name in `blobs/` stands for complete, verified, durable bytes. A blob's link count above one is its
-//! lease: nothing is written to take it, so nothing can leak. Durable are blobs, the index, the key and the claims and
+//! Invariants. A name in `blobs/` stands for complete, verified, durable bytes, and what a volume shows it holds a
+//! lease on ([`Artifact`]). Durable are blobs, the index, the key and the claims and
 //! nothing else, because after a power loss no mount exists and every volume is published again.
 //! Every step is one rename, so that a kill at any instruction leaves something whole or something that is swept.
 //! docs/design/durability.md goes through the steps.
 
+mod artifact;
 mod blobs;
-mod cached;
 mod claims;
+mod content;
 mod entry;
 mod error;
 mod format;
@@ -41,8 +42,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-pub use self::blobs::{Blob, Verdict};
-pub use self::cached::Cached;
+pub use self::artifact::{Artifact, Cached, Content};
+pub use self::blobs::Verdict;
 pub use self::entry::Entry;
 pub use self::error::Error;
 pub use self::format::{Parsed, Version};

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::cached::Cached;
+use super::artifact::Cached;
 
 /// How long a download that was broken off counts as one that is likely to be continued.
 pub const FRESH: Duration = Duration::from_secs(3600);
@@ -26,7 +26,7 @@ pub struct Idle {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Victim {
     /// An artifact that no volume uses.
-    Blob(Cached),
+    Artifact(Cached),
     /// A download that was broken off.
     Partial(Idle),
 }
@@ -34,7 +34,7 @@ pub enum Victim {
 impl Victim {
     fn size(&self) -> u64 {
         match self {
-            Self::Blob(blob) => blob.size,
+            Self::Artifact(cached) => cached.size,
             Self::Partial(idle) => idle.size,
         }
     }
@@ -44,7 +44,7 @@ impl Victim {
 /// artifacts that no volume uses, the least recently used first; then the other idle downloads. All of that if it is
 /// not enough.
 pub fn choose(blobs: Vec<Cached>, mut partials: Vec<Idle>, bytes: u64) -> Vec<Victim> {
-    let mut unused: Vec<_> = blobs.into_iter().filter(|b| b.links == 0).collect();
+    let mut unused: Vec<_> = blobs.into_iter().filter(|b| b.leases == 0).collect();
     unused.sort_by(|a, b| a.used.cmp(&b.used).then_with(|| a.sha256.cmp(&b.sha256)));
     partials.sort_by(|a, b| b.idle.cmp(&a.idle).then_with(|| a.name.cmp(&b.name)));
     let (stale, fresh): (Vec<_>, Vec<_>) = partials.into_iter().partition(|p| p.idle >= FRESH);
@@ -52,7 +52,7 @@ pub fn choose(blobs: Vec<Cached>, mut partials: Vec<Idle>, bytes: u64) -> Vec<Vi
     stale
         .into_iter()
         .map(Victim::Partial)
-        .chain(unused.into_iter().map(Victim::Blob))
+        .chain(unused.into_iter().map(Victim::Artifact))
         .chain(fresh.into_iter().map(Victim::Partial))
         .take_while(|victim| {
             let wanted = gone < bytes;
@@ -76,10 +76,10 @@ mod tests {
         proptest::collection::vec(one, 0..20).prop_map(|list| {
             list.into_iter()
                 .enumerate()
-                .map(|(i, (size, links, used))| Cached {
+                .map(|(i, (size, leases, used))| Cached {
                     sha256: Digest::sha256([u8::try_from(i).unwrap(); 32]),
                     size,
-                    links,
+                    leases,
                     used: SystemTime::UNIX_EPOCH + Duration::from_secs(used),
                 })
                 .collect()
@@ -103,7 +103,7 @@ mod tests {
     fn rank(victim: &Victim) -> (u8, Duration) {
         match victim {
             Victim::Partial(p) if p.idle >= FRESH => (0, Duration::MAX - p.idle),
-            Victim::Blob(b) => (1, b.used.duration_since(SystemTime::UNIX_EPOCH).unwrap()),
+            Victim::Artifact(b) => (1, b.used.duration_since(SystemTime::UNIX_EPOCH).unwrap()),
             Victim::Partial(p) => (2, Duration::MAX - p.idle),
         }
     }
@@ -114,11 +114,11 @@ mod tests {
             blobs in blobs(), partials in partials(), bytes in 0_u64..10_000
         ) {
             let chosen = choose(blobs.clone(), partials.clone(), bytes);
-            let in_use = |v: &Victim| matches!(v, Victim::Blob(b) if b.links > 0);
+            let in_use = |v: &Victim| matches!(v, Victim::Artifact(b) if b.leases > 0);
             prop_assert!(!chosen.iter().any(in_use));
             prop_assert!(chosen.is_sorted_by_key(rank));
             let freed: u64 = chosen.iter().map(Victim::size).sum();
-            let all: Vec<Victim> = blobs.into_iter().map(Victim::Blob)
+            let all: Vec<Victim> = blobs.into_iter().map(Victim::Artifact)
                 .chain(partials.into_iter().map(Victim::Partial))
                 .filter(|v| !in_use(v))
                 .collect();

@@ -73,19 +73,19 @@ impl Store {
         let mut removed = Removed::default();
         for victim in retention::choose(self.cached()?, self.idle_partials()?, bytes) {
             match victim {
-                Victim::Blob(blob) if self.remove_blob(&blob)? => {
-                    removed.blobs += 1;
-                    removed.blob_bytes += blob.size;
-                    removed.bytes += blob.size.max(1);
+                Victim::Artifact(cached) if self.remove_cached(&cached)? => {
+                    removed.artifacts += 1;
+                    removed.artifact_bytes += cached.size;
+                    removed.bytes += cached.size.max(1);
                 }
                 Victim::Partial(idle) if self.remove_idle(&idle.name)? => {
                     removed.bytes += idle.size.max(1);
                 }
                 // Somebody took it up meanwhile.
-                Victim::Blob(_) | Victim::Partial(_) => {}
+                Victim::Artifact(_) | Victim::Partial(_) => {}
             }
         }
-        if removed.blobs > 0 {
+        if removed.artifacts > 0 {
             self.forget_collected()?;
         }
         Ok(removed)
@@ -104,9 +104,9 @@ impl Store {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Removed {
     /// How many artifacts.
-    pub(super) blobs: usize,
+    pub(super) artifacts: usize,
     /// Their bytes.
-    pub(super) blob_bytes: u64,
+    pub(super) artifact_bytes: u64,
     /// Bytes of artifacts and downloads; an empty one counts for one.
     pub(super) bytes: u64,
 }

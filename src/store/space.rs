@@ -117,7 +117,7 @@ impl Store {
         let cached = self.cached()?;
         let downloading = self.partials()?.iter().map(|p| p.size).sum();
         let held = cached.iter().map(|c| c.size).sum::<u64>();
-        let used = cached.iter().filter(|c| c.links > 0).map(|c| c.size).sum();
+        let used = cached.iter().filter(|c| c.leases > 0).map(|c| c.size).sum();
         let over = held.saturating_add(downloading).saturating_sub(limit);
         Ok((over > 0).then_some(Shortage::Limit {
             missing: over,

@@ -8,21 +8,18 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use rustix::process::getgid;
-
-use super::blobs::hash_file;
 use super::error::{Error, IoContext};
 use super::key::random_name;
-use super::{Blob, NEW, Store, list};
-use crate::artifact::{Digest, Place};
+use super::{Artifact, Content, NEW, Store, list};
+use crate::artifact::Place;
 
 /// What a volume's directory is made from.
 #[derive(Debug)]
 pub struct Staged<'a> {
-    /// Its content; the hard link to it is the volume's lease.
-    pub blob: &'a Blob,
-    /// Where in the volume it goes.
-    pub place: &'a Place,
+    /// What it shows; the volume takes a lease on it.
+    pub artifact: &'a Artifact,
+    /// Where in the volume that goes.
+    pub content: &'a Content,
     /// Who may write in it.
     pub layers: Layers,
     /// The volume's record, opaque here.
@@ -59,6 +56,16 @@ impl Layers {
         // After chown, which clears the set-group-ID bit.
         set_mode(dir, self.mode())
     }
+
+    /// The directories of a place below `root`; returns the innermost. `root` itself is the caller's.
+    pub(super) fn make_directories(self, root: &Path, place: &Place) -> Result<PathBuf, Error> {
+        let mut at = root.to_owned();
+        for name in place.directories() {
+            at.push(name);
+            self.mkdir(&at)?;
+        }
+        Ok(at)
+    }
 }
 
 /// A volume's directory.
@@ -93,38 +100,6 @@ impl VolumeDir {
     pub fn work(&self) -> PathBuf {
         self.path.join("w")
     }
-
-    /// Makes a private copy of the content in the upper layer, shared extents where the file system can.
-    pub fn copy_content(&self, place: &Place, layers: Layers) -> Result<(), Error> {
-        let dir = make_directories(&self.upper(), place, layers)?;
-        let (from, to) = (
-            self.content().join(place.to_path()),
-            dir.join(place.name().as_str()),
-        );
-        fs::copy(&from, &to).at("copy", &from)?;
-        let gid = layers.group.or(Some(getgid().as_raw()));
-        chown(&to, Some(0), gid).at("set the group of", &to)?;
-        let mode = if layers.group.is_some() { 0o664 } else { 0o644 };
-        fs::set_permissions(&to, Permissions::from_mode(mode)).at("set the mode of", &to)
-    }
-
-    /// Whether the content is a link of a blob, or a copy of one that had no link to spare.
-    pub fn is_linked(&self, place: &Place) -> Result<bool, Error> {
-        let path = self.content().join(place.to_path());
-        Ok(fs::symlink_metadata(&path).at("access", &path)?.nlink() > 1)
-    }
-
-    /// How many bytes the content has.
-    pub fn content_size(&self, place: &Place) -> Result<u64, Error> {
-        let path = self.content().join(place.to_path());
-        Ok(fs::symlink_metadata(&path).at("access", &path)?.len())
-    }
-
-    /// Hashes the content.
-    pub fn hash_content(&self, place: &Place) -> Result<Digest, Error> {
-        let path = self.content().join(place.to_path());
-        hash_file(&path).at("read", &path)
-    }
 }
 
 impl Store {
@@ -133,7 +108,7 @@ impl Store {
         let new = self.volumes_dir().join(format!("{NEW}{}", random_name()));
         let path = self.volumes_dir().join(id);
         let made = self
-            .stage(&new, staged)
+            .make_volume(&new, staged)
             .and_then(|()| fs::rename(&new, &path).at("create", &path));
         match made {
             Ok(()) => Ok(VolumeDir { path }),
@@ -144,33 +119,16 @@ impl Store {
         }
     }
 
-    fn stage(&self, new: &Path, staged: &Staged<'_>) -> Result<(), Error> {
+    fn make_volume(&self, new: &Path, staged: &Staged<'_>) -> Result<(), Error> {
         mkdir(new, 0o700)?;
         let dir = VolumeDir {
             path: new.to_owned(),
         };
         mkdir(&dir.content(), 0o755)?;
-        let parent = make_directories(&dir.content(), staged.place, staged.layers)?;
-        self.link(staged.blob, &parent.join(staged.place.name().as_str()))?;
+        self.stage((staged.artifact, staged.content), &dir, staged.layers)?;
         make_layers(&dir, staged.layers)?;
         let record = new.join("want.json");
         fs::write(&record, staged.record).at("write", &record)
-    }
-
-    fn link(&self, blob: &Blob, to: &Path) -> Result<(), Error> {
-        let from = self.blob_path(blob.sha256());
-        match fs::hard_link(&from, to) {
-            Ok(()) => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                Err(Error::Gone(blob.sha256().clone()))
-            }
-            // Beyond what the file system counts (65,000 on ext4): a copy then, with the same owner and mode.
-            Err(e) if e.kind() == io::ErrorKind::TooManyLinks => {
-                fs::copy(&from, to).at("copy", &from)?;
-                chown(to, Some(self.owner), Some(self.owner)).at("set the owner of", to)
-            }
-            Err(e) => Err(e).at("link", &from),
-        }
     }
 
     /// A volume's directory, if it has one. A disk that does not say is an error: whoever takes that for a no gives a
@@ -232,16 +190,6 @@ impl Store {
 fn make_layers(dir: &VolumeDir, layers: Layers) -> Result<(), Error> {
     layers.mkdir(&dir.upper())?;
     mkdir(&dir.work(), 0o700)
-}
-
-/// The directories of a place below `root`; returns the innermost. `root` itself is the caller's.
-fn make_directories(root: &Path, place: &Place, layers: Layers) -> Result<PathBuf, Error> {
-    let mut at = root.to_owned();
-    for name in place.directories() {
-        at.push(name);
-        layers.mkdir(&at)?;
-    }
-    Ok(at)
 }
 
 fn mkdir(path: &Path, mode: u32) -> Result<(), Error> {

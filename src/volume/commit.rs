@@ -6,21 +6,20 @@ use super::ask::Ask;
 use super::goal::Goal;
 use super::plan::{self, Place, PublishStep, View};
 use super::{Error, Found, Shared, Sharing};
-use crate::artifact;
 use crate::mount::{Mounter, Overlay, Target, Upper};
-use crate::store::{Blob, Layers, Staged, VolumeDir};
+use crate::store::{Artifact, Content, Layers, Staged, VolumeDir};
 
 /// What the second phase is to do.
 pub(super) struct Work {
     pub(super) ask: Arc<Ask>,
     pub(super) goal: Goal,
-    pub(super) blob: Option<Blob>,
+    pub(super) artifact: Option<Artifact>,
 }
 
 /// A volume in the making: what the steps need of it.
 struct Making {
     dir: Option<VolumeDir>,
-    place: artifact::Place,
+    content: Content,
     layers: Layers,
     /// Nothing stands at the target, so that its directory is ours to make.
     lacks_target: bool,
@@ -48,9 +47,9 @@ impl<M: Mounter> Shared<M> {
             });
         }
         if work.goal.view() == View::Copy
-            && let Some(blob) = &work.blob
+            && let Some(artifact) = &work.artifact
         {
-            self.store.make_room(blob.size(), "a private copy")?;
+            self.store.make_room(artifact.size(), "a private copy")?;
         }
         let (is_new, lost) = (found.dir.is_none(), found.lost);
         let mut making = self.making(work, found)?;
@@ -69,42 +68,19 @@ impl<M: Mounter> Shared<M> {
 
     /// Before anything is taken back: what is full now is what there was too little of.
     fn explained(&self, error: Error) -> Error {
-        match error {
-            Error::Store(inner) => Error::Store(self.store.explain(inner, "the volume")),
-            other @ (Error::Attributes(_)
-            | Error::Acquire(_)
-            | Error::Mount(_)
-            | Error::NoSafeForm
-            | Error::Differs { .. }
-            | Error::Occupied { .. }
-            | Error::SecondTarget { .. }
-            | Error::NotReady(_)
-            | Error::Busy { .. }
-            | Error::Ended { .. }
-            | Error::Directory { .. }
-            | Error::Kubelets { .. }
-            | Error::GoneAgain { .. }
-            | Error::Damaged { .. }
-            | Error::Published(_)
-            | Error::Thread(_)
-            | Error::Bug { .. }) => other,
-        }
+        let Error::Store(inner) = error else {
+            return error;
+        };
+        Error::Store(self.store.explain(inner, "the volume"))
     }
 
     fn making(&self, work: &Work, found: Found) -> Result<Making, Error> {
-        let (place, layers) = match &work.goal {
-            Goal::Anew(anew) => (anew.meant.place.clone(), anew.layers(&work.ask.want)),
-            Goal::Again(record) => {
-                let place = record
-                    .place()
-                    .map_err(|e| Error::unreadable(work.ask.want.target.path(), &e))?;
-                (place, record.layers())
-            }
-        };
+        let target = || work.ask.want.target.path();
+        let content = work.goal.content();
         Ok(Making {
             dir: found.dir,
-            place,
-            layers,
+            content: content.map_err(|e| Error::unreadable(target(), &e))?,
+            layers: work.goal.layers(&work.ask.want),
             lacks_target: found.place == Place::Free,
             made_target: false,
         })
@@ -121,7 +97,7 @@ impl<M: Mounter> Shared<M> {
             }
             PublishStep::ResetLayers => self.reset(work, making),
             PublishStep::CopyContent => {
-                Ok(dir(making, target)?.copy_content(&making.place, making.layers)?)
+                Ok(dir(making, target)?.copy_content(&making.content, making.layers)?)
             }
             PublishStep::MakeTarget => {
                 making.made_target = self.mounter.create(target)?;
@@ -137,18 +113,17 @@ impl<M: Mounter> Shared<M> {
             target: target.clone(),
             what: what.to_owned(),
         };
-        let (Some(blob), Goal::Anew(anew)) = (&work.blob, &work.goal) else {
+        let (Some(artifact), Goal::Anew(anew)) = (&work.artifact, &work.goal) else {
             // The first look was taken beside an unpublish that was not through: the volume was still there.
             return Err(Error::Busy { target });
         };
-        let place = &making.place;
-        let content = (blob.sha256().clone(), blob.size());
+        let content = (artifact.digest().clone(), artifact.size());
         let missing = making.lacks_target;
         let record = self.record(&work.ask, anew, content, missing);
         let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
         let staged = Staged {
-            blob,
-            place,
+            artifact,
+            content: &making.content,
             layers: making.layers,
             record: &record,
         };
@@ -160,16 +135,16 @@ impl<M: Mounter> Shared<M> {
         let target = &work.ask.want.target;
         let dir = dir(making, target)?;
         self.store.reset_layers(dir, making.layers)?;
-        // A link of a blob is as durable as the blob. A copy is not, and another boot may have lost bytes of it.
+        // What is leased is as durable as the store. A copy is not, and another boot may have lost bytes of it.
         let promised = match &work.goal {
             Goal::Again(record) if record.boot == self.store.boot() => return Ok(()),
             Goal::Again(record) => Some(&record.sha256),
             Goal::Anew(anew) => anew.request.pin.as_ref(),
         };
-        if dir.is_linked(&making.place)? {
+        if dir.is_leased(&making.content)? {
             return Ok(());
         }
-        let found = dir.hash_content(&making.place)?;
+        let (found, _) = dir.measure_content(&making.content)?;
         if promised == Some(&found) {
             return Ok(());
         }
@@ -183,37 +158,28 @@ impl<M: Mounter> Shared<M> {
     fn mount(&self, work: &Work, dir: &VolumeDir, view: View) -> Result<(), Error> {
         let (target, id) = (&work.ask.want.target, work.ask.id.as_str());
         let (content, upper, work_dir) = (dir.content(), dir.upper(), dir.work());
+        let overlay = |lower: &[_], upper| {
+            let overlay = Overlay {
+                volume: id,
+                lower,
+                upper,
+            };
+            self.mounter.overlay(&overlay, target)
+        };
         let mount = match view {
             View::Bind => self
                 .mounter
                 .bind(&self.view()?.join(id).join("c"), target)?,
             View::Copy => self.mounter.bind(&upper, target)?,
             // Two lowers, because an overlay without an upper layer needs them; the second is empty.
-            View::ReadOnlyOverlay => {
-                let lower = [content, upper];
-                self.mounter.overlay(
-                    &Overlay {
-                        volume: id,
-                        lower: &lower,
-                        upper: None,
-                    },
-                    target,
-                )?
-            }
-            View::Overlay => {
-                let upper = Some(Upper {
+            View::ReadOnlyOverlay => overlay(&[content, upper], None)?,
+            View::Overlay => overlay(
+                &[content],
+                Some(Upper {
                     upper: &upper,
                     work: &work_dir,
-                });
-                self.mounter.overlay(
-                    &Overlay {
-                        volume: id,
-                        lower: &[content],
-                        upper,
-                    },
-                    target,
-                )?
-            }
+                }),
+            )?,
         };
         self.remember(&work.ask.id, target, mount, (&work.ask.print, Some(view)));
         Ok(())

@@ -5,8 +5,9 @@ use super::attributes::Want;
 use super::plan::{self, View};
 use super::{Error, Publish, Record, Writable};
 use crate::acquire;
+use crate::artifact;
 use crate::policy::Request;
-use crate::store::Layers;
+use crate::store::{Content, Layers};
 
 /// What a request means for a volume that is not known here.
 pub(super) struct Anew {
@@ -33,6 +34,10 @@ impl Anew {
         })
     }
 
+    pub(super) fn content(&self) -> Content {
+        Content::File(self.meant.place.clone())
+    }
+
     pub(super) fn layers(&self, want: &Publish) -> Layers {
         let writable = self.view.writable();
         Layers {
@@ -55,6 +60,21 @@ impl Goal {
         match self {
             Self::Anew(anew) => anew.view,
             Self::Again(record) => record.view,
+        }
+    }
+
+    /// What lies in the volume; of one that is there its record says so.
+    pub(super) fn content(&self) -> Result<Content, artifact::Error> {
+        match self {
+            Self::Anew(anew) => Ok(anew.content()),
+            Self::Again(record) => record.content(),
+        }
+    }
+
+    pub(super) fn layers(&self, want: &Publish) -> Layers {
+        match self {
+            Self::Anew(anew) => anew.layers(want),
+            Self::Again(record) => record.layers(),
         }
     }
 

@@ -55,6 +55,7 @@ pub use crate::policy::Pod;
 
 use self::guard::Guards;
 use self::janitor::Janitor;
+use self::ours::is_ours;
 use self::plan::{Kept, Place};
 use self::shown::Shown;
 use self::waiting::Waits;
@@ -233,18 +234,14 @@ impl<M: Mounter> Shared<M> {
             Probe::Directory { empty: true } => Place::Empty,
             Probe::Directory { empty: false } => Place::Full,
             Probe::NotADirectory => Place::NoDirectory,
-            Probe::Mount(mount)
-                if self
-                    .mounts()
-                    .get(id.as_str())
-                    .is_some_and(|s| s.mount == mount) =>
-            {
+            Probe::Mount(mount) if self.is_remembered(id, mount) => Place::Ours,
+            // It may still be ours: stacked twice, or made by a process that was killed before it could remember.
+            Probe::Mount(mount) if is_ours(&self.mounter, mount, id, dir.as_ref())? => {
+                let view = record.as_ref().map(|r| r.view);
+                self.remember(id, target, mount, ("", view));
                 Place::Ours
             }
-            Probe::Mount(mount) => {
-                self.recognized((id, target), mount, (dir.as_ref(), record.as_ref()))?
-            }
-            Probe::Stale => Place::Foreign,
+            Probe::Mount(_) | Probe::Stale => Place::Foreign,
         };
         Ok(Found {
             dir,
@@ -255,19 +252,9 @@ impl<M: Mounter> Shared<M> {
         })
     }
 
-    /// A mount that is not the one remembered may still be ours: stacked twice, or made by a process that was killed
-    /// before it could remember.
-    fn recognized(
-        &self,
-        (id, target): (&Id, &Target),
-        mount: MountId,
-        (dir, record): (Option<&VolumeDir>, Option<&Record>),
-    ) -> Result<Place, Error> {
-        if !ours::is_ours(&self.mounter, mount, id, dir)? {
-            return Ok(Place::Foreign);
-        }
-        self.remember(id, target, mount, ("", record.map(|r| r.view)));
-        Ok(Place::Ours)
+    fn is_remembered(&self, id: &Id, mount: MountId) -> bool {
+        let shown = self.mounts().get(id.as_str()).map(|s| s.mount);
+        shown == Some(mount)
     }
 
     fn mounts(&self) -> Guard<'_, HashMap<String, Shown>> {

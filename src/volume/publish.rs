@@ -12,11 +12,11 @@ use super::guard::{Busy, Commit, Guards, Wait};
 use super::plan::{self, PublishStep};
 use super::record::fingerprint;
 use super::{Caller, Error, Found, Id, Publish, Shared, Sharing, Volumes};
-use crate::acquire::{self, Artifact, Gauge, Joined, Waiting};
+use crate::acquire::{self, Gauge, Joined, Waiting};
 use crate::artifact::ArtifactUrl;
 use crate::mount::Mounter;
 use crate::policy::Subject;
-use crate::store::{self, Blob, VolumeDir};
+use crate::store::{self, Artifact, VolumeDir};
 
 /// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
 /// kept, so the second time is another object's.
@@ -27,7 +27,7 @@ enum First {
     /// It is shown as it should be. Whether its record is to be written again.
     Shown { lost: bool },
     /// It is to be shown, and nothing has to be waited for.
-    Now(Goal, Option<Blob>),
+    Now(Goal, Option<Artifact>),
     /// Its artifact is on its way.
     Later(Goal, Waiting),
     /// It is to be written to, and the disk is too full for that: room has to be made first.
@@ -109,14 +109,14 @@ impl<M: Mounter> Volumes<M> {
     }
 
     async fn go_on(&self, call: &Arc<Call>, first: First) -> Result<Next, Error> {
-        let (goal, blob) = match first {
+        let (goal, artifact) = match first {
             First::Shown { lost } => {
                 if lost {
                     self.renew(&call.ask, &call.wait).await;
                 }
                 return Ok(Next::Done);
             }
-            First::Now(goal, blob) => (goal, blob),
+            First::Now(goal, artifact) => (goal, artifact),
             First::Full(url) => {
                 self.make_room(call, &url).await?;
                 return Ok(Next::Again);
@@ -129,14 +129,15 @@ impl<M: Mounter> Volumes<M> {
                     () = call.wait.ended() => return Err(call.ask.busy(Busy::Ended)),
                     landed = waiting.landed() => landed,
                 };
-                (goal, Some(landed.map(|Artifact::File(blob)| blob)?))
+                (goal, Some(landed?))
             }
         };
         // From here on nothing is cancelled.
         let hands = call.hands()?;
         let (takes, call) = (goal.takes(), Arc::clone(call));
         let ask = Arc::clone(&call.ask);
-        let commit = move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, blob), None);
+        let commit =
+            move |shared: &Shared<M>| shared.commit_now(&call, hands, (goal, artifact), None);
         let committed = self.aside(takes, commit).await;
         committed.map_err(|what| ask.bug(what))??;
         Ok(Next::Done)
@@ -198,7 +199,7 @@ impl<M: Mounter> Shared<M> {
         let (first, found) = self.first(call, dir)?;
         match first {
             First::Shown { lost: false } => Ok(None),
-            First::Now(goal, blob) if goal.takes() == Takes::Microseconds => {
+            First::Now(goal, artifact) if goal.takes() == Takes::Microseconds => {
                 // Whoever has hung up has no hands on it any more.
                 if call.caller.is_gone() {
                     return Err(call.ask.busy(Busy::Ended));
@@ -206,7 +207,7 @@ impl<M: Mounter> Shared<M> {
                 let hands = call.hands()?;
                 // One look is enough if nobody can have changed what it saw.
                 let found = Some(found).filter(|_| hands.0.is_first);
-                self.commit_now(call, hands, (goal, blob), found)?;
+                self.commit_now(call, hands, (goal, artifact), found)?;
                 Ok(None)
             }
             rest @ (First::Shown { .. } | First::Now(..) | First::Later(..) | First::Full(_)) => {
@@ -219,16 +220,16 @@ impl<M: Mounter> Shared<M> {
         &self,
         call: &Call,
         hands: Hands,
-        (goal, blob): (Goal, Option<Blob>),
+        (goal, artifact): (Goal, Option<Artifact>),
         found: Option<Found>,
     ) -> Result<(), Error> {
-        if let Some(blob) = &blob {
-            tracing::Span::current().record("digest", tracing::field::display(blob.sha256()));
+        if let Some(artifact) = &artifact {
+            tracing::Span::current().record("digest", tracing::field::display(artifact.digest()));
         }
         let work = Work {
             ask: Arc::clone(&call.ask),
             goal,
-            blob,
+            artifact,
         };
         let committed = self.commit(&work, found);
         drop(hands);
@@ -277,7 +278,7 @@ impl<M: Mounter> Shared<M> {
         let permit = self.policy.check(subject, anew.request.clone());
         Ok(
             match self.acquire.join(permit.map_err(acquire::Error::from)?)? {
-                Joined::Have(Artifact::File(blob)) => First::Now(Goal::Anew(anew), Some(blob)),
+                Joined::Have(artifact) => First::Now(Goal::Anew(anew), Some(artifact)),
                 Joined::Flying(waiting) => First::Later(Goal::Anew(anew), waiting),
             },
         )

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::View;
 use crate::artifact::{self, Digest, FileName};
-use crate::store::{Key, Layers, Parsed, Version};
+use crate::store::{Content, Key, Layers, Parsed, Version};
 
 /// Written once, when the volume's directory is made. Holds no secret: the URL is redacted, and of the attributes
 /// (query strings are secrets) only an HMAC is kept. A record that cannot be read, or was made under another key,
@@ -92,9 +92,9 @@ impl Record {
         self.key == key_name(key)
     }
 
-    /// Where in the volume the file is.
-    pub fn place(&self) -> Result<artifact::Place, artifact::Error> {
-        artifact::Place::new(&self.path, self.name.parse::<FileName>()?)
+    /// What lies in the volume. So far a record is that of a file: one of another kind will say so.
+    pub fn content(&self) -> Result<Content, artifact::Error> {
+        artifact::Place::new(&self.path, self.name.parse::<FileName>()?).map(Content::File)
     }
 
     /// Who may write to it.

@@ -13,7 +13,7 @@ use super::record::key_name;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::artifact::Digest;
 use crate::mount::Mounter;
-use crate::store::{Version, VolumeDir};
+use crate::store::{Content, Version, VolumeDir};
 
 impl<M: Mounter> Volumes<M> {
     /// For a volume that is shown already: no error of this is one of its publish (law 3).
@@ -57,8 +57,7 @@ impl<M: Mounter> Shared<M> {
 
     fn told_anew(&self, ask: &Ask, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
         let anew = Anew::of(&ask.want, self.mounter.relabels())?;
-        let place = &anew.meant.place;
-        let content = (dir.hash_content(place)?, dir.content_size(place)?);
+        let content = dir.measure_content(&anew.content())?;
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
         let made_target = made || ask.want.owner != Owner::CommandLine;
         Ok(self.record(ask, &anew, content, made_target))
@@ -71,7 +70,8 @@ impl<M: Mounter> Shared<M> {
         (sha256, size): (Digest, u64),
         made_target: bool,
     ) -> Record {
-        let (want, place) = (&ask.want, &anew.meant.place);
+        let want = &ask.want;
+        let Content::File(place) = anew.content();
         Record {
             version: Version::CURRENT,
             volume: want.volume.clone(),

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use war_vol::acquire::{Acquire, Artifact, Error, Joined, Parts, Patience};
+use war_vol::acquire::{Acquire, Error, Joined, Parts, Patience};
 use war_vol::artifact::Digest;
 use war_vol::metrics::Downloads;
 use war_vol::policy::{Permit, Policy, PullPolicy, Request, Subject};
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::source::{Credentials, Factory as Sources};
-use war_vol::store::{Blob, Limits, Settings, Store};
+use war_vol::store::{Artifact, Limits, Settings, Store};
 
 use sha2::{Digest as _, Sha256};
 
@@ -71,19 +71,24 @@ impl Engine {
     }
 
     /// Gets an artifact into the store. Hangs nowhere: whoever waits for a minute fails the test.
-    pub(crate) async fn get(&self, request: &Request) -> Result<Blob, Arc<Error>> {
+    pub(crate) async fn get(&self, request: &Request) -> Result<Artifact, Arc<Error>> {
         let flying = match self.acquire.join(permit(&self.policy, request)?)? {
-            Joined::Have(Artifact::File(blob)) => return Ok(blob),
+            Joined::Have(artifact) => return Ok(artifact),
             Joined::Flying(waiting) => waiting,
         };
         let landed = tokio::time::timeout(Duration::from_secs(60), flying.landed()).await;
-        let Artifact::File(blob) = landed.expect("the download hangs")?;
-        Ok(blob)
+        landed.expect("the download hangs")
     }
 
     /// The bytes of a blob, as they lie in the store.
-    pub(crate) fn bytes(&self, blob: &Blob) -> Vec<u8> {
-        std::fs::read(self.store.root().join("v1/blobs").join(blob.sha256().hex())).unwrap()
+    pub(crate) fn bytes(&self, artifact: &Artifact) -> Vec<u8> {
+        std::fs::read(
+            self.store
+                .root()
+                .join("v1/blobs")
+                .join(artifact.digest().hex()),
+        )
+        .unwrap()
     }
 }
 

@@ -63,5 +63,5 @@ fn a_volumes_own_limit_is_named_and_hurts_no_other_volume() {
         assert!(words.contains("the volume's maxSize of 1.0 MiB"), "{words}");
     }
     assert!(!small.target.path().exists());
-    assert_eq!(node.store.cached().unwrap()[0].links, 1);
+    assert_eq!(node.store.cached().unwrap()[0].leases, 1);
 }

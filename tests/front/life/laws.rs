@@ -145,7 +145,7 @@ fn another_url_with_the_same_digest_is_downloaded() {
     }
     assert_eq!(theirs.gets("/copy.war"), 1);
     assert_eq!(node.store.cached().unwrap().len(), 1);
-    assert_eq!(node.store.cached().unwrap()[0].links, 3);
+    assert_eq!(node.store.cached().unwrap()[0].leases, 3);
 }
 
 /// Law 7: other credentials are another context: what one was given the other has to ask for.

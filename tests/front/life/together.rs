@@ -51,7 +51,7 @@ fn thirty_pods_share_one_download_and_never_notice_that_one_call_was_cancelled()
     assert_eq!(mounts_at(&wants[0].target.path()), Vec::<u64>::new());
     assert_eq!(origin.gets("/a.war"), 1);
     let whose = node.store.cached().unwrap();
-    assert_eq!((whose.len(), whose[0].links), (1, 29));
+    assert_eq!((whose.len(), whose[0].leases), (1, 29));
     node.publish(&wants[0]).unwrap();
     assert_eq!(origin.gets("/a.war"), 1);
     for want in &wants {

@@ -1,0 +1,89 @@
+//! What an artifact looks like in a volume, and how it gets there.
+
+use std::fs::{self, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::process::getgid;
+
+use super::artifact::leases;
+use super::blobs::hash_file;
+use super::error::{Error, IoContext};
+use super::{Artifact, Content, Entry, Layers, Store, VolumeDir};
+use crate::artifact::{Digest, Place};
+
+impl Store {
+    /// Whether there is anything of what an entry names.
+    pub(super) fn has(&self, entry: &Entry) -> bool {
+        self.blob_path(&entry.sha256).exists()
+    }
+
+    /// Puts an artifact into a new volume's directory, and takes the lease by that.
+    pub(super) fn stage(
+        &self,
+        (artifact, content): (&Artifact, &Content),
+        dir: &VolumeDir,
+        layers: Layers,
+    ) -> Result<(), Error> {
+        match (artifact, content) {
+            (Artifact::File(blob), Content::File(place)) => {
+                let parent = layers.make_directories(&dir.content(), place)?;
+                self.link(&blob.sha256, &parent.join(place.name().as_str()))
+            }
+        }
+    }
+
+    fn link(&self, blob: &Digest, to: &Path) -> Result<(), Error> {
+        let from = self.blob_path(blob);
+        match fs::hard_link(&from, to) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Error::Gone(blob.clone())),
+            // Beyond what the file system counts (65,000 on ext4): a copy then, with the same owner and mode.
+            Err(e) if e.raw_os_error() == Some(Errno::MLINK.raw_os_error()) => {
+                fs::copy(&from, to).at("copy", &from)?;
+                chown(to, Some(self.owner), Some(self.owner)).at("set the owner of", to)
+            }
+            Err(e) => Err(e).at("link", &from),
+        }
+    }
+}
+
+impl VolumeDir {
+    /// Makes a private copy of the content in the upper layer, shared extents where the file system can.
+    pub fn copy_content(&self, content: &Content, layers: Layers) -> Result<(), Error> {
+        let Content::File(place) = content;
+        let dir = layers.make_directories(&self.upper(), place)?;
+        let (from, to) = (self.file(place), dir.join(place.name().as_str()));
+        fs::copy(&from, &to).at("copy", &from)?;
+        let gid = layers.group.or(Some(getgid().as_raw()));
+        chown(&to, Some(0), gid).at("set the group of", &to)?;
+        let mode = if layers.group.is_some() { 0o664 } else { 0o644 };
+        fs::set_permissions(&to, Permissions::from_mode(mode)).at("set the mode of", &to)
+    }
+
+    /// Whether the content is leased from the store, and so as durable as what is there; or a copy of what had no lease
+    /// to spare.
+    pub fn is_leased(&self, content: &Content) -> Result<bool, Error> {
+        let Content::File(place) = content;
+        Ok(leases(&self.metadata(place)?) > 0)
+    }
+
+    /// Reads the content: its digest, and how many bytes it has.
+    pub fn measure_content(&self, content: &Content) -> Result<(Digest, u64), Error> {
+        let Content::File(place) = content;
+        let path = self.file(place);
+        let digest = hash_file(&path).at("read", &path)?;
+        Ok((digest, self.metadata(place)?.len()))
+    }
+
+    fn file(&self, place: &Place) -> PathBuf {
+        self.content().join(place.to_path())
+    }
+
+    fn metadata(&self, place: &Place) -> Result<Metadata, Error> {
+        let path = self.file(place);
+        fs::symlink_metadata(&path).at("access", &path)
+    }
+}
