@@ -1,5 +1,5 @@
-//! A model of a machine's mounts: compiled always, because the tests of other layers and the integration
-//! tests run on it, without root.
+//! A model of a machine's mounts, on which the tests of other layers run without root. It is compiled for tests alone:
+//! those outside of the crate switch on the feature `model`.
 //!
 //! It is a model and no stub: it passes the contract suite of the real one. Targets, and the directories,
 //! files and symlinks around them, are the model's own and touch no disk; what is *shown* there lies on the

@@ -1,8 +1,8 @@
 //! What stands at a target, and what is shown there.
 //!
 //! Owns every mount that this driver makes: binds and overlays at targets, and the one pre-made read-only
-//! mount of the store (the *view*) that read-only binds are taken from. [`Linux`] does it; [`Memory`] is a
-//! model of it for the tests of other layers, and passes the same contract suite.
+//! mount of the store (the *view*) that read-only binds are taken from. [`Linux`] does it; `Memory` is a model
+//! of it for the tests of other layers, and passes the same contract suite.
 //!
 //! Invariants: no path to a target is ever followed through a symlink; what is shown appears complete and
 //! with its final flags, because each is one mount(2); publish, republish and unpublish never read the table
@@ -17,6 +17,7 @@
 mod contract;
 mod error;
 mod linux;
+#[cfg(any(test, feature = "model"))]
 mod memory;
 mod options;
 mod table;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::error::{Error, ShownPath};
 pub use self::linux::Linux;
+#[cfg(any(test, feature = "model"))]
 pub use self::memory::{Act, Flags, Memory};
 pub use self::options::Features;
 pub use self::target::Target;
