@@ -28,6 +28,7 @@ const QUIETLY: AtFlags = AtFlags::SYMLINK_NOFOLLOW
 /// A directory as a place, not as something to read.
 const PLACE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// Downwards only, and through no link.
 const INSIDE: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);

@@ -1,6 +1,6 @@
 //! The pre-made read-only mount that read-only binds are taken from.
 //!
-//! A bind cannot be made read-only in one call without mount_setattr(2), which rustix has not.
+//! A bind cannot be made read-only in one call without mount_setattr(2), which rustix 1.1 does not have.
 //! But a bind *of* a read-only mount is read-only from its first moment. So the two steps are done once, at a
 //! place of their own, and the view itself is then one bind of that: it is never seen writable, neither after
 //! a kill nor in a namespace that it propagates to.
