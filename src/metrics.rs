@@ -24,7 +24,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use self::calls::{Calls, Ended, Running};
 pub use self::downloads::{Downloads, Held};
-pub use self::node::{Cache, Disk, Node, Seen};
+pub use self::node::{CacheUsage, Disk, Node, Seen};
 pub use self::startup::StartupTaints;
 
 use crate::fault::Fault;

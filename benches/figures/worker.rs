@@ -12,14 +12,14 @@ use nix::sys::resource::{UsageWho, getrusage};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
-use war_vol::acquire::{Acquire, Parts, Patience};
+use war_vol::acquire::{Acquire, Parts, RetryPolicy};
 use war_vol::metrics::Downloads;
 use war_vol::mount::{Features, Linux, Target};
 use war_vol::policy::Policy;
 use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
 
 use crate::measured::cpu;
 use crate::outcome::Outcome;
@@ -85,7 +85,7 @@ pub(crate) fn runtime() -> Outcome<Runtime> {
 
 impl Driver {
     /// Of a caller that stays to the end.
-    pub(crate) async fn publish(&self, want: Publish) -> Result<(), Error> {
+    pub(crate) async fn publish(&self, want: PublishRequest) -> Result<(), Error> {
         self.volumes.publish(want, &Caller::stays()).await
     }
 
@@ -106,12 +106,12 @@ impl Driver {
         let features = mounter.features();
         let http = Factory::new(&HttpSettings {
             ca_file: None,
-            patience: minute,
+            connect_timeout: minute,
         })?;
         let parts = Parts {
             store: Arc::clone(&store),
             sources: Sources::new(http),
-            patience: Patience {
+            retry_policy: RetryPolicy {
                 tries: 1,
                 pause: Duration::from_millis(500),
                 longest_pause: minute,
@@ -136,7 +136,7 @@ impl Driver {
     }
 
     /// What kubelet asks for; the directory that it makes for the pod is there.
-    pub(crate) fn want(&self, name: &str, layout: Layout, object: &str) -> Outcome<Publish> {
+    pub(crate) fn want(&self, name: &str, layout: Layout, object: &str) -> Outcome<PublishRequest> {
         let (sha256, url) = object.split_once(' ').ok_or("SHA-256 and URL")?;
         let pod = self.pods.join(name);
         std::fs::create_dir_all(&pod)?;
@@ -145,7 +145,7 @@ impl Driver {
             ("checksum".to_owned(), format!("sha256:{sha256}")),
             ("fileName".to_owned(), "artifact.bin".to_owned()),
         ]);
-        Ok(Publish {
+        Ok(PublishRequest {
             volume: name.to_owned(),
             target: Target::within(&self.pods, &pod.join("mount"))?,
             attributes,

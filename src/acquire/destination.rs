@@ -25,14 +25,14 @@ const MOST_LINKS: usize = 40;
 #[derive(Debug)]
 pub enum Destination {
     /// A regular file or nothing: replaced in one step.
-    File(Place),
+    File(FileTarget),
     /// Something that takes bytes and stays.
     Stream(Stream),
 }
 
 /// The place of a file in a directory.
 #[derive(Debug)]
-pub struct Place {
+pub struct FileTarget {
     /// As it was named.
     pub(super) named: PathBuf,
     /// The directory.
@@ -40,14 +40,14 @@ pub struct Place {
     /// The file's own path, behind every symlink.
     pub(super) path: PathBuf,
     /// What a file that was there keeps.
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Option<KeptOwner>,
     /// Whether an earlier download is continued, and this one left for a later one if it fails.
     pub(super) resume: bool,
 }
 
 /// What stays of a file when its bytes are replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct KeptOwner {
     pub(super) uid: u32,
     pub(super) gid: u32,
     /// The permissions, without set-user-ID and set-group-ID: those were given to other bytes.
@@ -102,7 +102,7 @@ impl Destination {
         if path.as_os_str().as_bytes().ends_with(b"/") {
             return Err(io_error("access", named, Errno::NOENT.into()));
         }
-        Ok(Self::File(Place {
+        Ok(Self::File(FileTarget {
             named: named.to_owned(),
             dir: directory(&path).to_owned(),
             path,
@@ -121,13 +121,13 @@ impl Destination {
                     "a file is mounted there and cannot be replaced; mount its directory instead",
                 ));
             }
-            let kept = Some(Kept {
+            let kept = Some(KeptOwner {
                 uid: meta.uid(),
                 gid: meta.gid(),
                 mode: meta.mode() & 0o1777,
             });
             let dir = directory(&path).to_owned();
-            return Ok(Self::File(Place {
+            return Ok(Self::File(FileTarget {
                 named: named.to_owned(),
                 dir,
                 path,
@@ -164,7 +164,7 @@ impl Destination {
     /// Errors: [`Error::Target`] for what is written to, because that cannot be continued.
     pub fn resumed(self) -> Result<Self, Error> {
         match self {
-            Self::File(place) => Ok(Self::File(Place {
+            Self::File(place) => Ok(Self::File(FileTarget {
                 resume: true,
                 ..place
             })),
@@ -185,7 +185,7 @@ impl Destination {
     }
 }
 
-impl Place {
+impl FileTarget {
     /// Looks once more, right before the file is replaced: a download takes its time.
     pub(super) fn still_takes_a_file(&self) -> Result<(), Error> {
         match fs::symlink_metadata(&self.path) {

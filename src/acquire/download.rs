@@ -6,20 +6,20 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::body;
-use super::body::budget::{Budget, shared};
+use super::body::budget::{ByteBudget, shared};
 use super::body::hash::Hasher;
 use super::body::limit::limited;
 use super::body::meter::metered;
 use super::body::room::{self, with_room};
 use super::body::speed::not_stalled;
-use super::gauge::{Gauge, Phase};
-use super::lookup::Ask;
-use super::{Error, Patience, joint};
+use super::lookup::Query;
+use super::progress::{Phase, Progress};
+use super::{Error, RetryPolicy, joint};
 use crate::artifact::{Digest, Facts};
 use crate::metrics::Downloads;
 use crate::policy::{Limit, Permit, Request};
 use crate::source::{self, Answer, Factory, Object, Retry, Source, Start};
-use crate::store::{self, Landed, Partial};
+use crate::store::{self, Completed, Partial};
 
 /// A try that moved as much was not in vain: the count of failures starts anew.
 const WORTHWHILE: u64 = 64 << 10;
@@ -29,10 +29,10 @@ pub(super) struct Download<'a> {
     pub(super) sources: &'a Factory,
     pub(super) permit: &'a Permit,
     /// What the origin is asked for.
-    pub(super) ask: &'a Ask,
-    pub(super) patience: &'a Patience,
-    pub(super) gauge: &'a Gauge,
-    pub(super) budget: &'a Budget,
+    pub(super) query: &'a Query,
+    pub(super) retry_policy: &'a RetryPolicy,
+    pub(super) progress: &'a Progress,
+    pub(super) budget: &'a ByteBudget,
     /// This boot of the machine.
     pub(super) boot: &'a str,
     /// Makes sure that there is room for so many bytes in all, of which the disk still has to take the second number.
@@ -49,12 +49,12 @@ pub(super) enum Outcome {
     /// The origin lets this URL have the object that is known.
     LetIn,
     /// All of it is there, and it is what was promised.
-    Landed(Landed),
+    Completed(Completed),
 }
 
 /// What one download remembers from try to try.
 #[derive(Default)]
-struct Course {
+struct Attempts {
     /// Hashes the bytes that are there.
     hasher: Option<Hasher>,
     /// Whether the bytes came in more than one answer.
@@ -69,7 +69,7 @@ impl Download<'_> {
         tokio::select! {
             biased;
             ended = self.attempts(partial) => ended,
-            () = self.gauge.stopped() => Err(self.stop()),
+            () = self.progress.stopped() => Err(self.stop()),
         }
     }
 
@@ -81,8 +81,10 @@ impl Download<'_> {
         let Request {
             url, credentials, ..
         } = self.request();
-        let source = self.sources.source(url, self.permit.reach(), credentials);
-        let mut course = Course::default();
+        let source = self
+            .sources
+            .source(url, self.permit.address_rule(), credentials);
+        let mut attempts = Attempts::default();
         if !self.may_resume(partial) {
             partial.forget()?;
         }
@@ -90,14 +92,15 @@ impl Download<'_> {
         // Further than ever: starting again from zero is no progress, however many bytes that moves.
         let mut furthest = partial.length();
         loop {
-            let error = match self.attempt(&source, partial, &mut course).await {
+            let error = match self.attempt(&source, partial, &mut attempts).await {
                 Err(Error::Mismatch { actual, .. })
-                    if joint::is_doubtful(partial, course.joined) && course.refuted.is_none() =>
+                    if joint::is_doubtful(partial, attempts.joined)
+                        && attempts.refuted.is_none() =>
                 {
                     partial.forget()?;
-                    course = Course {
+                    attempts = Attempts {
                         refuted: Some(actual),
-                        ..Course::default()
+                        ..Attempts::default()
                     };
                     continue;
                 }
@@ -119,9 +122,9 @@ impl Download<'_> {
     fn pauses(&self) -> ExponentialBackoff {
         ExponentialBuilder::default()
             .with_jitter()
-            .with_min_delay(self.patience.pause)
-            .with_max_delay(self.patience.longest_pause)
-            .with_max_times(self.patience.tries.saturating_sub(1))
+            .with_min_delay(self.retry_policy.pause)
+            .with_max_delay(self.retry_policy.longest_pause)
+            .with_max_times(self.retry_policy.tries.saturating_sub(1))
             .build()
     }
 
@@ -135,9 +138,9 @@ impl Download<'_> {
         let Some(usual) = pauses.next() else {
             return Err(error);
         };
-        let pause = usual.max(asked.min(self.patience.longest_pause));
+        let pause = usual.max(asked.min(self.retry_policy.longest_pause));
         tracing::info!(%error, ?pause, "retrying the download");
-        self.gauge.enter(Phase::Pausing {
+        self.progress.enter(Phase::Pausing {
             why: error.to_string(),
             pause,
         });
@@ -156,7 +159,8 @@ impl Download<'_> {
     /// durable.
     fn may_resume(&self, partial: &Partial) -> bool {
         partial.facts().is_some_and(|facts| {
-            self.request().pin.is_some() || facts.state().is_some() && partial.is_of_boot(self.boot)
+            self.request().pin.is_some()
+                || facts.revision().is_some() && partial.is_of_boot(self.boot)
         })
     }
 
@@ -164,27 +168,27 @@ impl Download<'_> {
         &self,
         source: &Source,
         partial: &mut Partial,
-        course: &mut Course,
+        attempts: &mut Attempts,
     ) -> Result<Outcome, Error> {
-        self.catch_up(partial, course).await?;
-        self.gauge.enter(Phase::Asking);
-        let start = match (self.ask, partial.length()) {
-            (Ask::Admission { known, .. }, 0) => Start::IfChanged(known.clone()),
-            (Ask::Object { known: Some(known) }, 0) if course.refuted.is_none() => {
+        self.catch_up(partial, attempts).await?;
+        self.progress.enter(Phase::Asking);
+        let start = match (self.query, partial.length()) {
+            (Query::Admission { known, .. }, 0) => Start::IfChanged(known.clone()),
+            (Query::Object { known: Some(known) }, 0) if attempts.refuted.is_none() => {
                 Start::IfChanged(known.clone())
             }
-            (Ask::Object { .. }, 0) => Start::Beginning,
+            (Query::Object { .. }, 0) => Start::Beginning,
             // With a promised digest the names do not matter: two mirrors in turn have one each.
-            (Ask::Object { .. } | Ask::Admission { .. }, offset) => Start::At {
+            (Query::Object { .. } | Query::Admission { .. }, offset) => Start::At {
                 offset,
                 of: match self.request().pin {
                     Some(_) => None,
-                    None => partial.facts().and_then(Facts::state),
+                    None => partial.facts().and_then(Facts::revision),
                 },
             },
         };
         let answer = source.open(&start).await?;
-        if self.ask.is_let_in(&answer) {
+        if self.query.is_let_in(&answer) {
             return Ok(Outcome::LetIn);
         }
         let object = match answer {
@@ -193,16 +197,16 @@ impl Download<'_> {
         };
         self.fits(&object.facts)?;
         if object.offset == 0 {
-            self.begin_anew(partial, course, &object.facts)?;
+            self.begin_anew(partial, attempts, &object.facts)?;
         } else if !joint::continues(partial, &object) {
             partial.forget()?;
-            *course = Course {
-                refuted: course.refuted.take(),
-                ..Course::default()
+            *attempts = Attempts {
+                refuted: attempts.refuted.take(),
+                ..Attempts::default()
             };
             return Err(source::Error::changed(&self.request().url).into());
         } else {
-            course.joined = true;
+            attempts.joined = true;
             if !joint::has_same_names(partial, &object) {
                 partial.unname()?;
             }
@@ -210,19 +214,19 @@ impl Download<'_> {
             let length = partial.length();
             (self.promise)(object.facts.length.unwrap_or(length), 0)?;
         }
-        self.receive(partial, course, object).await?;
-        self.finish(partial, course)
+        self.receive(partial, attempts, object).await?;
+        self.finish(partial, attempts)
     }
 
     /// Hashes what a former process left.
-    async fn catch_up(&self, partial: &Partial, course: &mut Course) -> Result<(), Error> {
-        if partial.length() == 0 || course.hasher.is_some() {
+    async fn catch_up(&self, partial: &Partial, attempts: &mut Attempts) -> Result<(), Error> {
+        if partial.length() == 0 || attempts.hasher.is_some() {
             return Ok(());
         }
-        self.gauge
+        self.progress
             .begin(partial.length(), partial.facts().and_then(|f| f.length));
-        self.gauge.enter(Phase::Rereading);
-        let hasher = course.hasher.insert(self.hasher()?);
+        self.progress.enter(Phase::Rereading);
+        let hasher = attempts.hasher.insert(self.hasher()?);
         Ok(hasher.catch_up(partial).await?)
     }
 
@@ -241,7 +245,7 @@ impl Download<'_> {
 
     /// The largest limit of those who wait at this moment.
     fn limit(&self) -> Result<Limit, Error> {
-        self.gauge.limit().ok_or_else(|| self.stop())
+        self.progress.limit().ok_or_else(|| self.stop())
     }
 
     /// Whether an object of these facts can be taken at all: judged before its first byte.
@@ -267,13 +271,13 @@ impl Download<'_> {
     fn begin_anew(
         &self,
         partial: &mut Partial,
-        course: &mut Course,
+        attempts: &mut Attempts,
         facts: &Facts,
     ) -> Result<(), Error> {
-        course.hasher = Some(self.hasher()?);
-        course.joined = false;
+        attempts.hasher = Some(self.hasher()?);
+        attempts.joined = false;
         partial.forget()?;
-        self.gauge.begin(0, facts.length);
+        self.progress.begin(0, facts.length);
         let expected = facts.length.unwrap_or(room::STEP);
         (self.promise)(expected, expected)?;
         Ok(partial.restart(facts, self.boot)?)
@@ -283,29 +287,29 @@ impl Download<'_> {
     async fn receive(
         &self,
         partial: &mut Partial,
-        course: &mut Course,
+        attempts: &mut Attempts,
         object: Object,
     ) -> Result<(), Error> {
         let (url, from, total) = (&self.request().url, partial.length(), object.facts.length);
-        let hasher = course.hasher.as_mut();
+        let hasher = attempts.hasher.as_mut();
         let hasher = hasher.ok_or_else(|| self.bug("nothing is hashed".into()))?;
-        self.gauge.begin(from, total);
-        let body = not_stalled(object.body.err_into().boxed(), url, self.patience);
-        let body = metered(body, from, (self.gauge, self.budget, self.metrics));
+        self.progress.begin(from, total);
+        let body = not_stalled(object.body.err_into().boxed(), url, self.retry_policy);
+        let body = metered(body, from, (self.progress, self.budget, self.metrics));
         let body = limited(body, url, (from, total), || self.limit());
         let body = match total {
             Some(_) => body,
             None => with_room(body, from, |all| {
                 (self.promise)(all, room::STEP)?;
-                self.gauge.enter(Phase::Downloading);
+                self.progress.enter(Phase::Downloading);
                 Ok(())
             }),
         };
         body::write(shared(body, self.budget), partial, hasher).await
     }
 
-    fn finish(&self, partial: &Partial, course: &mut Course) -> Result<Outcome, Error> {
-        let hasher = course.hasher.take();
+    fn finish(&self, partial: &Partial, attempts: &mut Attempts) -> Result<Outcome, Error> {
+        let hasher = attempts.hasher.take();
         let (Some(hasher), Some(facts)) = (hasher, partial.facts().cloned()) else {
             return Err(self.bug("nothing is known about the file".into()));
         };
@@ -314,24 +318,24 @@ impl Download<'_> {
         let expected = self.request().pin.as_ref();
         let wrong = expected.map(|pin| (pin, digests.of(pin.algorithm()).cloned()));
         let wrong = wrong.filter(|(pin, actual)| actual.as_ref() != Some(pin));
-        let landed = Landed {
+        let completed = Completed {
             sha256: digests.sha256,
             sha512: digests.sha512,
             size,
             facts,
         };
         let (expected, actual) = match wrong {
-            None => return Ok(Outcome::Landed(landed)),
+            None => return Ok(Outcome::Completed(completed)),
             Some((pin, Some(actual))) => (pin.clone(), actual),
             Some((_, None)) => return Err(self.bug("no SHA-512 was computed".into())),
         };
-        let doubtful = joint::is_doubtful(partial, course.joined);
+        let doubtful = joint::is_doubtful(partial, attempts.joined);
         Err(Error::Mismatch {
             url,
             expected,
             size,
             remembered: false,
-            landed: joint::blamed(landed, &actual, doubtful, course.refuted.as_ref()),
+            completed: joint::blamed(completed, &actual, doubtful, attempts.refuted.as_ref()),
             actual,
         })
     }

@@ -40,7 +40,7 @@ pub enum Error {
         /// Whether this is known from an earlier download.
         remembered: bool,
         /// All that is known of what came, for the memory; nothing where the memory itself answers.
-        landed: Option<Box<store::Landed>>,
+        completed: Option<Box<store::Completed>>,
     },
     /// More bytes than allowed.
     #[error(

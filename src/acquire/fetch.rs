@@ -7,20 +7,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::beside::Beside;
 use super::body::hash::{BUFFER, Hashes};
-use super::destination::{Destination, Place, Stream};
+use super::destination::{Destination, FileTarget, Stream};
 use super::download::{Download, Outcome};
 use super::error::io_error;
-use super::gauge::Phase;
 use super::leftover::{Leftover, origin_of};
-use super::lookup::Ask;
-use super::{Budget, Error, Gauge, Patience};
+use super::lookup::Query;
+use super::progress::Phase;
+use super::staging::StagingFile;
+use super::{ByteBudget, Error, Progress, RetryPolicy};
 use crate::artifact::Digest;
 use crate::metrics::Downloads;
 use crate::policy::{Permit, Request};
 use crate::source::{self, Factory};
-use crate::store::{Landed, Partial};
+use crate::store::{Completed, Partial};
 
 /// What was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,10 @@ pub struct Fetched {
 /// How an artifact is fetched.
 struct Fetch<'a> {
     sources: &'a Factory,
-    patience: &'a Patience,
+    retry_policy: &'a RetryPolicy,
     permit: &'a Permit,
-    gauge: &'a Gauge,
-    budget: &'a Budget,
+    progress: &'a Progress,
+    budget: &'a ByteBudget,
 }
 
 /// Downloads to a destination. Nothing that is not verified is ever seen there: what was at a file's place is replaced
@@ -50,17 +50,17 @@ struct Fetch<'a> {
 /// without a name.
 pub async fn fetch(
     sources: &Factory,
-    patience: &Patience,
+    retry_policy: &RetryPolicy,
     permit: &Permit,
     destination: &Destination,
-    (gauge, budget): (&Gauge, &Budget),
+    (progress, budget): (&Progress, &ByteBudget),
 ) -> Result<Fetched, Error> {
-    gauge.hold(&permit.subject().volume, permit.limit());
+    progress.hold(&permit.subject().volume, permit.limit());
     let fetch = Fetch {
         sources,
-        patience,
+        retry_policy,
         permit,
-        gauge,
+        progress,
         budget,
     };
     let fetched = match destination {
@@ -68,16 +68,16 @@ pub async fn fetch(
         Destination::File(place) => fetch.to_file(place).await?,
         Destination::Stream(stream) => fetch.to_stream(stream).await?,
     };
-    gauge.enter(Phase::Landed);
+    progress.enter(Phase::Completed);
     Ok(fetched)
 }
 
 impl Fetched {
-    fn new(path: &Path, landed: Landed) -> Self {
+    fn new(path: &Path, completed: Completed) -> Self {
         Self {
             path: path.to_owned(),
-            sha256: landed.sha256,
-            size: landed.size,
+            sha256: completed.sha256,
+            size: completed.size,
             was_there: false,
         }
     }
@@ -88,20 +88,20 @@ impl Fetch<'_> {
         self.permit.request()
     }
 
-    async fn to_file(&self, place: &Place) -> Result<Fetched, Error> {
-        let beside = Beside::new(&place.dir)?;
+    async fn to_file(&self, place: &FileTarget) -> Result<Fetched, Error> {
+        let staging = StagingFile::new(&place.dir)?;
         if let Some(kept) = &place.kept {
-            beside.may_belong_to(kept, place)?;
+            staging.may_belong_to(kept, place)?;
         }
-        let mut partial = Partial::into_file(beside.reopen()?, &place.path);
-        let landed = self.download(&mut partial, "").await?;
-        show(&partial, beside, place)?;
-        Ok(Fetched::new(&place.named, landed))
+        let mut partial = Partial::into_file(staging.reopen()?, &place.path);
+        let completed = self.download(&mut partial, "").await?;
+        show(&partial, staging, place)?;
+        Ok(Fetched::new(&place.named, completed))
     }
 
     /// The same, but goes on with what an earlier one left, and leaves what came if it fails. What is there already and
     /// has the promised digest is not asked for.
-    async fn on_with(&self, place: &Place) -> Result<Fetched, Error> {
+    async fn on_with(&self, place: &FileTarget) -> Result<Fetched, Error> {
         if let Some(there) = self.is_there(place).await? {
             if let Err(left) = Leftover::remove_of(place) {
                 tracing::warn!(error = %left, "cannot remove an earlier partial download");
@@ -111,16 +111,16 @@ impl Fetch<'_> {
         let mut leftover = Leftover::open(place)?;
         let (file, path) = leftover.file();
         let file = file.try_clone().map_err(|e| io_error("open", path, e))?;
-        let beside = Beside::Kept(file, path.to_owned());
+        let staging = StagingFile::Kept(file, path.to_owned());
         if let Some(kept) = &place.kept {
-            beside.may_belong_to(kept, place)?;
+            staging.may_belong_to(kept, place)?;
         }
         let origin = origin_of(&self.request().url)?;
         match self.download(leftover.partial(), &origin).await {
-            Ok(landed) => {
-                show(leftover.partial(), beside, place)?;
+            Ok(completed) => {
+                show(leftover.partial(), staging, place)?;
                 leftover.remove()?;
-                Ok(Fetched::new(&place.named, landed))
+                Ok(Fetched::new(&place.named, completed))
             }
             Err(error) => {
                 if (error.refutes_partial() || leftover.partial().length() == 0)
@@ -134,12 +134,12 @@ impl Fetch<'_> {
     }
 
     /// What is at the place, if that has the promised digest.
-    async fn is_there(&self, place: &Place) -> Result<Option<Fetched>, Error> {
+    async fn is_there(&self, place: &FileTarget) -> Result<Option<Fetched>, Error> {
         let (Some(pin), Some(_)) = (&self.request().pin, &place.kept) else {
             return Ok(None);
         };
         let (pin, path) = (pin.clone(), place.path.clone());
-        let hashed = beside(move || has(&path, &pin)).await;
+        let hashed = run_blocking(move || has(&path, &pin)).await;
         let hashed = hashed.map_err(|e| self.bug(&e))?;
         let found = hashed.map_err(|e| io_error("read", &place.named, e))?;
         Ok(found.map(|(sha256, size)| Fetched {
@@ -164,22 +164,22 @@ impl Fetch<'_> {
         let failed = |e| io_error("create a file in", &dir, e);
         let file = tempfile::tempfile_in(&dir).map_err(failed)?;
         let mut partial = Partial::into_file(file.try_clone().map_err(failed)?, &dir);
-        let landed = self.download(&mut partial, "").await?;
+        let completed = self.download(&mut partial, "").await?;
         let to = stream.clone();
         // Whoever reads a pipe may take his time: a signal is heard meanwhile.
-        let written = beside(move || to.write(file)).await;
+        let written = run_blocking(move || to.write(file)).await;
         written.map_err(|e| self.bug(&e))??;
-        Ok(Fetched::new(stream.name(), landed))
+        Ok(Fetched::new(stream.name(), completed))
     }
 
     /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
-    async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Landed, Error> {
+    async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Completed, Error> {
         let download = Download {
             sources: self.sources,
             permit: self.permit,
-            ask: &Ask::Object { known: None },
-            patience: self.patience,
-            gauge: self.gauge,
+            query: &Query::Object { known: None },
+            retry_policy: self.retry_policy,
+            progress: self.progress,
             budget: self.budget,
             boot: origin,
             // A file of the user's own may fill the disk if the user wants it to; the write says so.
@@ -187,7 +187,7 @@ impl Fetch<'_> {
             metrics: &Downloads::default(),
         };
         match download.run(partial).await? {
-            Outcome::Landed(landed) => Ok(landed),
+            Outcome::Completed(completed) => Ok(completed),
             Outcome::Unchanged | Outcome::LetIn => {
                 Err(source::Error::changed(&self.request().url).into())
             }
@@ -196,9 +196,9 @@ impl Fetch<'_> {
 }
 
 /// Makes what is complete durable, and gives it its place.
-fn show(partial: &Partial, beside: Beside, place: &Place) -> Result<(), Error> {
+fn show(partial: &Partial, staging: StagingFile, place: &FileTarget) -> Result<(), Error> {
     partial.settle()?;
-    beside.become_visible(place)?;
+    staging.become_visible(place)?;
     File::open(&place.dir)
         .and_then(|d| d.sync_all())
         .map_err(|e| io_error("sync", &place.dir, e))
@@ -208,7 +208,7 @@ fn show(partial: &Partial, beside: Beside, place: &Place) -> Result<(), Error> {
     clippy::disallowed_methods,
     reason = "a command of its own: nobody else waits for these threads"
 )]
-fn beside<T: Send + 'static>(
+fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> tokio::task::JoinHandle<T> {
     tokio::task::spawn_blocking(work)

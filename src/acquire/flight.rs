@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::download::{Download, Outcome};
-use super::gauge::{Gauge, Phase};
-use super::lookup::{self, Ask, Found, Names};
-use super::setback::Setbacks;
-use super::{Budget, Error, Parts};
+use super::lookup::{self, Lookup, Names, Query};
+use super::negative_cache::NegativeCache;
+use super::progress::{Phase, Progress};
+use super::{ByteBudget, Error, Parts};
 use crate::artifact::ArtifactUrl;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
 use crate::source;
-use crate::store::{self, Artifact, Entry, Landed, Partial};
+use crate::store::{self, Artifact, Completed, Entry, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
 const STEP: u64 = 8 << 20;
@@ -26,63 +26,63 @@ const LOOK: Duration = Duration::from_millis(250);
 /// What a flight is to get, and with what.
 pub(super) struct Plan {
     pub(super) parts: Parts,
-    pub(super) budget: Budget,
+    pub(super) budget: ByteBudget,
     pub(super) permit: Permit,
     pub(super) names: Names,
-    pub(super) setbacks: Arc<Setbacks>,
+    pub(super) negative_cache: Arc<NegativeCache>,
 }
 
-type Landing = Result<Artifact, Arc<Error>>;
+type Completion = Result<Artifact, Arc<Error>>;
 
-/// A download in the air, or waiting for its place.
+/// A download that runs, or waits for its turn.
 pub struct Flight {
     url: ArtifactUrl,
-    gauge: Arc<Gauge>,
-    landing: watch::Receiver<Option<Landing>>,
+    progress: Arc<Progress>,
+    completion: watch::Receiver<Option<Completion>>,
 }
 
 impl Flight {
-    /// Starts as soon as a place is free; `landed` is called once it is over.
-    pub(super) fn take_off(
+    /// Starts as soon as a place is free; `completed` is called once it is over.
+    pub(super) fn spawn(
         plan: Plan,
-        gauge: Arc<Gauge>,
+        progress: Arc<Progress>,
         slots: Arc<Semaphore>,
-        landed: impl FnOnce(&Arc<Gauge>) + Send + 'static,
+        completed: impl FnOnce(&Arc<Progress>) + Send + 'static,
     ) -> Self {
-        let (sender, landing) = watch::channel(None);
+        let (sender, completion) = watch::channel(None);
         let url = plan.permit.request().url.clone();
-        let watched = Arc::clone(&gauge);
+        let watched = Arc::clone(&progress);
         tokio::spawn(async move {
             let metrics = plan.parts.metrics.clone();
             let result = fly(plan, &watched, &slots).await;
             metrics.ended(result.as_ref().map(drop).map_err(Error::fault));
-            watched.enter(Phase::Landed);
-            landed(&watched);
+            watched.enter(Phase::Completed);
+            completed(&watched);
             // Nobody left to hear it is no error: the result is in the store.
             let _ = sender.send(Some(result.map_err(Arc::new)));
         });
         Self {
             url,
-            gauge,
-            landing,
+            progress,
+            completion,
         }
     }
 
-    pub(super) fn is_of(&self, gauge: &Arc<Gauge>) -> bool {
-        Arc::ptr_eq(&self.gauge, gauge)
+    pub(super) fn is_of(&self, progress: &Arc<Progress>) -> bool {
+        Arc::ptr_eq(&self.progress, progress)
     }
 
     /// How far it is, and who wants it.
-    pub fn gauge(&self) -> &Arc<Gauge> {
-        &self.gauge
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// Waits for the end, and keeps the interest of the permit's volume alive meanwhile. Whose own limit is passed waits no longer,
     /// although the flight may go on for others.
-    pub(super) async fn landed(&self, permit: &Permit) -> Landing {
-        let mut landing = self.landing.clone();
+    pub(super) async fn completed(&self, permit: &Permit) -> Completion {
+        let mut completion = self.completion.clone();
         loop {
-            match tokio::time::timeout(LOOK, landing.wait_for(Option::is_some)).await {
+            match tokio::time::timeout(LOOK, completion.wait_for(Option::is_some)).await {
                 Ok(Ok(result)) => {
                     if let Some(result) = result.as_ref() {
                         return result.clone();
@@ -96,16 +96,16 @@ impl Flight {
 
     fn still(&self, permit: &Permit) -> Result<(), Arc<Error>> {
         let (who, limit) = (permit.subject().volume.as_str(), permit.limit());
-        let now = self.gauge.snapshot();
+        let now = self.progress.snapshot();
         let too_large = match now.total {
             Some(total) if total > limit.bytes() => Error::too_large(&self.url, total, limit),
             Some(_) | None if now.done > limit.bytes() => Error::endless(&self.url, limit),
             Some(_) | None => {
-                self.gauge.want(who, limit);
+                self.progress.want(who, limit);
                 return Ok(());
             }
         };
-        self.gauge.unwant(who);
+        self.progress.unwant(who);
         Err(Arc::new(too_large))
     }
 
@@ -119,7 +119,7 @@ impl Flight {
 
 /// Waits for a place, then runs the download on a thread of its own, so that neither dirty throttling nor a sick disk
 /// ever stops the runtime that answers calls.
-async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Artifact, Error> {
+async fn fly(plan: Plan, progress: &Arc<Progress>, slots: &Semaphore) -> Result<Artifact, Error> {
     let url = plan.permit.request().url.to_string();
     let bug = |what: String| Error::Bug {
         url: url.clone(),
@@ -128,27 +128,27 @@ async fn fly(plan: Plan, gauge: &Arc<Gauge>, slots: &Semaphore) -> Result<Artifa
     let waits = plan.parts.metrics.waits();
     let _slot = tokio::select! {
         slot = slots.acquire() => slot.map_err(|e| bug(e.to_string()))?,
-        () = gauge.stopped() => return Err(Error::Stopped { url }),
+        () = progress.stopped() => return Err(Error::Stopped { url }),
     };
     drop(waits);
     let _flies = plan.parts.metrics.flies();
-    let (done, landing) = oneshot::channel();
-    let gauge = Arc::clone(gauge);
+    let (done, completion) = oneshot::channel();
+    let progress = Arc::clone(progress);
     let span = tracing::info_span!("download", url = %plan.permit.request().url);
     thread::Builder::new()
         .name("flight".into())
         .spawn(move || {
             let _in = span.enter();
-            let _ = done.send(on_thread(&plan, &gauge));
+            let _ = done.send(on_thread(&plan, &progress));
         })
         .map_err(|e| bug(format!("cannot start a thread: {e}")))?;
     // The thread drops its end only by a panic, which fails this flight and nothing else.
-    landing
+    completion
         .await
         .map_err(|_| bug("its thread panicked".into()))?
 }
 
-fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Artifact, Error> {
+fn on_thread(plan: &Plan, progress: &Progress) -> Result<Artifact, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -156,24 +156,24 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Artifact, Error> {
             url: plan.permit.request().url.to_string(),
             what: format!("no runtime: {e}"),
         })?;
-    let ask = match plan.found()? {
-        Found::Here(artifact) => return Ok(artifact),
-        Found::Signed { known, size } => Ask::Admission { known, size },
-        Found::Missing { known } => Ask::Object { known },
+    let query = match plan.found()? {
+        Lookup::Cached(artifact) => return Ok(artifact),
+        Lookup::Signed { known, size } => Query::Admission { known, size },
+        Lookup::Missing { known } => Query::Object { known },
     };
     let mut partial = plan
         .parts
         .store
         .partial(&plan.names.flight)
         .map_err(|e| plan.explained(e))?;
-    if let Err(full) = plan.make_room(gauge) {
+    if let Err(full) = plan.make_room(progress) {
         if partial.length() == 0 {
             plan.parts.store.drop_partial(partial)?;
         }
         return Err(full);
     }
-    let is_admission = matches!(ask, Ask::Admission { .. });
-    let mut flown = runtime.block_on(plan.download(gauge, &mut partial, ask));
+    let is_admission = matches!(query, Query::Admission { .. });
+    let mut flown = runtime.block_on(plan.download(progress, &mut partial, query));
     if let Ok(Outcome::Unchanged | Outcome::LetIn) = flown {
         let reused = match flown {
             Ok(Outcome::LetIn) => plan.admit(),
@@ -188,18 +188,18 @@ fn on_thread(plan: &Plan, gauge: &Gauge) -> Result<Artifact, Error> {
             }
             // What was known went while the origin was asked: then all of it is needed.
             Ok(None) => {
-                let all = Ask::Object { known: None };
-                flown = runtime.block_on(plan.download(gauge, &mut partial, all));
+                let all = Query::Object { known: None };
+                flown = runtime.block_on(plan.download(progress, &mut partial, all));
             }
             Err(error) => flown = Err(error),
         }
     }
     match flown {
-        Ok(Outcome::Landed(landed)) => plan.commit(partial, &landed),
+        Ok(Outcome::Completed(completed)) => plan.commit(partial, &completed),
         Ok(Outcome::Unchanged | Outcome::LetIn) => {
             Err(source::Error::changed(&plan.request().url).into())
         }
-        Err(error) => Err(plan.fail(gauge, partial, error)),
+        Err(error) => Err(plan.fail(progress, partial, error)),
     }
 }
 
@@ -208,39 +208,39 @@ impl Plan {
         self.permit.request()
     }
 
-    /// A second look, after the place in the map of flights was taken: somebody else may have landed meanwhile.
-    fn found(&self) -> Result<Found, Error> {
+    /// A second look, after the place in the map of flights was taken: another flight may have completed meanwhile.
+    fn found(&self) -> Result<Lookup, Error> {
         lookup::find(&self.parts.store, &self.names, self.request())
     }
 
     /// Where the disk was full the last time, a try is worth it only if there is room now.
-    fn make_room(&self, gauge: &Gauge) -> Result<(), Error> {
-        let Some(needed) = self.setbacks.needs(&self.names.flight) else {
+    fn make_room(&self, progress: &Progress) -> Result<(), Error> {
+        let Some(needed) = self.negative_cache.needs(&self.names.flight) else {
             return Ok(());
         };
-        gauge.enter(Phase::MakingRoom);
+        progress.enter(Phase::MakingRoom);
         let (store, what) = (&self.parts.store, self.request().url.to_string());
         Ok(store.promise(&self.names.flight, needed, needed, &what)?)
     }
 
     async fn download(
         &self,
-        gauge: &Gauge,
+        progress: &Progress,
         partial: &mut Partial,
-        ask: Ask,
+        query: Query,
     ) -> Result<Outcome, Error> {
         let store = &self.parts.store;
         let what = self.request().url.to_string();
         let promise = |total, more| {
-            gauge.enter(Phase::MakingRoom);
+            progress.enter(Phase::MakingRoom);
             store.promise(&self.names.flight, total, more, &what)
         };
         let download = Download {
             sources: &self.parts.sources,
             permit: &self.permit,
-            ask: &ask,
-            patience: &self.parts.patience,
-            gauge,
+            query: &query,
+            retry_policy: &self.parts.retry_policy,
+            progress,
             budget: &self.budget,
             boot: store.boot(),
             promise: &promise,
@@ -249,20 +249,20 @@ impl Plan {
         download.run(partial).await
     }
 
-    fn commit(&self, partial: Partial, landed: &Landed) -> Result<Artifact, Error> {
+    fn commit(&self, partial: Partial, completed: &Completed) -> Result<Artifact, Error> {
         let store = &self.parts.store;
-        let mut entry = landed.entry(&self.request().url);
+        let mut entry = completed.entry(&self.request().url);
         if self.names.object.is_some() {
             entry.admit(&self.names.entry);
         }
         let artifact = store
-            .commit(partial, landed, self.names.of_success(), &entry)
+            .commit(partial, completed, self.names.of_success(), &entry)
             .inspect_err(|e| {
                 if e.fault() == Fault::NoSpace {
-                    self.setbacks.full(&self.names.flight, landed.size);
+                    self.negative_cache.full(&self.names.flight, completed.size);
                 }
             })?;
-        self.setbacks.forget(&self.names.flight);
+        self.negative_cache.forget(&self.names.flight);
         tracing::info!(digest = %artifact.digest(), size = artifact.size(), "downloaded");
         Ok(artifact)
     }
@@ -315,19 +315,19 @@ impl Plan {
             actual: actual.unwrap_or(&entry.sha256).clone(),
             size: entry.size,
             remembered: true,
-            landed: None,
+            completed: None,
         }
     }
 
     /// Puts away what is left of a failed download: kept for a resume where that can help, else removed.
-    fn fail(&self, gauge: &Gauge, partial: Partial, error: Error) -> Error {
+    fn fail(&self, progress: &Progress, partial: Partial, error: Error) -> Error {
         let store = &self.parts.store;
         if let Error::Mismatch {
-            landed: Some(landed),
+            completed: Some(completed),
             ..
         } = &error
         {
-            self.remember_wrong(landed, &error);
+            self.remember_wrong(completed, &error);
         }
         let error = if let Error::Store(inner) = error {
             self.explained(inner)
@@ -337,18 +337,18 @@ impl Plan {
         if let Error::Source(refusal) = &error
             && refusal.kind().is_no()
         {
-            self.setbacks.refused(&self.names.flight, refusal);
+            self.negative_cache.refused(&self.names.flight, refusal);
         }
         if error.fault() == Fault::NoSpace {
             // Of an unknown length is known only that all there was did not do.
             let free = store.usage().map_or(0, |usage| usage.free);
             let more = partial.length().saturating_add(free).saturating_add(STEP);
-            match gauge.snapshot().total {
+            match progress.snapshot().total {
                 Some(total) if partial.length() == 0 => {
-                    self.setbacks.too_long(&self.names.flight, total);
+                    self.negative_cache.too_long(&self.names.flight, total);
                 }
                 total => self
-                    .setbacks
+                    .negative_cache
                     .full(&self.names.flight, total.unwrap_or(more)),
             }
         }
@@ -366,12 +366,12 @@ impl Plan {
     }
 
     /// In the index where the origin can be asked whether its object is still the same one, else for a while.
-    fn remember_wrong(&self, landed: &Landed, error: &Error) {
-        if landed.facts.validator.is_empty() {
-            self.setbacks.wrong(&self.names.flight, error);
+    fn remember_wrong(&self, completed: &Completed, error: &Error) {
+        if completed.facts.validator.is_empty() {
+            self.negative_cache.wrong(&self.names.flight, error);
         }
         // The memory is a courtesy to the origin; the error is the same without it.
-        let entry = landed.entry(&self.request().url);
+        let entry = completed.entry(&self.request().url);
         if let Err(lost) = self.parts.store.remember(&self.names.entry, &entry) {
             tracing::warn!(error = %lost, "cannot remember a wrong checksum");
         }

@@ -2,7 +2,7 @@
 
 use crate::artifact::{Digest, Facts, Validator};
 use crate::source::Object;
-use crate::store::{Landed, Partial};
+use crate::store::{Completed, Partial};
 
 /// Whether an answer goes on with what is there: at the right place, of an object of the same length. Whether it is
 /// the same object the source has looked at, or a digest will prove.
@@ -29,16 +29,16 @@ pub(super) fn is_doubtful(partial: &Partial, joined: bool) -> bool {
 /// same ones twice (`refuted` is what came the first time) they are the object's, but no name of it is trusted to say
 /// so for ever.
 pub(super) fn blamed(
-    mut landed: Landed,
+    mut completed: Completed,
     actual: &Digest,
     doubtful: bool,
     refuted: Option<&Digest>,
-) -> Option<Box<Landed>> {
+) -> Option<Box<Completed>> {
     if doubtful && refuted != Some(actual) {
         return None;
     }
     if doubtful {
-        landed.facts.validator = Validator::default();
+        completed.facts.validator = Validator::default();
     }
-    Some(Box::new(landed))
+    Some(Box::new(completed))
 }

@@ -1,7 +1,7 @@
 //! What a `fetch --continue` leaves beside the file, and the next one goes on with.
 //!
 //! Invariant: only its owner can write to it. Bytes that were hashed once are believed at the end, so nobody else may
-//! have had a hand on them.
+//! have changed them.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
-use super::destination::Place;
+use super::destination::FileTarget;
 use super::error::io_error;
 use crate::artifact::ArtifactUrl;
 use crate::store::{self, Partial};
@@ -33,7 +33,7 @@ pub(super) struct Leftover {
 
 impl Leftover {
     /// Opens what is there, or begins it.
-    pub(super) fn open(place: &Place) -> Result<Self, Error> {
+    pub(super) fn open(place: &FileTarget) -> Result<Self, Error> {
         let dir = directory(place);
         loop {
             match DirBuilder::new().mode(0o700).create(&dir) {
@@ -53,7 +53,7 @@ impl Leftover {
     }
 
     /// Removes what an earlier one left, if it left something.
-    pub(super) fn remove_of(place: &Place) -> Result<(), Error> {
+    pub(super) fn remove_of(place: &FileTarget) -> Result<(), Error> {
         match fs::symlink_metadata(directory(place)) {
             Ok(_) => Self::open(place)?.remove(),
             Err(_) => Ok(()),
@@ -94,7 +94,7 @@ pub(super) fn origin_of(url: &ArtifactUrl) -> Result<String, Error> {
     Ok(format!("{} {}", store::boot_id()?, hex::encode(url)))
 }
 
-fn directory(place: &Place) -> PathBuf {
+fn directory(place: &FileTarget) -> PathBuf {
     let mut name = place.path.file_name().unwrap_or_default().to_owned();
     name.push(SUFFIX);
     place.dir.join(name)

@@ -4,7 +4,7 @@ use super::decide::{Decision, decide};
 use super::{Error, Parts};
 use crate::artifact::Validator;
 use crate::policy::{Permit, Request};
-use crate::source::{Answer, By};
+use crate::source::{Answer, Responder};
 use crate::store::{Artifact, Entry, Name, Store};
 
 /// The names that a request has in the store.
@@ -40,7 +40,12 @@ impl Names {
             object: object.map(|o| key.name("object", &[o.as_bytes(), context, pin.as_bytes()])),
             flight: key.name(
                 "flight",
-                &[url, context, pin.as_bytes(), permit.reach().identity()],
+                &[
+                    url,
+                    context,
+                    pin.as_bytes(),
+                    permit.address_rule().identity(),
+                ],
             ),
         }
     }
@@ -52,9 +57,9 @@ impl Names {
 }
 
 /// What a look into the store found.
-pub(super) enum Found {
+pub(super) enum Lookup {
     /// What is wanted, and the origin need not be asked.
-    Here(Artifact),
+    Cached(Artifact),
     /// It is cached. The URL is a new signed one of its object, and the signature is the login: the origin has to let
     /// it in before the bytes are given, and need not send them: as long as it names them by a strong tag.
     Signed { known: Validator, size: u64 },
@@ -64,7 +69,7 @@ pub(super) enum Found {
 
 /// What an origin is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum Query {
     /// The object; of one that is known already only whether it changed.
     Object { known: Option<Validator> },
     /// Whether it lets this URL have the object, whose bytes are here and proven by their checksum. The body is not
@@ -72,7 +77,7 @@ pub(super) enum Ask {
     Admission { known: Validator, size: u64 },
 }
 
-impl Ask {
+impl Query {
     /// Whether an answer lets a new signed URL have the object that is known. Its own origin must say so: elsewhere an
     /// open redirect may lead. And it must name the object by its strong tag and length: to a query that it does not
     /// like an origin may answer 200 with some page, and another query may be another object of the same path.
@@ -81,10 +86,10 @@ impl Ask {
             return false;
         };
         match answer {
-            Answer::Unchanged(by) => *by == By::Origin,
+            Answer::Unchanged(by) => *by == Responder::Origin,
             Answer::Object(object) => {
                 let tag = object.facts.validator.strong_tag();
-                object.by == By::Origin
+                object.by == Responder::Origin
                     && object.facts.length == Some(*size)
                     && tag.is_some()
                     && tag == known.strong_tag()
@@ -94,7 +99,7 @@ impl Ask {
 }
 
 /// Looks for what a request wants. Reads the disk.
-pub(super) fn find(store: &Store, names: &Names, request: &Request) -> Result<Found, Error> {
+pub(super) fn find(store: &Store, names: &Names, request: &Request) -> Result<Lookup, Error> {
     let entry = store.entry(&names.entry)?;
     let promised = |entry: &Entry| {
         let pin = request.pin.as_ref();
@@ -119,25 +124,25 @@ fn of_object(
     names: &Names,
     request: &Request,
     entry: &Entry,
-) -> Result<Found, Error> {
+) -> Result<Lookup, Error> {
     let cached = store.artifact(entry)?;
     if entry.admitted.contains(&names.entry) {
         return decided(request, Some(entry), cached);
     }
     match decided(request, Some(entry), cached)? {
-        Found::Here(_) if request.pull.asks() => Ok(match entry.validator.strong_tag() {
-            Some(_) => Found::Signed {
+        Lookup::Cached(_) if request.pull.asks() => Ok(match entry.validator.strong_tag() {
+            Some(_) => Lookup::Signed {
                 known: entry.validator.clone(),
                 size: entry.size,
             },
             // Nothing tells the object from a page that asks for a login.
-            None => Found::Missing { known: None },
+            None => Lookup::Missing { known: None },
         }),
-        Found::Here(_) => Err(Error::NotCached {
+        Lookup::Cached(_) => Err(Error::NotCached {
             url: request.url.to_string(),
         }),
         // Asked conditionally anyhow.
-        rest @ (Found::Missing { .. } | Found::Signed { .. }) => Ok(rest),
+        rest @ (Lookup::Missing { .. } | Lookup::Signed { .. }) => Ok(rest),
     }
 }
 
@@ -145,11 +150,11 @@ fn decided(
     request: &Request,
     entry: Option<&Entry>,
     cached: Option<Artifact>,
-) -> Result<Found, Error> {
+) -> Result<Lookup, Error> {
     match (decide(request, entry, cached.is_some()), cached) {
-        (Decision::Have, Some(artifact)) => Ok(Found::Here(artifact)),
-        (Decision::Have, None) => Ok(Found::Missing { known: None }),
-        (Decision::Fetch { known }, _) => Ok(Found::Missing { known }),
+        (Decision::Have, Some(artifact)) => Ok(Lookup::Cached(artifact)),
+        (Decision::Have, None) => Ok(Lookup::Missing { known: None }),
+        (Decision::Fetch { known }, _) => Ok(Lookup::Missing { known }),
         (Decision::Refuse, _) => Err(Error::NotCached {
             url: request.url.to_string(),
         }),

@@ -1,13 +1,12 @@
 //! From a request to verified bytes in the store: permit → resolve → have it? → fetch → verify → store.
 //!
 //! Owns the flights: one download per artifact and trust context, however many ask, on a thread of its own that no
-//! caller's patience ends. Owns the decision whether what is cached may be used (`decide.rs`).
+//! caller's deadline ends. Owns the decision whether what is cached may be used (`decide.rs`).
 //!
 //! Invariants. Nothing is acquired without a [`Permit`]. A blob is given only to a request whose own URL, in its own
 //! trust context, delivered it (docs/design/laws.md, law 7). Bytes that do not have the promised digest are never in
 //! the store.
 
-mod beside;
 mod body;
 mod decide;
 mod destination;
@@ -15,11 +14,12 @@ mod download;
 mod error;
 mod fetch;
 mod flight;
-mod gauge;
 mod joint;
 mod leftover;
 mod lookup;
-mod setback;
+mod negative_cache;
+mod progress;
+mod staging;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,15 +27,15 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-pub use self::body::budget::Budget;
-pub use self::destination::{Destination, Place, Stream};
+pub use self::body::budget::ByteBudget;
+pub use self::destination::{Destination, FileTarget, Stream};
 pub use self::error::Error;
 pub use self::fetch::{Fetched, fetch};
 pub use self::flight::Flight;
-pub use self::gauge::{Gauge, Phase, Snapshot};
+pub use self::progress::{Phase, Progress, Snapshot};
 
-use self::lookup::{Found, Names};
-use self::setback::Setbacks;
+use self::lookup::{Lookup, Names};
+use self::negative_cache::NegativeCache;
 use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
@@ -44,7 +44,7 @@ use crate::store::{Artifact, Name, Store};
 
 /// How long a download bears with an origin.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How often in a row it is asked in vain before that is an error.
     pub tries: usize,
     /// The first pause between two tries; it doubles.
@@ -73,13 +73,13 @@ pub struct Waiting {
 
 impl Waiting {
     /// How far it is, now and later.
-    pub fn gauge(&self) -> Arc<Gauge> {
-        Arc::clone(self.flight.gauge())
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(self.flight.progress())
     }
 
     /// Waits for the end of the flight. Whoever stops waiting does not stop the flight.
-    pub async fn landed(&self) -> Result<Artifact, Arc<Error>> {
-        let artifact = self.flight.landed(&self.permit).await?;
+    pub async fn completed(&self) -> Result<Artifact, Arc<Error>> {
+        let artifact = self.flight.completed(&self.permit).await?;
         Ok(within(artifact, &self.permit)?)
     }
 }
@@ -92,7 +92,7 @@ pub struct Parts {
     /// How origins are asked.
     pub sources: Factory,
     /// How long they are borne with.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
     /// How many downloads run at a time; others wait.
     pub flights: usize,
     /// Counts what is downloaded, and what need not be.
@@ -103,19 +103,19 @@ pub struct Parts {
 pub struct Acquire {
     parts: Parts,
     slots: Arc<Semaphore>,
-    budget: Budget,
+    budget: ByteBudget,
     flights: Arc<Short<HashMap<Name, Arc<Flight>>>>,
-    setbacks: Arc<Setbacks>,
+    negative_cache: Arc<NegativeCache>,
 }
 
 impl Acquire {
-    /// Nothing flies yet.
+    /// No download runs yet.
     pub fn new(parts: Parts) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(parts.flights)),
-            budget: Budget::default(),
+            budget: ByteBudget::default(),
             flights: Arc::default(),
-            setbacks: Arc::default(),
+            negative_cache: Arc::default(),
             parts,
         }
     }
@@ -127,41 +127,41 @@ impl Acquire {
         self
     }
 
-    /// Gives what is cached and may be used, or a place in the flight that gets it, which is in the air as long as the
+    /// Gives what is cached and may be used, or a place in the flight that gets it, which goes on as long as the
     /// volume of a subject wants that. Must be called within a tokio runtime.
     pub fn join(&self, permit: Permit) -> Result<Joined, Error> {
         let names = Names::of(&self.parts, &permit);
         let (request, who) = (permit.request(), permit.subject().volume.as_str());
         // A flight looks once more before it asks, and leaves the map only after its bytes are in the store. So whoever
         // finds neither those nor a flight is the first, and the origin is asked once; and no lock is held over the disk.
-        if let Found::Here(artifact) = lookup::find(&self.parts.store, &names, request)? {
+        if let Lookup::Cached(artifact) = lookup::find(&self.parts.store, &names, request)? {
             self.parts.metrics.hit();
             return Ok(Joined::Have(within(artifact, &permit)?));
         }
         let mut flights = self.flights.lock();
         if let Some(flight) = flights
             .get(&names.flight)
-            .filter(|f| f.gauge().want(who, permit.limit()))
+            .filter(|f| f.progress().want(who, permit.limit()))
         {
             return Ok(Joined::Flying(Waiting {
                 flight: Arc::clone(flight),
                 permit: Box::new(permit),
             }));
         }
-        self.setbacks.allow(&names.flight)?;
+        self.negative_cache.allow(&names.flight)?;
         self.parts.metrics.missed();
-        let gauge = Arc::new(Gauge::new(&request.url));
-        gauge.want(who, permit.limit());
+        let progress = Arc::new(Progress::new(&request.url));
+        progress.want(who, permit.limit());
         let plan = flight::Plan {
             parts: self.parts.clone(),
             budget: self.budget.clone(),
             permit: permit.clone(),
             names: names.clone(),
-            setbacks: Arc::clone(&self.setbacks),
+            negative_cache: Arc::clone(&self.negative_cache),
         };
-        let flight = Flight::take_off(
+        let flight = Flight::spawn(
             plan,
-            gauge,
+            progress,
             Arc::clone(&self.slots),
             self.removal(&names.flight),
         );
@@ -174,11 +174,11 @@ impl Acquire {
     }
 
     /// Takes a flight out of the map: that one, and not the next of the same name that may be there by then.
-    fn removal(&self, name: &Name) -> impl FnOnce(&Arc<Gauge>) + Send + 'static {
+    fn removal(&self, name: &Name) -> impl FnOnce(&Arc<Progress>) + Send + 'static {
         let (flights, name) = (Arc::clone(&self.flights), name.clone());
-        move |gauge| {
+        move |progress| {
             let mut flights = flights.lock();
-            if flights.get(&name).is_some_and(|f| f.is_of(gauge)) {
+            if flights.get(&name).is_some_and(|f| f.is_of(progress)) {
                 flights.remove(&name);
             }
         }
@@ -187,14 +187,14 @@ impl Acquire {
     /// Withdraws an interest: a flight that nobody wants any more stops at its next chunk.
     pub fn leave(&self, who: &str) {
         for flight in self.flights.lock().values() {
-            flight.gauge().unwant(who);
+            flight.progress().unwant(who);
         }
     }
 
     /// Ends every flight at its next chunk; what came stays for a resume.
     pub fn stop(&self) {
         for flight in self.flights.lock().values() {
-            flight.gauge().stop();
+            flight.progress().stop();
         }
     }
 }

@@ -10,13 +10,13 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
 
 use super::proto::admin_client::AdminClient;
-use super::proto::mount_news::News;
+use super::proto::mount_event::Event;
 use super::proto::{
-    ListCachedRequest, ListVolumesRequest, MeetRequest, MountRequest, Pod, PruneCachedRequest,
+    HelloRequest, ListCachedRequest, ListVolumesRequest, MountRequest, Pod, PruneCachedRequest,
     UnmountRequest, VerifyCachedRequest,
 };
 use super::space::Space;
-use super::{Error, LONGEST_MESSAGE, Place, PodMount, convert};
+use super::{Error, LONGEST_MESSAGE, PodMount, SocketDir, convert};
 use crate::lock::Short;
 use crate::volume::{Cached, Held, Listed, Mount, Record, Snapshot, Target, Verdict};
 
@@ -28,7 +28,7 @@ pub struct Client {
     service: AdminClient<Channel>,
     root: PathBuf,
     /// By which the connection is made again.
-    _place: Place,
+    _place: SocketDir,
     pid: u32,
     space: Space,
     /// How far the mount is that is waited for.
@@ -39,14 +39,14 @@ impl Client {
     /// The driver that serves the store in `root`; none where none answers, or one of another version. Must be called
     /// within a tokio runtime.
     pub async fn find(root: &Path) -> Option<Self> {
-        let place = Place::at(root).ok()?;
+        let place = SocketDir::at(root).ok()?;
         let endpoint = format!("unix://{}", place.socket().display());
         let met = timeout(ANSWER, async {
             let channel = Endpoint::from_shared(endpoint).ok()?.connect().await.ok()?;
             let mut service = AdminClient::new(channel)
                 .max_decoding_message_size(LONGEST_MESSAGE)
                 .max_encoding_message_size(LONGEST_MESSAGE);
-            let met = service.meet(MeetRequest {}).await.ok()?.into_inner();
+            let met = service.meet(HelloRequest {}).await.ok()?.into_inner();
             Some((service, met))
         });
         let (service, met) = met.await.ok()??;
@@ -101,13 +101,13 @@ impl Client {
                 bytes: bytes as u64,
             });
         }
-        let mut news = asked.answered(self.service.clone().mount(request).await)?;
-        while let Some(next) = asked.next(&mut news).await? {
-            match next.news {
-                Some(News::Progress(progress)) => {
+        let mut events = asked.answered(self.service.clone().mount(request).await)?;
+        while let Some(next) = asked.next(&mut events).await? {
+            match next.event {
+                Some(Event::Progress(progress)) => {
                     *self.latest.lock() = Some(convert::snapshot(progress));
                 }
-                Some(News::Shown(json)) => {
+                Some(Event::Shown(json)) => {
                     return Record::read(&json).ok_or_else(|| asked.unreadable("invalid record"));
                 }
                 // News of a newer driver.
@@ -164,8 +164,8 @@ impl Client {
         let asked = self.asks("verify the cache");
         let mut service = self.service.clone();
         let answer = service.verify_cached(VerifyCachedRequest {}).await;
-        let mut news = asked.answered(answer)?;
-        while let Some(next) = asked.next(&mut news).await? {
+        let mut events = asked.answered(answer)?;
+        while let Some(next) = asked.next(&mut events).await? {
             let seen = convert::verdict(next).map_err(|what| asked.unreadable(&what))?;
             if says(&seen.0, seen.1).is_break() {
                 break;

@@ -6,11 +6,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::proto::mount_news::News;
+use super::proto::mount_event::Event;
 use super::proto::progress::Phase as WirePhase;
-use super::proto::verify_news::Verdict as WireVerdict;
+use super::proto::verify_event::Verdict as WireVerdict;
 use super::proto::{
-    CachedArtifact, MountNews, MountRequest, Nothing, Pod as WirePod, Progress, VerifyNews, Volume,
+    CachedArtifact, MountEvent, MountRequest, Nothing, Pod as WirePod, Progress, VerifyEvent,
+    Volume,
 };
 use super::{Error, PodMount};
 use crate::artifact::Digest;
@@ -92,20 +93,20 @@ pub(super) fn target(dir: String) -> Result<Target, Error> {
     }
 }
 
-pub(super) fn shown(record: &Record) -> Result<MountNews, Error> {
-    Ok(MountNews {
-        news: Some(News::Shown(json(record)?)),
+pub(super) fn shown(record: &Record) -> Result<MountEvent, Error> {
+    Ok(MountEvent {
+        event: Some(Event::Shown(json(record)?)),
     })
 }
 
-pub(super) fn progress(snapshot: Snapshot) -> MountNews {
+pub(super) fn progress(snapshot: Snapshot) -> MountEvent {
     let (phase, why, pause) = match snapshot.phase {
         Phase::Queued => (WirePhase::Queued, String::new(), Duration::ZERO),
         Phase::Asking => (WirePhase::Asking, String::new(), Duration::ZERO),
         Phase::Downloading => (WirePhase::Downloading, String::new(), Duration::ZERO),
         Phase::Pausing { why, pause } => (WirePhase::Pausing, why, pause),
         Phase::Rereading => (WirePhase::Rereading, String::new(), Duration::ZERO),
-        Phase::Landed => (WirePhase::Landed, String::new(), Duration::ZERO),
+        Phase::Completed => (WirePhase::Completed, String::new(), Duration::ZERO),
         Phase::MakingRoom => (WirePhase::MakingRoom, String::new(), Duration::ZERO),
     };
     let progress = Progress {
@@ -117,8 +118,8 @@ pub(super) fn progress(snapshot: Snapshot) -> MountNews {
         total: snapshot.total,
         speed: snapshot.speed,
     };
-    MountNews {
-        news: Some(News::Progress(progress)),
+    MountEvent {
+        event: Some(Event::Progress(progress)),
     }
 }
 
@@ -133,7 +134,7 @@ pub(super) fn snapshot(progress: Progress) -> Snapshot {
             pause: Duration::from_millis(progress.pause_ms),
         },
         WirePhase::Rereading => Phase::Rereading,
-        WirePhase::Landed => Phase::Landed,
+        WirePhase::Completed => Phase::Completed,
         WirePhase::MakingRoom => Phase::MakingRoom,
     };
     Snapshot {
@@ -175,22 +176,22 @@ pub(super) fn held(artifact: CachedArtifact) -> Result<Held, Unreadable> {
     })
 }
 
-pub(super) fn verified(seen: &Cached, verdict: Option<Verdict>) -> VerifyNews {
+pub(super) fn verified(seen: &Cached, verdict: Option<Verdict>) -> VerifyEvent {
     let verdict = match verdict {
         None => WireVerdict::Begins(Nothing {}),
         Some(Verdict::Whole) => WireVerdict::Whole(Nothing {}),
         Some(Verdict::Damaged { found }) => WireVerdict::Damaged(found.to_string()),
         Some(Verdict::Skipped) => WireVerdict::Skipped(Nothing {}),
     };
-    VerifyNews {
+    VerifyEvent {
         artifact: Some(of(seen)),
         verdict: Some(verdict),
     }
 }
 
-pub(super) fn verdict(news: VerifyNews) -> Result<(Cached, Option<Verdict>), Unreadable> {
-    let artifact = news.artifact.ok_or("an artifact is missing")?;
-    let verdict = match news.verdict.ok_or("a verdict is missing")? {
+pub(super) fn verdict(event: VerifyEvent) -> Result<(Cached, Option<Verdict>), Unreadable> {
+    let artifact = event.artifact.ok_or("an artifact is missing")?;
+    let verdict = match event.verdict.ok_or("a verdict is missing")? {
         WireVerdict::Begins(Nothing {}) => None,
         WireVerdict::Whole(Nothing {}) => Some(Verdict::Whole),
         WireVerdict::Damaged(found) => Some(Verdict::Damaged {
@@ -249,7 +250,7 @@ mod tests {
                 pause: Duration::from_millis(1500),
             },
             Phase::Rereading,
-            Phase::Landed,
+            Phase::Completed,
             Phase::MakingRoom,
         ];
         for (phase, total) in phases
@@ -263,7 +264,7 @@ mod tests {
                 total,
                 speed: u64::MAX,
             };
-            let Some(News::Progress(arrived)) = progress(sent.clone()).news else {
+            let Some(Event::Progress(arrived)) = progress(sent.clone()).event else {
                 panic!("no progress");
             };
             assert_eq!(snapshot(arrived), sent);
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_lacks_something_is_named() {
-        let nothing = VerifyNews {
+        let nothing = VerifyEvent {
             artifact: None,
             verdict: None,
         };

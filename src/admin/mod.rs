@@ -1,7 +1,7 @@
 //! The second socket: the command line talks to a running driver.
 //!
 //! Owns the protocol (`warvol.admin.v1`, proto/admin.proto), and both of its ends: a command that finds the store in a
-//! driver's hands ([`Client`]) gets from it what it would have found out or done by itself ([`serve()`]).
+//! use by a driver ([`Client`]) gets from that driver what it would have found out or done by itself ([`serve()`]).
 //!
 //! Invariants: a request is never printed, because it carries secrets. A failure arrives with the fault and the words
 //! that it had in the driver. Whoever hangs up leaves nothing half done.
@@ -47,9 +47,9 @@ const LONGEST_MESSAGE: usize = 1 << 20;
 /// The directory of the socket. A root may be longer than the path of a socket, and need not be UTF-8; through an open
 /// directory every path is short.
 #[derive(Debug)]
-struct Place(File);
+struct SocketDir(File);
 
-impl Place {
+impl SocketDir {
     const NAME: &str = "admin.sock";
 
     fn at(root: &Path) -> io::Result<Self> {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::proto::admin_server::AdminServer;
 use super::server::Server;
 use super::space::Space;
-use super::{Error, LONGEST_MESSAGE, Place};
+use super::{Error, LONGEST_MESSAGE, SocketDir};
 use crate::socket::{self, Bound, Replaces};
 use crate::volume::{Kubelet, Mounter, Volumes};
 
@@ -25,14 +25,14 @@ pub async fn serve<M: Mounter>(
     stop: CancellationToken,
     serves: impl FnOnce(),
 ) -> Result<(), Error> {
-    let path = root.join(Place::NAME);
+    let path = root.join(SocketDir::NAME);
     let failed = |why: String| {
         let path = path.display().to_string();
         Error::Socket(socket::Error { path, why })
     };
     let space =
         Space::own().map_err(|e| failed(format!("cannot read the mount namespace: {e}")))?;
-    let place = Place::at(root).map_err(|e| failed(format!("its directory: {e}")))?;
+    let place = SocketDir::at(root).map_err(|e| failed(format!("its directory: {e}")))?;
     let bound = Bound::at(&place.socket(), Replaces::Any).await;
     let bound = bound.map_err(|e| failed(e.why))?;
     let name = bound.name();

@@ -15,9 +15,9 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::proto::admin_server;
 use super::proto::{
-    CachedArtifact, ListCachedRequest, ListVolumesRequest, MeetRequest, MeetResponse, MountNews,
+    CachedArtifact, HelloRequest, HelloResponse, ListCachedRequest, ListVolumesRequest, MountEvent,
     MountRequest, PruneCachedRequest, PruneCachedResponse, UnmountRequest, UnmountResponse,
-    VerifyCachedRequest, VerifyNews, Volume,
+    VerifyCachedRequest, VerifyEvent, Volume,
 };
 use super::space::Space;
 use super::{Error, convert};
@@ -110,7 +110,7 @@ fn all<T: Send + 'static>(answers: Vec<T>) -> Response<Answers<T>> {
 async fn mount<M: Mounter>(
     volumes: Arc<Volumes<M>>,
     mount: Mount,
-    news: Sender<Result<MountNews, Error>>,
+    events: Sender<Result<MountEvent, Error>>,
 ) {
     let target = mount.target.clone();
     let reader = match mount.owner {
@@ -118,18 +118,18 @@ async fn mount<M: Mounter>(
         Owner::Kubelet { .. } => Reader::Volume,
     };
     tracing::info!(dir = ?target.path(), "a command is waiting for a mount");
-    let mut work = volumes.apart(async move |volumes, caller| volumes.mount(mount, &caller).await);
+    let mut work = volumes.spawn(async move |volumes, caller| volumes.mount(mount, &caller).await);
     let mut ticks = interval(NEWS);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mounted = loop {
         tokio::select! {
             biased;
             mounted = &mut work => break Some(mounted),
-            () = news.closed() => break None,
+            () = events.closed() => break None,
             _ = ticks.tick() => {
                 if let Some(snapshot) = volumes.mounting(&target) {
                     // Whoever reads slowly gets the next ones.
-                    let _ = news.try_send(Ok(convert::progress(snapshot)));
+                    let _ = events.try_send(Ok(convert::progress(snapshot)));
                 }
             }
         }
@@ -143,7 +143,7 @@ async fn mount<M: Mounter>(
         }
         Some(Ok(record)) => {
             tracing::info!(?dir, digest = %record.sha256, "mount: done");
-            let _ = news.send(convert::shown(&record)).await;
+            let _ = events.send(convert::shown(&record)).await;
         }
         Some(Err(error)) => {
             tracing::warn!(?dir, "mount: {}", fault::line(&error));
@@ -151,38 +151,38 @@ async fn mount<M: Mounter>(
                 fault: error.fault(),
                 words: reader.line(&error),
             };
-            let _ = news.send(Err(told)).await;
+            let _ = events.send(Err(told)).await;
             volumes.clean_up_later();
         }
     }
 }
 
 /// Reads everything again, until nobody listens any more.
-fn verify(cache: &Cache, news: &Sender<Result<VerifyNews, Error>>) {
+fn verify(cache: &Cache, events: &Sender<Result<VerifyEvent, Error>>) {
     let says = |cached: &Cached, verdict| {
         if let Some(Verdict::Damaged { found }) = &verdict {
             let sha256 = &cached.sha256;
             tracing::warn!("{sha256} is damaged and was discarded: its content hashes to {found}");
         }
-        match news.blocking_send(Ok(convert::verified(cached, verdict))) {
+        match events.blocking_send(Ok(convert::verified(cached, verdict))) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
     };
     if let Err(error) = cache.verify(says) {
-        let _ = news.blocking_send(Err(error.into()));
+        let _ = events.blocking_send(Err(error.into()));
     }
 }
 
 #[async_trait]
 impl<M: Mounter> admin_server::Admin for Server<M> {
     type ListVolumesStream = Answers<Volume>;
-    type MountStream = Answers<MountNews>;
+    type MountStream = Answers<MountEvent>;
     type ListCachedStream = Answers<CachedArtifact>;
-    type VerifyCachedStream = Answers<VerifyNews>;
+    type VerifyCachedStream = Answers<VerifyEvent>;
 
-    async fn meet(&self, _: Request<MeetRequest>) -> Result<Response<MeetResponse>, Status> {
-        Ok(Response::new(MeetResponse {
+    async fn meet(&self, _: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+        Ok(Response::new(HelloResponse {
             pid: std::process::id(),
             mounts_device: self.space.device,
             mounts_inode: self.space.inode,
@@ -203,15 +203,15 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
     async fn mount(
         &self,
         request: Request<MountRequest>,
-    ) -> Result<Response<Answers<MountNews>>, Status> {
+    ) -> Result<Response<Answers<MountEvent>>, Status> {
         let request = request.into_inner();
         if request.pod.is_some() {
             self.sweep();
         }
         let wanted = convert::mount(request, &self.kubelet)?;
-        let (sender, news) = channel(AHEAD);
+        let (sender, events) = channel(AHEAD);
         tokio::spawn(mount(Arc::clone(&self.volumes), wanted, sender));
-        Ok(answers(news, self.stopping.clone()))
+        Ok(answers(events, self.stopping.clone()))
     }
 
     async fn unmount(
@@ -224,7 +224,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
             Some(_) => convert::pod_target(&request.dir, &self.kubelet)?,
         };
         let (dir, for_pod) = (target.path(), request.pod.is_some());
-        let work = self.volumes.apart(async move |volumes, _| {
+        let work = self.volumes.spawn(async move |volumes, _| {
             let was_there = match for_pod {
                 false => volumes.unmount(&target).await?,
                 true => volumes.unmount_for_pod(&target).await?,
@@ -252,8 +252,8 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
     async fn verify_cached(
         &self,
         _: Request<VerifyCachedRequest>,
-    ) -> Result<Response<Answers<VerifyNews>>, Status> {
-        let (sender, news) = channel(AHEAD);
+    ) -> Result<Response<Answers<VerifyEvent>>, Status> {
+        let (sender, events) = channel(AHEAD);
         let (cache, verifying) = (self.volumes.cache(), Arc::clone(&self.verifying));
         let pool = self.volumes.pool().clone();
         tokio::spawn(async move {
@@ -269,7 +269,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
                 tracing::error!(error, "a verification task ended unexpectedly");
             }
         });
-        Ok(answers(news, self.stopping.clone()))
+        Ok(answers(events, self.stopping.clone()))
     }
 
     async fn prune_cached(

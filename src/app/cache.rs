@@ -1,37 +1,37 @@
-//! The cached artifacts for one command, in whoever's hands they are.
+//! The cached artifacts for one command, whether this process has the store or a driver.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Error;
-use super::machine::{Found, find};
+use super::access::{StoreHolder, find};
 use crate::admin::Client;
 use crate::config::Storing;
 use crate::volume::{self, Cached, Held, Verdict};
 
 /// The cache of this machine, for one command. It needs no mounts, so none are looked at.
-pub enum Cache {
+pub enum CacheAccess {
     /// This process has it.
-    Here(volume::Cache),
+    Local(volume::Cache),
     /// A driver has it.
-    There(Box<Client>),
+    Remote(Box<Client>),
 }
 
-impl Cache {
+impl CacheAccess {
     /// Finds out who has the cache; `says` is told if another process has it and this one waits. Must be called within
     /// a tokio runtime.
     pub async fn open(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
         Ok(match find(storing, says).await? {
-            Found::Store(store) => Self::Here(volume::Cache::of(Arc::new(store))),
-            Found::Driver(driver) => Self::There(driver),
+            StoreHolder::Store(store) => Self::Local(volume::Cache::of(Arc::new(store))),
+            StoreHolder::Driver(driver) => Self::Remote(driver),
         })
     }
 
     /// Every artifact.
     pub async fn list(&self) -> Result<Vec<Held>, Error> {
         match self {
-            Self::Here(cache) => Ok(cache.list()?),
-            Self::There(driver) => Ok(driver.cached().await?),
+            Self::Local(cache) => Ok(cache.list()?),
+            Self::Remote(driver) => Ok(driver.cached().await?),
         }
     }
 
@@ -50,8 +50,8 @@ impl Cache {
             ControlFlow::Continue(())
         };
         match self {
-            Self::Here(cache) => cache.verify(says)?,
-            Self::There(driver) => driver.verify(says).await?,
+            Self::Local(cache) => cache.verify(says)?,
+            Self::Remote(driver) => driver.verify(says).await?,
         }
         Ok(seen)
     }
@@ -60,8 +60,8 @@ impl Cache {
     /// went.
     pub async fn prune(&self) -> Result<(usize, u64), Error> {
         match self {
-            Self::Here(cache) => Ok(cache.prune()?),
-            Self::There(driver) => Ok(driver.prune().await?),
+            Self::Local(cache) => Ok(cache.prune()?),
+            Self::Remote(driver) => Ok(driver.prune().await?),
         }
     }
 }

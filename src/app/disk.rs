@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use super::Error;
 use crate::fault::{self, Fault};
 use crate::lock::Short;
-use crate::metrics::{Cache, Disk};
+use crate::metrics::{CacheUsage, Disk};
 use crate::mount::Linux;
-use crate::volume::{Gate, Volumes};
+use crate::volume::{Volumes, VolumesHandle};
 
 /// How often it is looked whether the disk can be written to while nobody asks.
 const EVERY: Duration = Duration::from_secs(10);
@@ -28,9 +28,9 @@ const HANGS: Duration = Duration::from_secs(10);
 
 /// What was found at the last look.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Found {
+pub(super) struct DiskReport {
     pub(super) disk: Option<Disk>,
-    pub(super) cache: Option<Cache>,
+    pub(super) cache: Option<CacheUsage>,
     /// Whether there was a look.
     looked: bool,
     /// Why nothing can be written.
@@ -41,56 +41,56 @@ pub(super) struct Found {
 
 /// Looks at the disk until it is dropped.
 pub(super) struct DiskWatch {
-    gate: Arc<Gate<Linux>>,
-    found: Arc<Short<Found>>,
-    bell: SyncSender<()>,
+    handle: Arc<VolumesHandle<Linux>>,
+    found: Arc<Short<DiskReport>>,
+    wake: SyncSender<()>,
     looked: watch::Receiver<()>,
 }
 
 impl DiskWatch {
     /// Looks at the disk of these volumes, once they are there.
-    pub(super) fn start(gate: Arc<Gate<Linux>>) -> Result<Self, Error> {
+    pub(super) fn start(handle: Arc<VolumesHandle<Linux>>) -> Result<Self, Error> {
         // A look that is asked for while another one is asked for is the same.
-        let (bell, rung) = sync_channel(1);
+        let (wake, woken) = sync_channel(1);
         let (tell, looked) = watch::channel(());
-        let found = Arc::new(Short::new(Found::default()));
-        let (shared, volumes) = (Arc::clone(&found), Arc::clone(&gate));
+        let found = Arc::new(Short::new(DiskReport::default()));
+        let (shared, volumes) = (Arc::clone(&found), Arc::clone(&handle));
         thread::Builder::new()
             .name("disk".into())
-            .spawn(move || look_on(&volumes, &shared, &rung, &tell))
+            .spawn(move || look_on(&volumes, &shared, &woken, &tell))
             .map_err(|e| Error::Bug(format!("cannot start a thread: {e}")))?;
         Ok(Self {
-            gate,
+            handle,
             found,
-            bell,
+            wake,
             looked,
         })
     }
 
     /// What is known. Waits a moment for something newer, and no longer.
-    pub(super) async fn fresh(&self) -> Found {
+    pub(super) async fn fresh(&self) -> DiskReport {
         let mut looked = self.looked.clone();
         looked.mark_unchanged();
-        // A bell that has been rung already is heard, too.
-        let _ = self.bell.try_send(());
+        // One that is sent already serves this caller, too.
+        let _ = self.wake.try_send(());
         let _ = tokio::time::timeout(WAIT, looked.changed()).await;
         self.found.lock().clone()
     }
 
     /// Whether the disk takes what is written, as far as is known. Where there are no volumes it does not matter.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.gate.get().is_err() {
+        if self.handle.get().is_err() {
             return Ok(());
         }
         let found = self.found.lock().clone();
         if !found.looked {
-            let _ = self.bell.try_send(());
+            let _ = self.wake.try_send(());
         }
         found.check()
     }
 }
 
-impl Found {
+impl DiskReport {
     fn check(&self) -> Result<(), String> {
         let taken = self.since.map(|since| since.elapsed());
         if let Some(taken) = taken.filter(|taken| *taken >= HANGS) {
@@ -131,23 +131,23 @@ impl Found {
             low,
         });
         let cached = volumes.cached().ok();
-        self.cache = cached.map(|(objects, bytes)| Cache { objects, bytes });
+        self.cache = cached.map(|(objects, bytes)| CacheUsage { objects, bytes });
     }
 }
 
 fn look_on(
-    gate: &Gate<Linux>,
-    shared: &Short<Found>,
-    rung: &Receiver<()>,
+    handle: &VolumesHandle<Linux>,
+    shared: &Short<DiskReport>,
+    woken: &Receiver<()>,
     tell: &watch::Sender<()>,
 ) {
     loop {
-        let asked = match rung.recv_timeout(EVERY) {
+        let asked = match woken.recv_timeout(EVERY) {
             Ok(()) => true,
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        if let Ok(volumes) = gate.get() {
+        if let Ok(volumes) = handle.get() {
             shared.lock().since = Some(Instant::now());
             // Looked at without the lock: whoever asks meanwhile gets what was found before.
             let before = shared.lock().clone();
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_hangs_is_said_after_a_while_and_before_what_was_found_last() {
-        let mut found = Found::default();
+        let mut found = DiskReport::default();
         assert!(found.check().is_err(), "nothing is known yet");
         found.looked = true;
         assert_eq!(found.check(), Ok(()));
@@ -184,15 +184,18 @@ mod tests {
 
     #[test]
     fn without_volumes_there_is_nothing_to_look_at_and_nobody_waits() {
-        let watch =
-            DiskWatch::start(Arc::new(Gate::shut(Linux::untested(), Pool::default()))).unwrap();
+        let watch = DiskWatch::start(Arc::new(VolumesHandle::shut(
+            Linux::untested(),
+            Pool::default(),
+        )))
+        .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap();
         let began = Instant::now();
         let found = runtime.block_on(watch.fresh());
-        assert!(began.elapsed() < WAIT, "the bell is heard");
+        assert!(began.elapsed() < WAIT, "it is woken");
         assert!(found.disk.is_none() && found.cache.is_none());
         assert_eq!(watch.check(), Ok(()));
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, http_of_command, local, patience};
-use crate::acquire::{self, Budget, Destination, Fetched, Gauge, Patience, Stream};
+use super::{Error, http_of_command, local, retry_policy};
+use crate::acquire::{self, ByteBudget, Destination, Fetched, Progress, RetryPolicy, Stream};
 use crate::artifact::{ArtifactUrl, Digest, FileName};
 use crate::config::{Downloading, Secrets};
 use crate::fault::Setting;
@@ -70,10 +70,10 @@ pub fn is_stdout(path: &Path) -> bool {
 /// Downloads to files, one after the other.
 pub struct Fetcher {
     sources: Factory,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     policy: Policy,
     credentials: Credentials,
-    budget: Budget,
+    budget: ByteBudget,
     resume: bool,
     /// Whether origins are shown who asks.
     proves: bool,
@@ -82,12 +82,12 @@ pub struct Fetcher {
 impl Fetcher {
     /// Reads what all of them share. `resume` is whether each goes on with what an earlier one left.
     pub fn new(settings: &Downloading, secrets: &Secrets, resume: bool) -> Result<Self, Error> {
-        let budget = Budget::default();
+        let budget = ByteBudget::default();
         let keys = local::secrets(secrets)?;
         Ok(Self {
             proves: !keys.is_empty() || secrets.cert.is_some(),
             sources: Factory::new(http_of_command(settings, secrets)?),
-            patience: patience(settings),
+            retry_policy: retry_policy(settings),
             policy: Policy::new(settings.max_size),
             credentials: Credentials::read(keys).map_err(source::Error::from)?,
             budget: match settings.limit_rate {
@@ -120,7 +120,7 @@ impl Fetcher {
         &self,
         order: &Order,
         output: Option<&Path>,
-        show: impl FnOnce(&Arc<Gauge>),
+        show: impl FnOnce(&Arc<Progress>),
     ) -> Result<Fetched, Error> {
         let mut destination = order.destination(output)?;
         if self.resume {
@@ -141,11 +141,11 @@ impl Fetcher {
             .policy
             .check(subject, request)
             .map_err(acquire::Error::from)?;
-        let gauge = Arc::new(Gauge::new(&order.url));
-        show(&gauge);
-        let watched = (&*gauge, &self.budget);
-        let (sources, patience) = (&self.sources, &self.patience);
-        let fetched = acquire::fetch(sources, patience, &permit, &destination, watched);
+        let progress = Arc::new(Progress::new(&order.url));
+        show(&progress);
+        let watched = (&*progress, &self.budget);
+        let (sources, retry_policy) = (&self.sources, &self.retry_policy);
+        let fetched = acquire::fetch(sources, retry_policy, &permit, &destination, watched);
         Ok(fetched.await?)
     }
 }

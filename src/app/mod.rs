@@ -1,11 +1,11 @@
 //! The one place where concrete things meet: settings become modules, modules become an application.
 
+mod access;
 mod cache;
 mod commands;
 mod disk;
 mod fetch;
 mod local;
-mod machine;
 mod serve;
 mod startup;
 mod versions;
@@ -13,16 +13,16 @@ mod watch;
 
 use std::sync::Arc;
 
-pub use self::cache::Cache;
+pub use self::access::VolumeAccess;
+pub use self::cache::CacheAccess;
 pub use self::fetch::{Fetcher, Order, is_stdout};
-pub use self::machine::Machine;
 pub use self::serve::{Driver, serve};
 pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};
-pub use crate::acquire::{Fetched, Gauge, Phase, Snapshot};
+pub use crate::acquire::{Fetched, Phase, Progress, Snapshot};
 pub use crate::volume::attributes::ATTRIBUTES;
 pub use crate::volume::{Cached, Held, Listed, Mount, Owner, Record, Target, Verdict};
 
-use crate::acquire::{self, Acquire, Parts, Patience};
+use crate::acquire::{self, Acquire, Parts, RetryPolicy};
 use crate::admin;
 use crate::artifact::Bytes;
 use crate::config::{Downloading, Secrets, Storing};
@@ -159,7 +159,7 @@ fn volumes(
     let parts = Parts {
         store: Arc::clone(store),
         sources: source::Factory::new(http),
-        patience: patience(downloading),
+        retry_policy: retry_policy(downloading),
         flights: usize::from(storing.downloads),
         metrics,
     };
@@ -187,7 +187,7 @@ fn http(settings: &Downloading) -> Result<Factory, Error> {
     }
     let http = Factory::new(&HttpSettings {
         ca_file: settings.ca_file.clone(),
-        patience: settings.stall_time,
+        connect_timeout: settings.stall_time,
     });
     Ok(http.map_err(source::Error::from)?)
 }
@@ -205,8 +205,8 @@ fn http_of_command(settings: &Downloading, secrets: &Secrets) -> Result<Factory,
     Ok(http.map_err(source::Error::from)?)
 }
 
-fn patience(settings: &Downloading) -> Patience {
-    Patience {
+fn retry_policy(settings: &Downloading) -> RetryPolicy {
+    RetryPolicy {
         tries: usize::from(settings.tries),
         pause: settings.retry_pause,
         longest_pause: settings.longest_pause,

@@ -22,7 +22,7 @@ use crate::mount::{self, Linux};
 use crate::ops::Readiness;
 use crate::source::http::Factory;
 use crate::store::Store;
-use crate::volume::{Gate, Kubelet, Pool, Volumes};
+use crate::volume::{Kubelet, Pool, Volumes, VolumesHandle};
 
 /// The fewest open files that a node's worth of volumes and downloads needs.
 const FILES: u64 = 4096;
@@ -93,26 +93,26 @@ impl Driver {
         })
     }
 
-    fn open(&self, gate: &Gate<Linux>) -> Result<(), Error> {
+    fn open(&self, handle: &VolumesHandle<Linux>) -> Result<(), Error> {
         if let Some(kubelet) = &self.kubelet {
             Linux::propagates(&kubelet.dir)?;
         }
-        gate.without_store("opening the store");
+        handle.without_store("opening the store");
         let store = wait_for_store(&self.storing, |locked| {
             tracing::warn!("{locked}; waiting for it to exit");
-            gate.without_store(locked);
+            handle.without_store(locked);
         })?;
         let store = Arc::new(store.counting(self.metrics.evictions.clone()));
         let volumes = match self.mode.node() {
-            true => Some(self.volumes(&store, gate.pool())?),
+            true => Some(self.volumes(&store, handle.pool())?),
             false => None,
         };
         if self.mode.controller() {
-            gate.claims().open(store)?;
+            handle.claims().open(store)?;
         }
         if let Some(volumes) = volumes {
             let volumes = Arc::new(volumes);
-            gate.open(Arc::clone(&volumes));
+            handle.open(Arc::clone(&volumes));
             // What others left may take long to delete, and nobody has to wait for it.
             volumes.clean_up_later();
         }
@@ -135,7 +135,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     driver.log();
     let (registration, startup_taint) = (driver.registration.take(), driver.startup_taint.take());
     let driver = Arc::new(driver);
-    let gate = Arc::new(Gate::shut(Linux::untested(), Pool::default()));
+    let handle = Arc::new(VolumesHandle::shut(Linux::untested(), Pool::default()));
     let stopping = CancellationToken::new();
     // However this ends, nobody goes on.
     let _ends = stopping.clone().drop_guard();
@@ -143,7 +143,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     // Before anything that may take long: somebody will want to know what it waits for.
     let watch = Watch::start(
         (driver.http_addr, &driver.metrics),
-        (driver.mode, &gate),
+        (driver.mode, &handle),
         (&versions, &commands),
         registration.as_ref().map(Registration::registered),
         stopping.clone(),
@@ -155,7 +155,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     }
     let work = run(
         Arc::clone(&driver),
-        Arc::clone(&gate),
+        Arc::clone(&handle),
         registration,
         (watch.readiness(), commands),
         stopping.clone(),
@@ -170,7 +170,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     if tokio::time::timeout(GRACE, &mut work).await.is_err() {
         tracing::warn!("aborting what still runs after {GRACE:?}");
     }
-    if let Ok(volumes) = gate.get() {
+    if let Ok(volumes) = handle.get() {
         close(volumes).await;
     }
     tracing::info!("stopped");
@@ -190,27 +190,27 @@ async fn close(volumes: Arc<Volumes<Linux>>) {
 
 async fn run(
     driver: Arc<Driver>,
-    gate: Arc<Gate<Linux>>,
+    handle: Arc<VolumesHandle<Linux>>,
     registration: Option<Registration>,
     (readiness, commands): (Readiness, Commands),
     stopping: CancellationToken,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
     let open = tokio::select! {
-        open = opened(&driver, &gate) => open?,
+        open = opened(&driver, &handle) => open?,
         // Another's store may take for ever.
         () = stopping.cancelled() => return Ok(()),
     };
     let rest = looked_after(
         open,
         Arc::clone(&driver),
-        Arc::clone(&gate),
+        Arc::clone(&handle),
         commands,
         stopping.clone(),
     );
     let rest = tokio::spawn(rest);
     let node = driver.kubelet.clone().map(|kubelet| Node {
-        volumes: Arc::clone(&gate),
+        volumes: Arc::clone(&handle),
         kubelet,
         id: driver.node.clone(),
         stopping: stopping.clone(),
@@ -218,7 +218,7 @@ async fn run(
     });
     let mode = driver.mode;
     let controller = mode.controller().then(|| Controller {
-        claims: Arc::clone(gate.claims()),
+        claims: Arc::clone(handle.claims()),
     });
     let identity = Identity {
         name: driver.name.clone(),
@@ -239,14 +239,14 @@ async fn run(
 async fn looked_after(
     mut open: bool,
     driver: Arc<Driver>,
-    gate: Arc<Gate<Linux>>,
+    handle: Arc<VolumesHandle<Linux>>,
     commands: Commands,
     stopping: CancellationToken,
 ) {
     while !open {
         let again = async {
             tokio::time::sleep(AGAIN).await;
-            opened(&driver, &gate).await
+            opened(&driver, &handle).await
         };
         let opened = tokio::select! {
             opened = again => opened,
@@ -256,17 +256,17 @@ async fn looked_after(
         let Ok(now) = opened else { return };
         open = now;
     }
-    if let (Ok(volumes), Some(kubelet)) = (gate.get(), driver.kubelet.clone()) {
+    if let (Ok(volumes), Some(kubelet)) = (handle.get(), driver.kubelet.clone()) {
         let root = &driver.storing.at.root;
         commands.serve(root, (volumes, kubelet), stopping).await;
     }
 }
 
-/// Tries to open the volumes; whether that went well. What is wrong is said at the gate.
-async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, Error> {
+/// Tries to open the volumes; whether that went well. What is wrong is set in the handle.
+async fn opened(driver: &Arc<Driver>, handle: &Arc<VolumesHandle<Linux>>) -> Result<bool, Error> {
     let task = {
-        let (driver, opens) = (Arc::clone(driver), Arc::clone(gate));
-        gate.pool().run(move || driver.open(&opens))
+        let (driver, opens) = (Arc::clone(driver), Arc::clone(handle));
+        handle.pool().run(move || driver.open(&opens))
     };
     match task.await.map_err(Error::Bug)? {
         Ok(()) => Ok(true),
@@ -277,9 +277,9 @@ async fn opened(driver: &Arc<Driver>, gate: &Arc<Gate<Linux>>) -> Result<bool, E
                 error,
                 Error::Mount(mount::Error::NotShared { .. } | mount::Error::Privilege { .. })
             ) {
-                gate.blind(why);
+                handle.blind(why);
             } else {
-                gate.without_store(why);
+                handle.without_store(why);
             }
             Ok(false)
         }

@@ -14,8 +14,8 @@ use crate::config::Mode;
 use crate::csi::Registered;
 use crate::metrics::{Metrics, Seen};
 use crate::mount::Linux;
-use crate::ops::{Condition, Ops, Pulse, Readiness, Server};
-use crate::volume::Gate;
+use crate::ops::{Condition, Heartbeat, Ops, Readiness, Server};
+use crate::volume::VolumesHandle;
 
 /// Watches until it is dropped.
 pub(super) struct Watch {
@@ -29,16 +29,16 @@ impl Watch {
     /// that answers calls: whether that one runs is watched, too.
     pub(super) fn start(
         (address, metrics): (Option<SocketAddr>, &Metrics),
-        (mode, gate): (Mode, &Arc<Gate<Linux>>),
+        (mode, handle): (Mode, &Arc<VolumesHandle<Linux>>),
         (versions, commands): (&Versions, &Commands),
         registered: Option<Registered>,
         stopping: CancellationToken,
     ) -> Result<Self, Error> {
-        let disk = Arc::new(DiskWatch::start(Arc::clone(gate))?);
+        let disk = Arc::new(DiskWatch::start(Arc::clone(handle))?);
         let registered = registered.map(|r| -> Condition { Arc::new(move || r.now()) });
         let mut conditions = vec![
             still_runs(stopping),
-            recovered(mode, Arc::clone(gate)),
+            recovered(mode, Arc::clone(handle)),
             takes_writes(Arc::clone(&disk)),
         ];
         conditions.extend(registered.clone());
@@ -56,7 +56,7 @@ impl Watch {
                 })
             },
             metrics: metrics.clone(),
-            gate: Arc::clone(gate),
+            handle: Arc::clone(handle),
             disk,
             registered,
         };
@@ -80,10 +80,10 @@ fn still_runs(stopping: CancellationToken) -> Condition {
     })
 }
 
-fn recovered(mode: Mode, gate: Arc<Gate<Linux>>) -> Condition {
+fn recovered(mode: Mode, handle: Arc<VolumesHandle<Linux>>) -> Condition {
     Arc::new(move || match mode.node() {
-        true => gate.check(),
-        false => gate.claims().check(),
+        true => handle.check(),
+        false => handle.claims().check(),
     })
 }
 
@@ -96,19 +96,19 @@ struct Watched {
     readiness: Readiness,
     warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     metrics: Metrics,
-    gate: Arc<Gate<Linux>>,
+    handle: Arc<VolumesHandle<Linux>>,
     disk: Arc<DiskWatch>,
     registered: Option<Condition>,
 }
 
 impl Watched {
     fn serve(self, address: SocketAddr) -> Result<Server, Error> {
-        let pulse = Pulse::new();
+        let heartbeat = Heartbeat::new();
         let (readiness, metrics) = (self.readiness.clone(), self.metrics.clone());
         let warnings = Arc::clone(&self.warnings);
         let watched = Arc::new(self);
         let ops = Ops {
-            pulse: pulse.clone(),
+            heartbeat: heartbeat.clone(),
             readiness,
             warnings,
             metrics,
@@ -122,7 +122,7 @@ impl Watched {
                 "--http-addr {address}: {e}; choose a free address of this machine"
             ))
         })?;
-        tokio::spawn(pulse.beat());
+        tokio::spawn(heartbeat.beat());
         tracing::info!(address = %server.address(), "serving /healthz, /readyz and /metrics");
         Ok(server)
     }
@@ -135,7 +135,7 @@ impl Watched {
                 .registered
                 .as_ref()
                 .map(|registered| registered().is_ok()),
-            volumes: self.gate.get().ok().map(|volumes| volumes.layouts()),
+            volumes: self.handle.get().ok().map(|volumes| volumes.layouts()),
             disk: found.disk,
             cache: found.cache,
         });

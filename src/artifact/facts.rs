@@ -31,9 +31,9 @@ impl Facts {
     ///
     /// A strong tag alone is not enough: servers make it of the time in seconds and the size (nginx), so that other
     /// bytes of the same size within that second have the same one.
-    pub fn state(&self) -> Option<State> {
+    pub fn revision(&self) -> Option<Revision> {
         let tag = self.validator.strong_tag().filter(|_| self.settled)?;
-        Some(State {
+        Some(Revision {
             tag: tag.to_owned(),
             modified: self.modified.clone()?,
         })
@@ -42,7 +42,7 @@ impl Facts {
 
 /// One state of an object, by all that its origin names it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct Revision {
     /// The strong entity tag, as in [`Validator::etag`].
     pub tag: String,
     /// `Last-Modified`, as it was sent.
@@ -87,7 +87,7 @@ mod tests {
         let facts: Facts = serde_json::from_str(old).unwrap();
         assert_eq!(facts.validator.strong_tag(), Some("\"t\""));
         assert!(facts.length == Some(9) && facts.framed);
-        assert_eq!(facts.state(), None);
+        assert_eq!(facts.revision(), None);
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
                 settled,
                 ..Facts::default()
             };
-            facts.state().is_some()
+            facts.revision().is_some()
         };
         assert!(of("\"t\"", Some("then"), true));
         assert!(!of("W/\"t\"", Some("then"), true));

@@ -1,22 +1,22 @@
 //! What is fetched: parsed once, valid ever after.
 //!
 //! Owns the words that the rest of the crate speaks about an artifact: where it is ([`ArtifactUrl`]), which
-//! bytes it is ([`Digest`]), what its origin says of it ([`Facts`]), what it is called in a volume ([`FileName`], [`Place`]), how large it may be
-//! ([`parse_size`]) and which addresses may be asked for it ([`Reach`]).
+//! bytes it is ([`Digest`]), what its origin says of it ([`Facts`]), what it is called in a volume ([`FileName`], [`VolumePath`]), how large it may be
+//! ([`parse_size`]) and which addresses may be asked for it ([`AddressRule`]).
 //!
 //! Invariant: no value of these types is ever invalid, none performs I/O, and none prints a secret.
 
+mod address_rule;
 mod digest;
 mod facts;
 mod place;
-mod reach;
 mod size;
 mod url;
 
+pub use self::address_rule::AddressRule;
 pub use self::digest::{Algorithm, Digest};
-pub use self::facts::{Facts, State, Validator};
-pub use self::place::{FileName, Place};
-pub use self::reach::Reach;
+pub use self::facts::{Facts, Revision, Validator};
+pub use self::place::{FileName, VolumePath};
 pub use self::size::{Bytes, parse_size};
 pub use self::url::{ArtifactUrl, Redacted};
 

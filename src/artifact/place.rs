@@ -65,12 +65,12 @@ fn component(text: &str) -> Result<String, &'static str> {
 
 /// A file's place below the root of a volume: directories, and the file's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct VolumePath {
     directories: Vec<String>,
     name: FileName,
 }
 
-impl Place {
+impl VolumePath {
     /// The place of a file in the directory `path` (relative, `/` between names; empty for the root).
     pub fn new(path: &str, name: FileName) -> Result<Self, Error> {
         let wrong = |why: &str| {
@@ -167,13 +167,13 @@ mod tests {
             deep.as_str(),
             long.as_str(),
         ] {
-            let text = Place::new(bad, name.clone()).unwrap_err().to_string();
+            let text = VolumePath::new(bad, name.clone()).unwrap_err().to_string();
             assert!(text.contains("use a relative path"), "{bad}: {text}");
         }
-        let place = Place::new("a/b/", name.clone()).unwrap();
+        let place = VolumePath::new("a/b/", name.clone()).unwrap();
         assert_eq!(place.to_path(), PathBuf::from("a/b/a.war"));
         assert_eq!(
-            Place::new("", name).unwrap().to_path(),
+            VolumePath::new("", name).unwrap().to_path(),
             PathBuf::from("a.war")
         );
     }

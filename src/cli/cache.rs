@@ -14,7 +14,7 @@ use crate::fault::Fault;
 
 pub(super) async fn run(args: &Cache, voice: Voice) -> Result<Report, Error> {
     needs_root("cache", "reads the store")?;
-    let open = |storing| app::Cache::open(storing, voice.says_it_waits());
+    let open = |storing| app::CacheAccess::open(storing, voice.says_it_waits());
     match &args.action {
         CacheAction::Ls(storing) => {
             let cache = open(storing).await?;

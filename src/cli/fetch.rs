@@ -76,8 +76,8 @@ async fn one(
     voice: Voice,
 ) -> Result<(String, Value), Error> {
     let watched = OnceLock::new();
-    let work = fetcher.fetch(order, output, |gauge| {
-        let _ = watched.set(Arc::clone(gauge));
+    let work = fetcher.fetch(order, output, |progress| {
+        let _ = watched.set(Arc::clone(progress));
     });
     let fetched = progress::shown(voice, work, || Some(watched.get()?.snapshot())).await?;
     let path = fetched.path.display().to_string();

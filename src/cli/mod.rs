@@ -21,7 +21,7 @@ use serde_json::json;
 
 use self::args::{Cli, Command, Mount, Unmount};
 use self::voice::{Report, Voice};
-use crate::app::{self, Error, Machine};
+use crate::app::{self, Error, VolumeAccess};
 use crate::artifact::Bytes;
 use crate::telemetry;
 
@@ -140,20 +140,20 @@ async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
                 .to_owned(),
         ));
     }
-    let machine = Machine::open(
+    let access = VolumeAccess::open(
         &args.storing,
         (&args.downloading, &args.secrets),
         voice.says_it_waits(),
     )
     .await?;
-    if !machine.heeds_settings() && !args.typed.is_empty() {
+    if !access.heeds_settings() && !args.typed.is_empty() {
         voice.remark(&format!(
             "the driver uses its own settings and ignores {}",
             args.typed.join(", ")
         ));
     }
-    let work = machine.mount(args.attributes(), &args.dir, args.read_only);
-    let record = progress::shown(voice, work, || machine.progress(&args.dir)).await?;
+    let work = access.mount(args.attributes(), &args.dir, args.read_only);
+    let record = progress::shown(voice, work, || access.progress(&args.dir)).await?;
     let dir = absolute(&args.dir);
     let file = dir.join(&record.path).join(&record.name);
     Ok(Report::done(
@@ -172,8 +172,8 @@ async fn mount(args: &Mount, voice: Voice) -> Result<Report, Error> {
 
 async fn unmount(args: &Unmount, voice: Voice) -> Result<Report, Error> {
     needs_root("unmount", "unmounts a file system")?;
-    let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
-    let was_there = machine.unmount(&args.dir).await?;
+    let access = VolumeAccess::open_idle(&args.storing, voice.says_it_waits()).await?;
+    let was_there = access.unmount(&args.dir).await?;
     let dir = absolute(&args.dir);
     if !was_there {
         voice.remark(&format!(

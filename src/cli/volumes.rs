@@ -7,18 +7,18 @@ use serde_json::json;
 use super::args::Volumes;
 use super::needs_root;
 use super::voice::{Report, Voice};
-use crate::app::{Error, Machine, Owner};
+use crate::app::{Error, Owner, VolumeAccess};
 use crate::artifact::Bytes;
 
 pub(super) async fn run(args: &Volumes, voice: Voice) -> Result<Report, Error> {
     needs_root("volumes", "reads the store")?;
-    let machine = Machine::open_idle(&args.storing, voice.says_it_waits()).await?;
+    let access = VolumeAccess::open_idle(&args.storing, voice.says_it_waits()).await?;
     let mut text = format!(
         "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",
         "MOUNTED", "LAYOUT", "SIZE", "OWNER"
     );
     let mut data = Vec::new();
-    for volume in machine.list().await? {
+    for volume in access.list().await? {
         let mounted = if volume.mounted { "yes" } else { "no" };
         let Some(r) = &volume.record else {
             let _ = write!(

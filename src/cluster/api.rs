@@ -17,7 +17,7 @@ use super::{Account, Error};
 use crate::fault;
 
 /// How long an answer may take, the connection included.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a name in a path is not: kube puts it there as it is.
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -73,7 +73,7 @@ impl<'a> Api<'a> {
         answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Error> {
         let answered = |status, why| Error::Answer { asked, status, why };
-        match timeout(PATIENCE, answer).await {
+        match timeout(TIMEOUT, answer).await {
             Ok(Ok(object)) => Ok(object),
             Ok(Err(kube::Error::Api(status))) => Err(refused(asked, name, &status)),
             Ok(Err(kube::Error::SerdeError(e))) => Err(answered(200, e.to_string())),
@@ -87,7 +87,7 @@ impl<'a> Api<'a> {
             // and a quarter of a MiB of the program would be for them.
             Ok(Err(_)) => Err(self.unreachable(asked, BROKE)),
             Err(_) => {
-                let why = format!("no answer in {} s", PATIENCE.as_secs());
+                let why = format!("no answer in {} s", TIMEOUT.as_secs());
                 Err(self.unreachable(asked, &why))
             }
         }

@@ -40,7 +40,7 @@ pub struct Startup {
 
 /// What a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum TaintState {
     /// No taint of the key.
     Nothing,
     /// One, and it is gone.
@@ -68,13 +68,13 @@ impl Startup {
                 let looked = self.look(ready, &info).await;
                 knows_node |= looked.is_ok();
                 let longest = match &looked {
-                    Ok(Found::Removed) => {
+                    Ok(TaintState::Removed) => {
                         // Whoever has set it may be about to set it again.
                         pauses = self::pauses();
                         LONGEST
                     }
-                    Ok(Found::Nothing) => LONGEST,
-                    Ok(Found::Early) | Err(Error::Changed { .. }) => FIRST,
+                    Ok(TaintState::Nothing) => LONGEST,
+                    Ok(TaintState::Early) | Err(Error::Changed { .. }) => FIRST,
                     Err(_) => LONGEST_IN_VAIN,
                 };
                 self.tell(looked, &mut said);
@@ -89,7 +89,7 @@ impl Startup {
         }
     }
 
-    async fn look(&self, ready: bool, info: &watch::Sender<NodeInfo>) -> Result<Found, Error> {
+    async fn look(&self, ready: bool, info: &watch::Sender<NodeInfo>) -> Result<TaintState, Error> {
         let api = Api::new(&self.account, self.names.clone());
         let node = api.node(&self.node).await?;
         let says = node.status.unwrap_or_default().node_info;
@@ -99,10 +99,10 @@ impl Startup {
             news
         });
         if !ready {
-            return Ok(Found::Early);
+            return Ok(TaintState::Early);
         }
         let Some(patch) = self.key.removed_from(&node.spec.taints) else {
-            return Ok(Found::Nothing);
+            return Ok(TaintState::Nothing);
         };
         let listed = match api.csi_node(&self.node).await {
             Ok(known) => known.spec.lists(&self.driver),
@@ -117,22 +117,22 @@ impl Startup {
             });
         }
         api.patch_node(&self.node, patch).await?;
-        Ok(Found::Removed)
+        Ok(TaintState::Removed)
     }
 
     /// To the log what has changed since it was `said`, to the numbers all but that there was nothing to do.
-    fn tell(&self, looked: Result<Found, Error>, said: &mut Option<String>) {
+    fn tell(&self, looked: Result<TaintState, Error>, said: &mut Option<String>) {
         match looked {
             Ok(found) => {
                 let was_in_vain = said.take().is_some();
                 let words = match found {
-                    Found::Removed => {
+                    TaintState::Removed => {
                         self.counted.ended(Ok(()));
                         "removed the startup taint"
                     }
-                    Found::Nothing if was_in_vain => "the node has no startup taint",
-                    Found::Early if was_in_vain => "the API server answers",
-                    Found::Nothing | Found::Early => return,
+                    TaintState::Nothing if was_in_vain => "the node has no startup taint",
+                    TaintState::Early if was_in_vain => "the API server answers",
+                    TaintState::Nothing | TaintState::Early => return,
                 };
                 tracing::info!(node = self.node, taint = %self.key, "{words}");
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::node::told;
+use super::node::log_result;
 use super::proto::controller_server;
 use super::proto::controller_service_capability::rpc::Type as Can;
 use super::proto::controller_service_capability::{Rpc, Type};
@@ -26,7 +26,7 @@ use super::proto::{
 };
 use super::{Error, convert};
 use crate::fault;
-use crate::volume::attributes::Want;
+use crate::volume::attributes::VolumeSpec;
 use crate::volume::claims::{Claims, Provisioned};
 
 /// Answers for volumes of claims.
@@ -56,7 +56,7 @@ fn supported(asked: &ValidateVolumeCapabilitiesRequest) -> Result<(), String> {
     }
     let written = [&asked.volume_context, &asked.parameters];
     for written in written.into_iter().filter(|map| !map.is_empty()) {
-        Want::parse(&convert::attributes(written)).map_err(|e| fault::line(&e))?;
+        VolumeSpec::parse(&convert::attributes(written)).map_err(|e| fault::line(&e))?;
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ impl controller_server::Controller for Controller {
         let name = convert::name(&request.name)?.to_owned();
         let made = self.create(request).await;
         let said = made.as_ref().map(drop).map_err(Clone::clone);
-        told("create", &name, said)?;
+        log_result("create", &name, said)?;
         let made = made?;
         let volume = Volume {
             capacity_bytes: i64::try_from(made.capacity).unwrap_or(i64::MAX),
@@ -92,7 +92,7 @@ impl controller_server::Controller for Controller {
         let request = request.into_inner();
         let id = convert::id(&request.volume_id)?;
         let deleted = self.claims.delete(id).await;
-        told("delete", id, deleted.map_err(Status::from))?;
+        log_result("delete", id, deleted.map_err(Status::from))?;
         Ok(Response::new(DeleteVolumeResponse {}))
     }
 

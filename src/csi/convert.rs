@@ -12,7 +12,7 @@ use super::proto::volume_capability::AccessType;
 use super::proto::volume_capability::access_mode::Mode;
 use super::proto::{CreateVolumeRequest, NodePublishVolumeRequest, VolumeCapability};
 use crate::volume::claims::Provision;
-use crate::volume::{Kubelet, Pod, Publish, Sharing, Target, Writable};
+use crate::volume::{Kubelet, Pod, PublishRequest, Sharing, Target, Writable};
 
 /// Most bytes of an id or a name: the size that the specification gives to every field that has none of its own.
 const LONGEST: usize = 128;
@@ -173,7 +173,7 @@ pub(super) fn publish(
     request: NodePublishVolumeRequest,
     target: Target,
     kubelet: &Kubelet,
-) -> Result<Publish, Error> {
+) -> Result<PublishRequest, Error> {
     let is_inline = request
         .volume_context
         .get(EPHEMERAL)
@@ -195,7 +195,7 @@ pub(super) fn publish(
         service_account: said(SERVICE_ACCOUNT),
     };
     let secrets = request.secrets.into_iter();
-    Ok(Publish {
+    Ok(PublishRequest {
         attributes: attributes(&request.volume_context),
         volume: request.volume_id,
         target,

@@ -9,7 +9,7 @@ const WITHOUT: Duration = Duration::from_secs(110);
 
 /// The deadline of a call less a tenth of it, and of that at least 200 ms and at most 5 s, so that the answer arrives
 /// while somebody still listens (docs/design/kubelet.md).
-pub(super) fn patience(metadata: &MetadataMap) -> Duration {
+pub(super) fn time_left(metadata: &MetadataMap) -> Duration {
     let given = metadata
         .get("grpc-timeout")
         .and_then(|value| value.to_str().ok())
@@ -44,7 +44,7 @@ mod tests {
     fn of(text: &str) -> Duration {
         let mut metadata = MetadataMap::new();
         metadata.insert("grpc-timeout", text.parse().unwrap());
-        patience(&metadata)
+        time_left(&metadata)
     }
 
     #[test]
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn without_a_deadline_or_with_nonsense_it_waits_less_than_kubelet_does() {
-        assert_eq!(patience(&MetadataMap::new()), WITHOUT);
+        assert_eq!(time_left(&MetadataMap::new()), WITHOUT);
         for bad in ["", "S", "1", "1s", "-1S", "123456789S", "1.5S"] {
             assert_eq!(of(bad), WITHOUT, "{bad}");
         }

@@ -21,13 +21,13 @@ use super::proto::{
 };
 use super::{Error, convert, deadline, status};
 use crate::metrics::Calls;
-use crate::volume::{Gate, Kubelet, Mounter, Publish, Standing, Target, Volumes};
+use crate::volume::{Kubelet, Mounter, PublishRequest, Standing, Target, Volumes, VolumesHandle};
 
 /// Answers for this node.
 #[derive(Clone)]
 pub struct Node<M> {
     /// The volumes, once they are there.
-    pub volumes: Arc<Gate<M>>,
+    pub volumes: Arc<VolumesHandle<M>>,
     /// Whose targets they have.
     pub kubelet: Kubelet,
     /// What the node is called.
@@ -43,7 +43,7 @@ impl<M: Mounter> Node<M> {
         &self,
         request: Request<NodePublishVolumeRequest>,
     ) -> Result<(), Status> {
-        let patience = deadline::patience(request.metadata());
+        let time_left = deadline::time_left(request.metadata());
         let request = request.into_inner();
         let volume = convert::id(&request.volume_id)?.to_owned();
         let target = convert::target(&self.kubelet, &request.target_path)?;
@@ -55,47 +55,47 @@ impl<M: Mounter> Node<M> {
             readonly: request.readonly,
         };
         let published = match convert::publish(request, target.clone(), &self.kubelet) {
-            Ok(want) => self.publish(&volumes, want, patience).await,
+            Ok(request) => self.publish(&volumes, request, time_left).await,
             Err(error) => {
                 let what = || format!("checking the volume at {target}");
-                within(patience, refuse(&volumes, asked, error), what).await
+                within(time_left, refuse(&volumes, asked, error), what).await
             }
         };
-        told("publish", &volume, published)
+        log_result("publish", &volume, published)
     }
 
     async fn answer_unpublish(
         &self,
         request: Request<NodeUnpublishVolumeRequest>,
     ) -> Result<(), Status> {
-        let patience = deadline::patience(request.metadata());
+        let time_left = deadline::time_left(request.metadata());
         let request = request.into_inner();
         let volume = convert::id(&request.volume_id)?;
         let target = convert::target(&self.kubelet, &request.target_path)?;
         let work = async { Ok(self.volumes.unpublish(volume, &target).await?) };
         // A disk that hangs: what has begun goes on, and the next call finds it done.
         let what = || format!("unmounting the volume at {target}");
-        told("unpublish", volume, within(patience, work, what).await)
+        log_result("unpublish", volume, within(time_left, work, what).await)
     }
 
     /// Waits for the volume as long as its caller does, and a little less.
     async fn publish(
         &self,
         volumes: &Arc<Volumes<M>>,
-        want: Publish,
-        patience: std::time::Duration,
+        request: PublishRequest,
+        time_left: std::time::Duration,
     ) -> Result<(), Status> {
-        if volumes.is_as_before(&want) {
+        if volumes.is_as_before(&request) {
             return Ok(());
         }
-        let (volume, target) = (want.volume.clone(), want.target.clone());
+        let (volume, target) = (request.volume.clone(), request.target.clone());
         let mut work =
-            volumes.apart(async move |volumes, caller| volumes.publish(want, &caller).await);
+            volumes.spawn(async move |volumes, caller| volumes.publish(request, &caller).await);
         tokio::select! {
             biased;
             done = &mut work => Ok(done?),
             () = self.stopping.cancelled() => Err(Error::Stopping.into()),
-            () = tokio::time::sleep(patience) => {
+            () = tokio::time::sleep(time_left) => {
                 // Asked while it still waits: who no longer waits has no progress.
                 let progress = volumes.progress(&volume, &target);
                 let words = progress.map_or_else(|| format!("mounting the volume at {target}"), |p| p.rounded().to_string());
@@ -113,7 +113,7 @@ async fn refuse<M: Mounter>(
     error: Error,
 ) -> Result<(), Status> {
     let volume = asked.volume.clone();
-    let standing = volumes.apart(async move |volumes, _| {
+    let standing = volumes.spawn(async move |volumes, _| {
         let as_before = (&asked.attributes, asked.readonly);
         let standing = volumes.standing(&asked.volume, &asked.target, as_before);
         standing.await
@@ -130,18 +130,22 @@ async fn refuse<M: Mounter>(
 
 /// Waits as long as the caller does, and a little less.
 async fn within<T>(
-    patience: std::time::Duration,
+    time_left: std::time::Duration,
     work: impl Future<Output = Result<T, Status>>,
     what: impl FnOnce() -> String,
 ) -> Result<T, Status> {
-    match tokio::time::timeout(patience, work).await {
+    match tokio::time::timeout(time_left, work).await {
         Ok(done) => done,
         Err(_) => Err(Error::Pending(what()).into()),
     }
 }
 
 /// Says in the log what the caller is told.
-pub(super) fn told(call: &str, volume: &str, answer: Result<(), Status>) -> Result<(), Status> {
+pub(super) fn log_result(
+    call: &str,
+    volume: &str,
+    answer: Result<(), Status>,
+) -> Result<(), Status> {
     match &answer {
         Ok(()) => tracing::debug!(volume, "{call}: done"),
         Err(status) => {
@@ -187,7 +191,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         &self,
         request: Request<NodeGetVolumeStatsRequest>,
     ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
-        let patience = deadline::patience(request.metadata());
+        let time_left = deadline::time_left(request.metadata());
         let request = request.into_inner();
         if request.volume_id.is_empty() {
             return Err(Error::Missing("volume_id").into());
@@ -202,8 +206,8 @@ impl<M: Mounter> node_server::Node for Node<M> {
                 let what = format!("measuring the volume at {target}");
                 let volume = request.volume_id.clone();
                 let usage =
-                    volumes.apart(async move |volumes, _| volumes.usage(&volume, &target).await);
-                within(patience, async { Ok(usage.await?) }, || what).await?
+                    volumes.spawn(async move |volumes, _| volumes.usage(&volume, &target).await);
+                within(time_left, async { Ok(usage.await?) }, || what).await?
             }
             Err(_) => None,
         };

@@ -46,21 +46,21 @@ const UNMOUNT: Duration = Duration::from_secs(60);
 
 /// Shows an artifact to a pod, by the driver that has the store in `root`. Must be called within a tokio runtime.
 pub async fn mount(root: &Path, mount: PodMount) -> Result<(), Error> {
-    let (mut patience, mut ends) = (START, 0);
+    let (mut timeout, mut ends) = (START, 0);
     loop {
         // kubelet itself asks for nothing where it sees a mount; but a bind it does not see. It is whole, whoever began
         // it: each is one mount(2).
         if look(&mount.target)? == Seen::Ours {
             return Ok(());
         }
-        let Some(driver) = driver(root, patience).await else {
+        let Some(driver) = driver(root, timeout).await else {
             return taken_back(&mount.target, Error::Away { root: root.into() });
         };
         let work = driver.mount_for_pod(mount.clone());
         match while_it_moves(work, || driver.progress(), STILL).await {
             Ok(Ok(_)) => break,
             Ok(Err(error)) if error.is_end_of_driver() && ends < ENDS => {
-                (patience, ends) = (STILL, ends + 1);
+                (timeout, ends) = (STILL, ends + 1);
             }
             Ok(Err(error)) if error.is_end_of_driver() => {
                 return taken_back(&mount.target, error.into());
@@ -99,39 +99,39 @@ pub async fn unmount(root: Option<&Path>, dir: &OsStr) -> Result<(), Error> {
 }
 
 /// The driver, if it answers in time.
-async fn driver(root: &Path, patience: Duration) -> Option<Client> {
+async fn driver(root: &Path, timeout: Duration) -> Option<Client> {
     let began = Instant::now();
     loop {
         if let Some(driver) = Client::find(root).await {
             return Some(driver);
         }
-        if began.elapsed() >= patience {
+        if began.elapsed() >= timeout {
             return None;
         }
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// Waits for the end of a mount, or for the end of all patience with it.
+/// Waits for the end of a mount, or until it has not moved for `timeout`.
 async fn while_it_moves<T>(
     work: impl Future<Output = Result<T, admin::Error>>,
     progress: impl Fn() -> Option<Snapshot>,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Result<T, admin::Error>, Error> {
     tokio::pin!(work);
     let (mut last, mut moved): (Option<(Phase, u64)>, _) = (None, Instant::now());
     loop {
         tokio::select! {
             done = &mut work => return Ok(done),
-            () = tokio::time::sleep(LOOK.min(patience)) => {}
+            () = tokio::time::sleep(LOOK.min(timeout)) => {}
         }
         let snapshot = progress();
         let now = snapshot.as_ref().map(|s| (s.phase.clone(), s.done));
         if now != last {
             (last, moved) = (now, Instant::now());
-        } else if moved.elapsed() >= patience {
+        } else if moved.elapsed() >= timeout {
             return Err(Error::Still {
-                minutes: patience.as_secs() / 60,
+                minutes: timeout.as_secs() / 60,
                 at: snapshot.map_or_else(
                     || "no progress was reported".to_owned(),
                     |snapshot| snapshot.to_string(),
@@ -205,8 +205,8 @@ mod tests {
             .unwrap();
         let seen = AtomicU64::new(0);
         let progress = || Some(snapshot(seen.fetch_add(1, Ordering::Relaxed).min(moves)));
-        let patience = Duration::from_millis(20);
-        runtime.block_on(while_it_moves(std::future::pending(), progress, patience))
+        let timeout = Duration::from_millis(20);
+        runtime.block_on(while_it_moves(std::future::pending(), progress, timeout))
     }
 
     #[test]

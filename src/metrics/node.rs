@@ -24,7 +24,7 @@ pub struct Seen {
     /// The file system of the store.
     pub disk: Option<Disk>,
     /// What is cached.
-    pub cache: Option<Cache>,
+    pub cache: Option<CacheUsage>,
 }
 
 /// A file system, in bytes.
@@ -40,7 +40,7 @@ pub struct Disk {
 
 /// What is cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cache {
+pub struct CacheUsage {
     /// How many artifacts.
     pub objects: u64,
     /// Their size in bytes.
@@ -157,7 +157,7 @@ mod tests {
                 free: 50,
                 low: 12,
             }),
-            cache: Some(Cache {
+            cache: Some(CacheUsage {
                 objects: 3,
                 bytes: 30,
             }),

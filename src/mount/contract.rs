@@ -18,7 +18,7 @@ pub(super) use self::shows::*;
 pub(super) use self::views::*;
 
 /// A machine to mount on, and what a test does to it apart from the mounter.
-pub(super) trait Machine {
+pub(super) trait Fixture {
     fn mounter(&self) -> &dyn Mounter;
     /// The directory for targets; exists.
     fn base(&self) -> &Path;

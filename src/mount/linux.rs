@@ -27,7 +27,7 @@ use crate::lock::may_wait;
 
 /// How long a busy target is waited for, between one try and the next; then it is detached. Long enough for a
 /// process that is just ending, short against every deadline.
-const PATIENCE: [Duration; 4] = [
+const BUSY_PAUSES: [Duration; 4] = [
     Duration::from_millis(5),
     Duration::from_millis(10),
     Duration::from_millis(20),
@@ -234,7 +234,7 @@ impl Mounter for Linux {
     reason = "mount calls block by nature: they run on threads that may"
 )]
 fn let_go(path: &Path) -> rustix::io::Result<()> {
-    for pause in PATIENCE {
+    for pause in BUSY_PAUSES {
         match unmount(path, UnmountFlags::NOFOLLOW) {
             Err(Errno::BUSY) => thread::sleep(pause),
             Ok(()) => return Ok(()),

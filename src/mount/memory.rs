@@ -19,7 +19,7 @@ use std::sync::{Arc, MutexGuard};
 
 use rustix::io::Errno;
 
-use self::state::{Layer, Node, State, What};
+use self::state::{KernelState, Layer, Node, What};
 use super::options::options;
 use super::{Error, Features, MountId, Mounted, Mounter, Overlay, Probe, Target};
 use crate::lock::Turn;
@@ -28,7 +28,7 @@ use crate::lock::Turn;
 /// it what it left.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
-    state: Arc<Turn<State>>,
+    state: Arc<Turn<KernelState>>,
 }
 
 /// What a call of [`Mounter`] does to a target, for [`Memory::refuse`].
@@ -165,7 +165,7 @@ impl Memory {
         fs::write(file, bytes)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, KernelState> {
         self.state.take()
     }
 }

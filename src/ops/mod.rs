@@ -9,9 +9,9 @@
 //!
 //! Left out on purpose: TLS and who may ask. What is said here is no secret, and a node's network is the cluster's.
 
-mod door;
+mod heartbeat;
+mod limiter;
 mod listen;
-mod pulse;
 mod readiness;
 
 use std::io;
@@ -28,10 +28,10 @@ use axum::routing::get;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-pub use self::pulse::Pulse;
+pub use self::heartbeat::Heartbeat;
 pub use self::readiness::{Condition, Readiness};
 
-use self::door::Door;
+use self::limiter::ConnectionLimiter;
 use crate::fault;
 use crate::metrics::{self, Metrics};
 
@@ -44,7 +44,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 #[derive(Clone)]
 pub struct Ops {
     /// Whether the loop that answers calls runs.
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
     /// What is missing.
     pub readiness: Readiness,
     /// What is said besides, a line each, and hinders nothing.
@@ -74,13 +74,13 @@ impl Server {
             .enable_all()
             .build()?;
         let (ends, ended) = oneshot::channel();
-        let door = {
+        let limiter = {
             let _in = runtime.enter();
-            Door::new(tokio::net::TcpListener::from_std(listener)?)
+            ConnectionLimiter::new(tokio::net::TcpListener::from_std(listener)?)
         };
         let serve = async {
             tokio::select! {
-                served = axum::serve(door, router(ops)) => served,
+                served = axum::serve(limiter, router(ops)) => served,
                 _ = ended => Ok(()),
             }
         };
@@ -118,7 +118,7 @@ fn router(ops: Ops) -> Router {
 }
 
 async fn healthz(State(ops): State<Ops>) -> Response {
-    let still = ops.pulse.still();
+    let still = ops.heartbeat.still();
     if still < STANDSTILL {
         return answer(StatusCode::OK, TEXT, "ok\n".to_owned());
     }
@@ -151,7 +151,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
     }
 }
 
-/// One answer for each connection: a place at the door is free again at once.
+/// One answer for each connection, so that its place is free again at once.
 fn answer(status: StatusCode, content_type: &'static str, text: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, content_type),
@@ -170,13 +170,17 @@ mod tests {
 
     use super::*;
 
-    fn ops(pulse: Pulse, conditions: Vec<Condition>) -> Server {
-        warned(pulse, conditions, Vec::new)
+    fn ops(heartbeat: Heartbeat, conditions: Vec<Condition>) -> Server {
+        warned(heartbeat, conditions, Vec::new)
     }
 
-    fn warned(pulse: Pulse, conditions: Vec<Condition>, warnings: fn() -> Vec<String>) -> Server {
+    fn warned(
+        heartbeat: Heartbeat,
+        conditions: Vec<Condition>,
+        warnings: fn() -> Vec<String>,
+    ) -> Server {
         let ops = Ops {
-            pulse,
+            heartbeat,
             readiness: Readiness::new(conditions),
             warnings: Arc::new(warnings),
             metrics: Metrics::new(),
@@ -203,21 +207,21 @@ mod tests {
     #[test]
     fn each_thing_that_is_missing_has_its_line() {
         let no = |why: &'static str| -> Condition { Arc::new(move || Err(why.to_owned())) };
-        let server = ops(Pulse::new(), vec![no("one\nand\r more"), no("two")]);
+        let server = ops(Heartbeat::new(), vec![no("one\nand\r more"), no("two")]);
         let answer = path(&server, "/readyz");
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(
             answer.ends_with("\r\n\r\none\\nand\\r more\ntwo\n"),
             "{answer}"
         );
-        let server = ops(Pulse::new(), Vec::new());
+        let server = ops(Heartbeat::new(), Vec::new());
         assert!(path(&server, "/readyz").ends_with("\r\n\r\nready\n"));
     }
 
     #[test]
     fn a_warning_has_its_line_and_hinders_nothing() {
         let old = || vec!["old\nand dusty".to_owned()];
-        let server = warned(Pulse::new(), Vec::new(), old);
+        let server = warned(Heartbeat::new(), Vec::new(), old);
         let answer = path(&server, "/readyz");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         assert!(
@@ -225,7 +229,7 @@ mod tests {
             "{answer}"
         );
         let no: Condition = Arc::new(|| Err("one".to_owned()));
-        let answer = path(&warned(Pulse::new(), vec![no], old), "/readyz");
+        let answer = path(&warned(Heartbeat::new(), vec![no], old), "/readyz");
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(
             answer.ends_with("\r\n\r\none\nwarning: old\\nand dusty\n"),
@@ -235,9 +239,9 @@ mod tests {
 
     #[test]
     fn only_a_loop_that_stands_still_is_unhealthy() {
-        let server = ops(Pulse::new(), vec![Arc::new(|| Err("sick".to_owned()))]);
+        let server = ops(Heartbeat::new(), vec![Arc::new(|| Err("sick".to_owned()))]);
         assert!(path(&server, "/healthz").starts_with("HTTP/1.1 200 "));
-        let server = ops(Pulse::silent_for(STANDSTILL), Vec::new());
+        let server = ops(Heartbeat::silent_for(STANDSTILL), Vec::new());
         let answer = path(&server, "/healthz");
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(answer.contains("has been stuck for 30 s"), "{answer}");
@@ -245,7 +249,7 @@ mod tests {
 
     #[test]
     fn other_paths_and_other_methods_are_refused_and_the_server_goes_on() {
-        let server = ops(Pulse::new(), Vec::new());
+        let server = ops(Heartbeat::new(), Vec::new());
         assert!(path(&server, "/").starts_with("HTTP/1.1 404 "));
         assert!(path(&server, "/metrics/../healthz").starts_with("HTTP/1.1 404 "));
         let long = "x".repeat(1 << 20);
@@ -262,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_dropped_gives_its_address_back() {
-        let server = ops(Pulse::new(), Vec::new());
+        let server = ops(Heartbeat::new(), Vec::new());
         let address = server.address();
         let idle = TcpStream::connect(address).unwrap();
         drop(server);

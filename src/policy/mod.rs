@@ -6,7 +6,7 @@
 
 mod request;
 
-use crate::artifact::{Bytes, Reach};
+use crate::artifact::{AddressRule, Bytes};
 use crate::fault::{Fault, Flag, Setting};
 use crate::source;
 
@@ -23,7 +23,7 @@ pub struct Policy {
 pub struct Permit {
     subject: Subject,
     request: Request,
-    reach: Reach,
+    address_rule: AddressRule,
     limit: Limit,
 }
 
@@ -82,8 +82,8 @@ impl Policy {
 
     /// Judges a request: whether its host may be asked, and the smaller of the volume's limit and the driver's.
     pub fn check(&self, subject: Subject, request: Request) -> Result<Permit, Denied> {
-        let reach = Reach;
-        if !reach.allows_url(request.url.as_url()) {
+        let address_rule = AddressRule;
+        if !address_rule.allows_url(request.url.as_url()) {
             return Err(Denied::Host(source::Error::forbidden(&request.url)));
         }
         let limit = match request.max_size {
@@ -99,7 +99,7 @@ impl Policy {
         Ok(Permit {
             subject,
             request,
-            reach,
+            address_rule,
             limit,
         })
     }
@@ -117,8 +117,8 @@ impl Permit {
     }
 
     /// Which addresses may be asked.
-    pub fn reach(&self) -> &Reach {
-        &self.reach
+    pub fn address_rule(&self) -> &AddressRule {
+        &self.address_rule
     }
 
     /// How large the artifact may be.

@@ -26,13 +26,13 @@ const PRIORITY: u8 = 0x20;
 pub(super) struct Frames {
     input: BytesMut,
     output: BytesMut,
-    state: State,
+    state: FrameState,
     /// The frames of a block of headers whose end has not come.
     begun: BytesMut,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum FrameState {
     #[default]
     Preface,
     Head,
@@ -80,7 +80,7 @@ impl Frames {
 
     /// No more will come.
     pub(super) fn end(&mut self) {
-        self.state = State::Raw;
+        self.state = FrameState::Raw;
         let begun = self.begun.split();
         self.output.extend_from_slice(&begun);
         let rest = self.input.split();
@@ -98,30 +98,30 @@ impl Frames {
     /// False if there is not enough for one more.
     fn step(&mut self) -> bool {
         match self.state {
-            State::Preface => {
+            FrameState::Preface => {
                 let known = self.input.len().min(PREFACE.len());
                 if self.input.get(..known) != PREFACE.get(..known) {
-                    self.state = State::Raw;
+                    self.state = FrameState::Raw;
                     return true;
                 }
                 if known < PREFACE.len() {
                     return false;
                 }
                 self.pass(known);
-                self.state = State::Head;
+                self.state = FrameState::Head;
                 true
             }
-            State::Head => self.frame(),
-            State::Passing(left) => {
+            FrameState::Head => self.frame(),
+            FrameState::Passing(left) => {
                 let count = left.min(self.input.len());
                 self.pass(count);
                 self.state = match left - count {
-                    0 => State::Head,
-                    left => State::Passing(left),
+                    0 => FrameState::Head,
+                    left => FrameState::Passing(left),
                 };
                 count > 0
             }
-            State::Raw => {
+            FrameState::Raw => {
                 self.pass(self.input.len());
                 false
             }
@@ -148,7 +148,7 @@ impl Frames {
             return true;
         }
         if !begins && !continues {
-            self.state = State::Passing(HEAD + head.length);
+            self.state = FrameState::Passing(HEAD + head.length);
             return true;
         }
         if self.input.len() < HEAD + head.length {

@@ -1,7 +1,7 @@
 //! Which source an artifact has: said here, and nowhere else.
 
 use super::{Answer, Credentials, Error, HttpRequest, Start, http};
-use crate::artifact::{ArtifactUrl, Reach};
+use crate::artifact::{AddressRule, ArtifactUrl};
 
 /// Makes the sources.
 #[derive(Clone)]
@@ -33,13 +33,18 @@ impl Factory {
     }
 
     /// The source of one artifact, whose connections live in the runtime that first uses it.
-    pub fn source(&self, url: &ArtifactUrl, reach: &Reach, credentials: &Credentials) -> Source {
+    pub fn source(
+        &self,
+        url: &ArtifactUrl,
+        address_rule: &AddressRule,
+        credentials: &Credentials,
+    ) -> Source {
         Source {
             location: Location::Http(HttpRequest {
                 url: url.clone(),
                 credentials: credentials.clone(),
             }),
-            engine: self.http.client(reach),
+            engine: self.http.client(address_rule),
         }
     }
 }
@@ -102,7 +107,7 @@ mod tests {
             "http://169.254.0.2/a",
         ]
         .map(request);
-        let engine = http::Factory::idle().unwrap().client(&Reach);
+        let engine = http::Factory::idle().unwrap().client(&AddressRule);
         let (one, start) = ([one], Start::Beginning);
         let Err(error) = first_answer(&engine, (&one, &other), &start).await else {
             panic!("nobody can have answered");

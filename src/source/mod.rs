@@ -18,7 +18,7 @@ pub use self::credentials::{Credentials, Wrong};
 pub use self::error::Error;
 pub use self::factory::{Factory, Source};
 pub use self::kind::{Kind, Retry};
-use crate::artifact::{ArtifactUrl, Facts, State, Validator};
+use crate::artifact::{ArtifactUrl, Facts, Revision, Validator};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
@@ -40,7 +40,7 @@ pub enum Start {
         /// How many bytes are there.
         offset: u64,
         /// The state of the object that they are of; without one any part will do, because a checksum proves the whole.
-        of: Option<State>,
+        of: Option<Revision>,
     },
     /// The whole object, but only if it is not the one that this validator came with.
     IfChanged(Validator),
@@ -48,7 +48,7 @@ pub enum Start {
 
 /// Who has answered at last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum Responder {
     /// The origin of the URL that was asked for.
     Origin,
     /// Another one, to which it has redirected.
@@ -58,7 +58,7 @@ pub enum By {
 /// What an origin answers.
 pub enum Answer {
     /// The object is the one that the validator named.
-    Unchanged(By),
+    Unchanged(Responder),
     /// The object, or the rest of it.
     Object(Object),
 }
@@ -66,7 +66,7 @@ pub enum Answer {
 /// An object on its way.
 pub struct Object {
     /// Who sends it.
-    pub by: By,
+    pub by: Responder,
     /// What the origin says about the whole object.
     pub facts: Facts,
     /// The position of the body's first byte in the object.

@@ -1,14 +1,14 @@
 //! What the store keeps, and what volumes show of it.
 //!
 //! A file lies in a volume as a hard link of its blob, and that link is the volume's lease: nothing is written to take
-//! it, so nothing can leak. Trees, unpacked or as an image, will be further variants of [`Artifact`] and [`Content`],
+//! it, so nothing can leak. Trees, unpacked or as an image, will be further variants of [`Artifact`] and [`Placement`],
 //! with leases of their own; the compiler names the places that have to know.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
-use crate::artifact::{Digest, Place};
+use crate::artifact::{Digest, VolumePath};
 
 /// What is in the store: complete, verified when it came, durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl Artifact {
 
 /// What a volume shows, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum Placement {
     /// One file at a place.
-    File(Place),
+    File(VolumePath),
 }
 
 /// How many volumes hold a file: its hard links beside its own name, and foreign ones (a backup's).

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::artifact::{Blob, leases};
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::{Artifact, Cached, Entry, Landed, Partial, Store, list, remove, sync_dir};
+use super::{Artifact, Cached, Completed, Entry, Partial, Store, list, remove, sync_dir};
 use crate::artifact::Digest;
 use crate::fault::Fault;
 
@@ -58,7 +58,7 @@ impl Store {
     pub fn commit(
         &self,
         partial: Partial,
-        landed: &Landed,
+        completed: &Completed,
         name: &Name,
         entry: &Entry,
     ) -> Result<Artifact, Error> {
@@ -75,7 +75,7 @@ impl Store {
             }
             return Err(error);
         }
-        let path = self.blob_path(&landed.sha256);
+        let path = self.blob_path(&completed.sha256);
         // Under the lock of the collection: between here and the answer it must not be taken as unused.
         let guard = self.collecting.take();
         let mut is_new = false;
@@ -103,8 +103,8 @@ impl Store {
         drop(guard);
         self.drop_partial(partial)?;
         Ok(Artifact::File(Blob {
-            sha256: landed.sha256.clone(),
-            size: landed.size,
+            sha256: completed.sha256.clone(),
+            size: completed.size,
         }))
     }
 
@@ -178,7 +178,7 @@ impl Store {
         let path = self.blob_path(&cached.sha256);
         // A link that comes between the look and the unlink keeps its bytes; only the name is gone.
         let unused = fs::symlink_metadata(&path).is_ok_and(|meta| leases(&meta) == 0);
-        if !unused || self.kept.holds(&cached.sha256) {
+        if !unused || self.holds.holds(&cached.sha256) {
             return Ok(false);
         }
         remove(&path)?;

@@ -11,8 +11,8 @@ use rustix::process::getgid;
 use super::artifact::leases;
 use super::blobs::hash_file;
 use super::error::{Error, IoContext};
-use super::{Artifact, Content, Entry, Layers, Store, VolumeDir};
-use crate::artifact::{Digest, Place};
+use super::{Artifact, Entry, Layers, Placement, Store, VolumeDir};
+use crate::artifact::{Digest, VolumePath};
 
 impl Store {
     /// Whether there is anything of what an entry names.
@@ -23,12 +23,12 @@ impl Store {
     /// Puts an artifact into a new volume's directory, and takes the lease by that.
     pub(super) fn stage(
         &self,
-        (artifact, content): (&Artifact, &Content),
+        (artifact, content): (&Artifact, &Placement),
         dir: &VolumeDir,
         layers: Layers,
     ) -> Result<(), Error> {
         match (artifact, content) {
-            (Artifact::File(blob), Content::File(place)) => {
+            (Artifact::File(blob), Placement::File(place)) => {
                 let parent = layers.make_directories(&dir.content(), place)?;
                 self.link(&blob.sha256, &parent.join(place.name().as_str()))
             }
@@ -52,8 +52,8 @@ impl Store {
 
 impl VolumeDir {
     /// Makes a private copy of the content in the upper layer, shared extents where the file system can.
-    pub fn copy_content(&self, content: &Content, layers: Layers) -> Result<(), Error> {
-        let Content::File(place) = content;
+    pub fn copy_content(&self, content: &Placement, layers: Layers) -> Result<(), Error> {
+        let Placement::File(place) = content;
         let dir = layers.make_directories(&self.upper(), place)?;
         let (from, to) = (self.file(place), dir.join(place.name().as_str()));
         fs::copy(&from, &to).at("copy", &from)?;
@@ -65,24 +65,24 @@ impl VolumeDir {
 
     /// Whether the content is leased from the store, and so as durable as what is there; or a copy of what had no lease
     /// to spare.
-    pub fn is_leased(&self, content: &Content) -> Result<bool, Error> {
-        let Content::File(place) = content;
+    pub fn is_leased(&self, content: &Placement) -> Result<bool, Error> {
+        let Placement::File(place) = content;
         Ok(leases(&self.metadata(place)?) > 0)
     }
 
     /// Reads the content: its digest, and how many bytes it has.
-    pub fn measure_content(&self, content: &Content) -> Result<(Digest, u64), Error> {
-        let Content::File(place) = content;
+    pub fn measure_content(&self, content: &Placement) -> Result<(Digest, u64), Error> {
+        let Placement::File(place) = content;
         let path = self.file(place);
         let digest = hash_file(&path).at("read", &path)?;
         Ok((digest, self.metadata(place)?.len()))
     }
 
-    fn file(&self, place: &Place) -> PathBuf {
+    fn file(&self, place: &VolumePath) -> PathBuf {
         self.content().join(place.to_path())
     }
 
-    fn metadata(&self, place: &Place) -> Result<Metadata, Error> {
+    fn metadata(&self, place: &VolumePath) -> Result<Metadata, Error> {
         let path = self.file(place);
         fs::symlink_metadata(&path).at("access", &path)
     }

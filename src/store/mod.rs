@@ -24,7 +24,7 @@ mod content;
 mod entry;
 mod error;
 mod format;
-mod kept;
+mod holds;
 mod key;
 mod layer;
 mod lock;
@@ -42,16 +42,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-pub use self::artifact::{Artifact, Cached, Content};
+pub use self::artifact::{Artifact, Cached, Placement};
 pub use self::blobs::Verdict;
 pub use self::entry::Entry;
 pub use self::error::Error;
 pub use self::format::{Parsed, Version};
-pub use self::kept::Keep;
+pub use self::holds::Hold;
 pub use self::key::{Key, Name};
-pub use self::partial::{Landed, Partial};
+pub use self::partial::{Completed, Partial};
 pub use self::space::{Limits, Percent, Usage};
-pub use self::volumes::{Layers, Record, Staged, VolumeDir};
+pub use self::volumes::{Layers, Staged, StoredRecord, VolumeDir};
 
 use self::error::IoContext;
 use self::lock::Lock;
@@ -88,7 +88,7 @@ pub struct Store {
     collecting: Turn,
     open: Arc<open::Open>,
     /// What is not collected although no volume links it yet.
-    kept: Arc<kept::Kept>,
+    holds: Arc<holds::Holds>,
     /// Counts what is collected.
     evictions: Evictions,
     /// How often something was written to the index.
@@ -136,7 +136,7 @@ impl Store {
             owner: settings.owner,
             collecting: Turn::default(),
             open: Arc::default(),
-            kept: Arc::default(),
+            holds: Arc::default(),
             evictions: Evictions::default(),
             remembered: AtomicUsize::default(),
             emptying: Turn::default(),

@@ -20,13 +20,13 @@ const KEPT: usize = 256;
 /// The downloads that this process has had open.
 #[derive(Debug)]
 pub(super) struct Open {
-    downloads: Watched<HashMap<String, State>>,
+    downloads: Watched<HashMap<String, DownloadState>>,
     /// Since when this process has had the store.
     since: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum DownloadState {
     /// Somebody has it open, and was promised room for so many bytes.
     Open { promised: u64 },
     /// Nobody has, since then.
@@ -75,40 +75,40 @@ impl Open {
     /// Replaces what a download that is open was promised; returns what that was before.
     pub(super) fn promise(&self, name: &str, bytes: u64) -> u64 {
         self.downloads.with(|all| match all.get_mut(name) {
-            Some(State::Open { promised }) => std::mem::replace(promised, bytes),
-            Some(State::Closed(_)) | None => 0,
+            Some(DownloadState::Open { promised }) => std::mem::replace(promised, bytes),
+            Some(DownloadState::Closed(_)) | None => 0,
         })
     }
 
     /// What a download was promised; nothing where nobody has it open.
     fn promised(&self, name: &str) -> Option<u64> {
         self.downloads.with(|all| match all.get(name) {
-            Some(State::Open { promised }) => Some(*promised),
-            Some(State::Closed(_)) | None => None,
+            Some(DownloadState::Open { promised }) => Some(*promised),
+            Some(DownloadState::Closed(_)) | None => None,
         })
     }
 
     fn idle(&self, name: &str) -> Duration {
         let since = self.downloads.with(|all| match all.get(name) {
-            Some(State::Closed(when)) => *when,
-            Some(State::Open { .. }) | None => self.since,
+            Some(DownloadState::Closed(when)) => *when,
+            Some(DownloadState::Open { .. }) | None => self.since,
         });
         since.elapsed()
     }
 }
 
-fn is_closed(all: &HashMap<String, State>, name: &str) -> bool {
-    !matches!(all.get(name), Some(State::Open { .. }))
+fn is_closed(all: &HashMap<String, DownloadState>, name: &str) -> bool {
+    !matches!(all.get(name), Some(DownloadState::Open { .. }))
 }
 
-fn open(all: &mut HashMap<String, State>, name: &str) {
-    all.insert(name.to_owned(), State::Open { promised: 0 });
+fn open(all: &mut HashMap<String, DownloadState>, name: &str) {
+    all.insert(name.to_owned(), DownloadState::Open { promised: 0 });
 }
 
-fn oldest(all: &HashMap<String, State>) -> Option<String> {
+fn oldest(all: &HashMap<String, DownloadState>) -> Option<String> {
     let closed = all.iter().filter_map(|(name, state)| match state {
-        State::Closed(when) => Some((when, name)),
-        State::Open { .. } => None,
+        DownloadState::Closed(when) => Some((when, name)),
+        DownloadState::Open { .. } => None,
     });
     closed.min().map(|(_, name)| name.clone())
 }
@@ -118,15 +118,15 @@ impl Drop for Claim {
         self.open.downloads.with(|all| {
             // When the older ones were closed does not matter any more.
             all.retain(|_, state| match state {
-                State::Open { .. } => true,
-                State::Closed(when) => when.elapsed() < FRESH,
+                DownloadState::Open { .. } => true,
+                DownloadState::Closed(when) => when.elapsed() < FRESH,
             });
             while all.len() >= REMEMBERED
                 && let Some(oldest) = oldest(all)
             {
                 all.remove(&oldest);
             }
-            all.insert(self.name.clone(), State::Closed(Instant::now()));
+            all.insert(self.name.clone(), DownloadState::Closed(Instant::now()));
         });
     }
 }

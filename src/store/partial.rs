@@ -47,7 +47,7 @@ struct Note {
 
 /// A download that is complete: what its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Landed {
+pub struct Completed {
     /// What they hash to.
     pub sha256: Digest,
     /// The same, where it was asked for.
@@ -58,7 +58,7 @@ pub struct Landed {
     pub facts: Facts,
 }
 
-impl Landed {
+impl Completed {
     /// What the URL gave, for the index.
     pub fn entry(&self, url: &ArtifactUrl) -> Entry {
         Entry {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::{Error, IoContext};
 use super::key::random_name;
-use super::{Artifact, Content, NEW, Store, list};
-use crate::artifact::Place;
+use super::{Artifact, NEW, Placement, Store, list};
+use crate::artifact::VolumePath;
 
 /// What a volume's directory is made from.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Staged<'a> {
     /// What it shows; the volume takes a lease on it.
     pub artifact: &'a Artifact,
     /// Where in the volume that goes.
-    pub content: &'a Content,
+    pub placement: &'a Placement,
     /// Who may write in it.
     pub layers: Layers,
     /// The volume's record, opaque here.
@@ -58,7 +58,11 @@ impl Layers {
     }
 
     /// The directories of a place below `root`; returns the innermost. `root` itself is the caller's.
-    pub(super) fn make_directories(self, root: &Path, place: &Place) -> Result<PathBuf, Error> {
+    pub(super) fn make_directories(
+        self,
+        root: &Path,
+        place: &VolumePath,
+    ) -> Result<PathBuf, Error> {
         let mut at = root.to_owned();
         for name in place.directories() {
             at.push(name);
@@ -76,7 +80,7 @@ pub struct VolumeDir {
 
 /// The bytes of a volume's record, and where they were.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct StoredRecord {
     /// The volume's directory.
     pub dir: VolumeDir,
     /// The directory's name.
@@ -125,7 +129,7 @@ impl Store {
             path: new.to_owned(),
         };
         mkdir(&dir.content(), 0o755)?;
-        self.stage((staged.artifact, staged.content), &dir, staged.layers)?;
+        self.stage((staged.artifact, staged.placement), &dir, staged.layers)?;
         make_layers(&dir, staged.layers)?;
         let record = new.join("want.json");
         fs::write(&record, staged.record).at("write", &record)
@@ -155,7 +159,7 @@ impl Store {
     }
 
     /// Every volume's directory.
-    pub fn volumes(&self) -> Result<Vec<Record>, Error> {
+    pub fn volumes(&self) -> Result<Vec<StoredRecord>, Error> {
         let mut all = Vec::new();
         for path in list(&self.volumes_dir())? {
             let id = path
@@ -166,7 +170,7 @@ impl Store {
             if !id.starts_with(NEW) {
                 let dir = VolumeDir { path };
                 let bytes = self.record(&dir);
-                all.push(Record { dir, id, bytes });
+                all.push(StoredRecord { dir, id, bytes });
             }
         }
         all.sort_by(|a, b| a.id.cmp(&b.id));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::{self, ArtifactUrl, Digest, FileName, Place, parse_size};
+use crate::artifact::{self, ArtifactUrl, Digest, FileName, VolumePath, parse_size};
 use crate::fault::{Fault, Setting};
 use crate::policy::{PullPolicy, Request};
 
@@ -112,13 +112,13 @@ pub enum Layout {
 
 /// The attributes as they are meant.
 #[derive(Clone, Debug)]
-pub struct Want {
+pub struct VolumeSpec {
     /// What to mount.
     pub url: ArtifactUrl,
     /// What it must hash to.
     pub pin: Option<Digest>,
     /// Where in the volume it goes.
-    pub place: Place,
+    pub place: VolumePath,
     /// When the origin is asked.
     pub pull: PullPolicy,
     /// The volume's own limit in bytes.
@@ -129,7 +129,7 @@ pub struct Want {
     pub scratch: bool,
 }
 
-impl Want {
+impl VolumeSpec {
     /// What of it is asked for, by whoever shows no credentials.
     pub fn request(&self) -> Request {
         Request {
@@ -169,7 +169,7 @@ impl Want {
         };
         let size = get(Setting::MaxSize).1.map(parse_size);
         Ok(Self {
-            place: Place::new(path.unwrap_or_default(), name)
+            place: VolumePath::new(path.unwrap_or_default(), name)
                 .map_err(|e| Error::value(Setting::Path, e))?,
             max_size: size
                 .transpose()
@@ -248,8 +248,8 @@ fn nearest(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(pairs: &[(&str, &str)]) -> Result<Want, Error> {
-        Want::parse(
+    fn parse(pairs: &[(&str, &str)]) -> Result<VolumeSpec, Error> {
+        VolumeSpec::parse(
             &pairs
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
@@ -261,10 +261,10 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let want = parse(&[URL]).unwrap();
-        assert_eq!(want.place.to_path().to_str(), Some("sample.war"));
+        let spec = parse(&[URL]).unwrap();
+        assert_eq!(spec.place.to_path().to_str(), Some("sample.war"));
         assert_eq!(
-            (want.pull, want.layout, want.scratch),
+            (spec.pull, spec.layout, spec.scratch),
             (PullPolicy::Always, Layout::Auto, false)
         );
         let pin = format!("sha256:{}", "0".repeat(64));

@@ -29,7 +29,7 @@ impl Caller {
 }
 
 /// A call that runs as a task of its own. Dropped before its end it stops at its next wait, and shows nothing new.
-pub struct Apart<T> {
+pub struct CallTask<T> {
     task: JoinHandle<T>,
     waits: Option<Arc<()>>,
 }
@@ -37,21 +37,21 @@ pub struct Apart<T> {
 impl<M: Send + Sync + 'static> Volumes<M> {
     /// Begins a call whose caller may stop waiting at any time. What asks the disk keeps the thread that it is on, so
     /// a call that is polled by its caller's own task could be given up only when the disk has answered.
-    pub fn apart<T, F>(self: &Arc<Self>, call: impl FnOnce(Arc<Self>, Caller) -> F) -> Apart<T>
+    pub fn spawn<T, F>(self: &Arc<Self>, call: impl FnOnce(Arc<Self>, Caller) -> F) -> CallTask<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         let waits = Arc::new(());
         let caller = Caller(Some(Arc::downgrade(&waits)));
-        Apart {
+        CallTask {
             task: tokio::spawn(call(Arc::clone(self), caller).in_current_span()),
             waits: Some(waits),
         }
     }
 }
 
-impl<T> Apart<T> {
+impl<T> CallTask<T> {
     /// Stops it at its next wait, and returns once it has stopped.
     pub async fn stop(mut self) {
         self.waits = None;
@@ -61,7 +61,7 @@ impl<T> Apart<T> {
     }
 }
 
-impl<T> Future for Apart<T> {
+impl<T> Future for CallTask<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
@@ -77,7 +77,7 @@ impl<T> Future for Apart<T> {
     }
 }
 
-impl<T> Drop for Apart<T> {
+impl<T> Drop for CallTask<T> {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::Pool;
-use super::attributes::{self, Want};
+use super::attributes::{self, VolumeSpec};
 use super::record::key_name;
 use crate::artifact;
 use crate::fault::Fault;
@@ -101,14 +101,14 @@ pub struct Provisioned {
 impl Provision {
     /// What this makes, if the parameters are right.
     fn checked(&self) -> Result<Provisioned, Error> {
-        let want = Want::parse(&self.parameters)?;
+        let spec = VolumeSpec::parse(&self.parameters)?;
         let mut attributes = self.parameters.clone();
         let size = match (self.required, self.limit) {
             (0, limit) => limit,
             (required, _) => required,
         };
         // A node never hears of a claim's size, so what it may download is said in the attributes.
-        if size > 0 && want.max_size.is_none_or(|max| size < max) {
+        if size > 0 && spec.max_size.is_none_or(|max| size < max) {
             attributes.insert("maxSize".to_owned(), size.to_string());
         }
         Ok(Provisioned {
@@ -118,7 +118,7 @@ impl Provision {
         })
     }
 
-    fn record(&self, key: &Key) -> Record {
+    fn record(&self, key: &Key) -> ClaimRecord {
         let (required, limit) = (self.required.to_be_bytes(), self.limit.to_be_bytes());
         let uses = (self.uses.len() as u64).to_be_bytes();
         let mut parts: Vec<&[u8]> = vec![&required, &limit, &uses];
@@ -126,7 +126,7 @@ impl Provision {
         for (name, value) in &self.parameters {
             parts.extend([name.as_bytes(), value.as_bytes()]);
         }
-        Record {
+        ClaimRecord {
             version: Version::CURRENT,
             fingerprint: key.name("claim", &parts).as_str().to_owned(),
             key: key_name(key),
@@ -136,7 +136,7 @@ impl Provision {
 
 /// What is remembered of a call: an HMAC, because a URL's query may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+struct ClaimRecord {
     #[serde(default)]
     version: Version,
     fingerprint: String,
@@ -218,7 +218,7 @@ impl Claims {
             let record = asked.record(store.key());
             match store
                 .claim(&made.id)
-                .map(|bytes| Parsed::<Record>::of(&bytes))
+                .map(|bytes| Parsed::<ClaimRecord>::of(&bytes))
             {
                 Some(Parsed::Known(before)) if before == record => Ok(made),
                 Some(Parsed::Known(before)) if before.key == record.key => {
@@ -277,7 +277,7 @@ impl Claims {
 }
 
 /// Writes a record down; on a full disk what no volume uses makes way for it.
-fn remember(store: &Store, id: &str, record: &Record) -> Result<(), Error> {
+fn remember(store: &Store, id: &str, record: &ClaimRecord) -> Result<(), Error> {
     let bytes = serde_json::to_vec(record).map_err(|_| Error::Bug("a record cannot be written"))?;
     let mut written = store.write_claim(id, &bytes);
     if written.as_ref().is_err_and(|e| e.fault() == Fault::NoSpace) {
@@ -344,7 +344,9 @@ mod tests {
     #[test]
     fn records_of_the_first_version_are_read() {
         let first = include_bytes!("../../tests/front/records/claim.json");
-        let record = Parsed::<Record>::of(first).known().expect("it can be read");
+        let record = Parsed::<ClaimRecord>::of(first)
+            .known()
+            .expect("it can be read");
         assert_eq!(record.version, Version::CURRENT);
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::aside::Takes;
+use super::blocking::Takes;
 use super::ours::is_ours;
-use super::shown::bug;
+use super::status::bug;
 use super::{
-    Caller, Error, Id, Owner, Pod, Publish, Record, Shared, Sharing, Target, Volumes, Writable,
+    Caller, Error, Id, Owner, Pod, PublishRequest, Record, Shared, Sharing, Target, Volumes,
+    Writable,
 };
 use crate::acquire::Snapshot;
 use crate::mount::{self, MountId, Mounter};
@@ -66,7 +67,7 @@ impl<M: Mounter> Volumes<M> {
         // Found out now, and not after the download.
         let path = target.path();
         let has_parent = self
-            .aside(Takes::Microseconds, move |_| {
+            .run_blocking(Takes::Microseconds, move |_| {
                 path.parent().is_some_and(Path::is_dir)
             })
             .await
@@ -79,7 +80,7 @@ impl<M: Mounter> Volumes<M> {
         }
         let volume = name(&mount.target);
         let id = Id::of(&volume, &mount.target);
-        let publish = Publish {
+        let publish = PublishRequest {
             volume,
             attributes: mount.attributes,
             secrets: mount.secrets,
@@ -99,7 +100,7 @@ impl<M: Mounter> Volumes<M> {
         while let Err(error) = self.publish(publish.clone(), caller).await {
             unless_busy(error).await?;
         }
-        let record = self.aside(Takes::Microseconds, move |shared| {
+        let record = self.run_blocking(Takes::Microseconds, move |shared| {
             let dir = shared.store.volume(id.as_str()).ok().flatten()?;
             Record::read(&shared.store.record(&dir))
         });
@@ -125,7 +126,7 @@ impl<M: Mounter> Volumes<M> {
     /// Errors: a volume of kubelet's is [`Error::Kubelets`].
     pub async fn unmount(&self, target: &Target) -> Result<bool, Error> {
         let path = target.path();
-        let listed = self.aside(Takes::Long, Shared::list).await;
+        let listed = self.run_blocking(Takes::Long, Shared::list).await;
         let known = listed
             .unwrap_or_else(|what| Err(bug(target, what)))?
             .into_iter()
@@ -151,7 +152,7 @@ impl<M: Mounter> Volumes<M> {
     async fn unmounted(&self, volume: &str, target: &Target, ours: bool) -> Result<bool, Error> {
         let id = Id::of(volume, target);
         let was_there = self
-            .aside(Takes::Microseconds, move |shared| {
+            .run_blocking(Takes::Microseconds, move |shared| {
                 Ok::<_, Error>(shared.store.volume(id.as_str())?.is_some())
             })
             .await

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use super::ask::Ask;
-use super::goal::Goal;
-use super::plan::{self, Place, PublishStep, View};
-use super::{Error, Found, Shared, Sharing};
+use super::content::Content;
+use super::plan::{self, PublishStep, TargetState, View};
+use super::request::KeyedRequest;
+use super::{Error, Shared, Sharing, VolumeState};
 use crate::mount::{Mounter, Overlay, Target, Upper};
-use crate::store::{Artifact, Content, Layers, Staged, VolumeDir};
+use crate::store::{Artifact, Layers, Placement, Staged, VolumeDir};
 
 /// What the second phase is to do.
 pub(super) struct Work {
-    pub(super) ask: Arc<Ask>,
-    pub(super) goal: Goal,
+    pub(super) keyed: Arc<KeyedRequest>,
+    pub(super) content: Content,
     pub(super) artifact: Option<Artifact>,
 }
 
 /// A volume in the making: what the steps need of it.
 struct Making {
     dir: Option<VolumeDir>,
-    content: Content,
+    placement: Placement,
     layers: Layers,
     /// Nothing stands at the target, so that its directory is ours to make.
     lacks_target: bool,
@@ -27,26 +27,26 @@ struct Making {
 }
 
 impl<M: Mounter> Shared<M> {
-    /// Does what is to be done, now that nobody else has hands on it: `found` is what is there, unless somebody may have
+    /// Does what is to be done, now that it is locked: `found` is what is there, unless somebody may have
     /// had since; then it is looked at again. An error leaves nothing of a volume that was not there before.
-    pub(super) fn commit(&self, work: &Work, found: Option<Found>) -> Result<(), Error> {
-        let target = &work.ask.want.target;
+    pub(super) fn commit(&self, work: &Work, found: Option<VolumeState>) -> Result<(), Error> {
+        let target = &work.keyed.request.target;
         let found = match found {
             Some(found) => found,
-            None => self.look(&work.ask.id, target, Some(&work.ask.print))?,
+            None => self.look(&work.keyed.id, target, Some(&work.keyed.fingerprint))?,
         };
-        let steps = plan::publish(work.goal.view(), found.kept, found.place)
+        let steps = plan::publish(work.content.view(), found.record_match, found.target_state)
             .map_err(|r| Error::of_refusal(r, target.path()))?;
         if !steps.is_empty()
-            && work.ask.want.sharing == Sharing::OneTarget
-            && let Some(other) = self.elsewhere(&work.ask.id)?
+            && work.keyed.request.sharing == Sharing::OneTarget
+            && let Some(other) = self.elsewhere(&work.keyed.id)?
         {
             return Err(Error::SecondTarget {
                 target: target.path(),
                 other,
             });
         }
-        if work.goal.view() == View::Copy
+        if work.content.view() == View::Copy
             && let Some(artifact) = &work.artifact
         {
             self.store.make_room(artifact.size(), "a private copy")?;
@@ -61,7 +61,7 @@ impl<M: Mounter> Shared<M> {
             }
         }
         if lost {
-            self.renew(&work.ask, making.made_target);
+            self.renew(&work.keyed, making.made_target);
         }
         Ok(())
     }
@@ -74,20 +74,20 @@ impl<M: Mounter> Shared<M> {
         Error::Store(self.store.explain(inner, "the volume"))
     }
 
-    fn making(&self, work: &Work, found: Found) -> Result<Making, Error> {
-        let target = || work.ask.want.target.path();
-        let content = work.goal.content();
+    fn making(&self, work: &Work, found: VolumeState) -> Result<Making, Error> {
+        let target = || work.keyed.request.target.path();
+        let placement = work.content.placement();
         Ok(Making {
             dir: found.dir,
-            content: content.map_err(|e| Error::unreadable(target(), &e))?,
-            layers: work.goal.layers(&work.ask.want),
-            lacks_target: found.place == Place::Free,
+            placement: placement.map_err(|e| Error::unreadable(target(), &e))?,
+            layers: work.content.layers(&work.keyed.request),
+            lacks_target: found.target_state == TargetState::Free,
             made_target: false,
         })
     }
 
     fn step(&self, work: &Work, making: &mut Making, step: PublishStep) -> Result<(), Error> {
-        let target = &work.ask.want.target;
+        let target = &work.keyed.request.target;
         match step {
             // Done in the first phase.
             PublishStep::Acquire => Ok(()),
@@ -97,7 +97,7 @@ impl<M: Mounter> Shared<M> {
             }
             PublishStep::ResetLayers => self.reset(work, making),
             PublishStep::CopyContent => {
-                Ok(dir(making, target)?.copy_content(&making.content, making.layers)?)
+                Ok(dir(making, target)?.copy_content(&making.placement, making.layers)?)
             }
             PublishStep::MakeTarget => {
                 making.made_target = self.mounter.create(target)?;
@@ -108,43 +108,43 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn make_directory(&self, work: &Work, making: &Making) -> Result<VolumeDir, Error> {
-        let target = work.ask.want.target.path();
+        let target = work.keyed.request.target.path();
         let bug = |what: &str| Error::Bug {
             target: target.clone(),
             what: what.to_owned(),
         };
-        let (Some(artifact), Goal::Anew(anew)) = (&work.artifact, &work.goal) else {
+        let (Some(artifact), Content::New(new)) = (&work.artifact, &work.content) else {
             // The first look was taken beside an unpublish that was not through: the volume was still there.
             return Err(Error::Busy { target });
         };
         let content = (artifact.digest().clone(), artifact.size());
         let missing = making.lacks_target;
-        let record = self.record(&work.ask, anew, content, missing);
+        let record = self.record(&work.keyed, new, content, missing);
         let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
         let staged = Staged {
             artifact,
-            content: &making.content,
+            placement: &making.placement,
             layers: making.layers,
             record: &record,
         };
-        Ok(self.store.create_volume(work.ask.id.as_str(), &staged)?)
+        Ok(self.store.create_volume(work.keyed.id.as_str(), &staged)?)
     }
 
     /// A volume whose mount is gone: after a reboot, or torn down by somebody. It shows what it showed.
     fn reset(&self, work: &Work, making: &Making) -> Result<(), Error> {
-        let target = &work.ask.want.target;
+        let target = &work.keyed.request.target;
         let dir = dir(making, target)?;
         self.store.reset_layers(dir, making.layers)?;
         // What is leased is as durable as the store. A copy is not, and another boot may have lost bytes of it.
-        let promised = match &work.goal {
-            Goal::Again(record) if record.boot == self.store.boot() => return Ok(()),
-            Goal::Again(record) => Some(&record.sha256),
-            Goal::Anew(anew) => anew.request.pin.as_ref(),
+        let promised = match &work.content {
+            Content::Existing(record) if record.boot == self.store.boot() => return Ok(()),
+            Content::Existing(record) => Some(&record.sha256),
+            Content::New(new) => new.artifact_request.pin.as_ref(),
         };
-        if dir.is_leased(&making.content)? {
+        if dir.is_leased(&making.placement)? {
             return Ok(());
         }
-        let (found, _) = dir.measure_content(&making.content)?;
+        let (found, _) = dir.measure_content(&making.placement)?;
         if promised == Some(&found) {
             return Ok(());
         }
@@ -156,7 +156,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn mount(&self, work: &Work, dir: &VolumeDir, view: View) -> Result<(), Error> {
-        let (target, id) = (&work.ask.want.target, work.ask.id.as_str());
+        let (target, id) = (&work.keyed.request.target, work.keyed.id.as_str());
         let (content, upper, work_dir) = (dir.content(), dir.upper(), dir.work());
         let overlay = |lower: &[_], upper| {
             let overlay = Overlay {
@@ -181,14 +181,19 @@ impl<M: Mounter> Shared<M> {
                 }),
             )?,
         };
-        self.remember(&work.ask.id, target, mount, (&work.ask.print, Some(view)));
+        self.remember(
+            &work.keyed.id,
+            target,
+            mount,
+            (&work.keyed.fingerprint, Some(view)),
+        );
         Ok(())
     }
 
     /// Law 1: a failed publish leaves nothing behind of a volume that was not there before. What cannot be taken
     /// back is said in the log; the next call or the next start finds it.
     fn undo(&self, work: &Work, making: &Making, is_new: bool) {
-        let target = &work.ask.want.target;
+        let target = &work.keyed.request.target;
         let left = |what: &str, error: &dyn std::fmt::Display| {
             tracing::warn!(target = %target.path().display(), %error, "cannot undo {what}");
         };
@@ -199,7 +204,7 @@ impl<M: Mounter> Shared<M> {
         }
         if is_new
             && making.dir.is_some()
-            && let Err(error) = self.store.remove_volume(work.ask.id.as_str())
+            && let Err(error) = self.store.remove_volume(work.keyed.id.as_str())
         {
             left("the volume's directory", &error);
         }

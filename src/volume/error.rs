@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::attributes;
-use super::guard::Busy;
-use super::plan::{Place, Refusal};
+use super::locks::Busy;
+use super::plan::{Refusal, TargetState};
 use crate::fault::Fault;
 use crate::{acquire, artifact, mount, store};
 
@@ -41,12 +41,12 @@ pub enum Error {
         target: PathBuf,
     },
     /// Something in the way.
-    #[error("{}: {}; nothing was changed", target.display(), in_the_way(*place))]
+    #[error("{}: {}; nothing was changed", target.display(), in_the_way(*state))]
     Occupied {
         /// Where.
         target: PathBuf,
         /// What it is.
-        place: Place,
+        state: TargetState,
     },
     /// Seen elsewhere, and made for one place.
     #[error(
@@ -64,7 +64,7 @@ pub enum Error {
     /// Nothing can be shown yet.
     #[error("the driver is not ready: {0}")]
     NotReady(String),
-    /// Another call has its hands on it.
+    /// Another call has it locked.
     #[error("another operation on the volume at {} is in progress; try again", target.display())]
     Busy {
         /// Where.
@@ -159,7 +159,7 @@ impl Error {
     pub(super) fn of_refusal(refusal: Refusal, target: PathBuf) -> Self {
         match refusal {
             Refusal::Differs => Self::Differs { target },
-            Refusal::Occupied(place) => Self::Occupied { target, place },
+            Refusal::Occupied(state) => Self::Occupied { target, state },
         }
     }
 
@@ -186,14 +186,14 @@ impl Error {
     }
 }
 
-fn in_the_way(place: Place) -> &'static str {
-    match place {
-        Place::Full => "the directory is not empty; choose an empty one",
-        Place::NoDirectory => "not a directory; choose a directory, not a file or a symlink",
-        Place::Foreign => {
+fn in_the_way(state: TargetState) -> &'static str {
+    match state {
+        TargetState::Full => "the directory is not empty; choose an empty one",
+        TargetState::NoDirectory => "not a directory; choose a directory, not a file or a symlink",
+        TargetState::Foreign => {
             "something else is mounted there; unmount it, or choose another directory"
         }
         // Never in the way; said all the same if it ever is.
-        Place::Free | Place::Empty | Place::Ours => "unexpected state",
+        TargetState::Free | TargetState::Empty | TargetState::Ours => "unexpected state",
     }
 }

@@ -26,7 +26,7 @@ impl Janitor {
         Ok(Self { bell })
     }
 
-    /// Something was discarded. Never waits: a bell that has been rung already is heard, too.
+    /// Something was discarded. Never waits: one that is sent already serves for this, too.
     pub(super) fn wake(&self) {
         let _ = self.bell.try_send(());
     }

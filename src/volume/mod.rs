@@ -6,20 +6,19 @@
 //! Invariants: the laws (docs/design/laws.md). A final error leaves nothing behind and is given only to a volume that
 //! was never published; every call may come twice; a healthy volume is never touched; nothing of others ever is.
 
-mod aside;
-mod ask;
 pub mod attributes;
+mod blocking;
 mod cache;
 mod caller;
 pub mod claims;
 mod command_line;
 mod commit;
+mod content;
 mod error;
-mod gate;
-mod goal;
-mod guard;
+mod handle;
 mod janitor;
 mod kubelet;
+mod locks;
 mod ours;
 pub mod plan;
 mod pool;
@@ -27,7 +26,8 @@ mod publish;
 mod record;
 mod recover;
 mod renew;
-mod shown;
+mod request;
+mod status;
 mod unpublish;
 mod waiting;
 
@@ -40,24 +40,24 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 pub use self::cache::{Cache, Cached, Held, Verdict};
-pub use self::caller::{Apart, Caller};
+pub use self::caller::{CallTask, Caller};
 pub use self::command_line::{Mount, directory, is_shown};
 pub use self::error::Error;
-pub use self::gate::Gate;
+pub use self::handle::VolumesHandle;
 pub use self::kubelet::Kubelet;
 pub use self::pool::{Pool, THREADS};
 pub use self::record::{Owner, Record};
 pub use self::recover::Listed;
-pub use self::shown::{Standing, Usage};
+pub use self::status::{Standing, Usage};
 pub use crate::acquire::{Phase, Snapshot};
 pub use crate::mount::{Error as TargetError, Mounter, Target};
 pub use crate::policy::Pod;
 
-use self::guard::Guards;
 use self::janitor::Janitor;
+use self::locks::VolumeLocks;
 use self::ours::is_ours;
-use self::plan::{Kept, Place};
-use self::shown::Shown;
+use self::plan::{RecordMatch, TargetState};
+use self::status::LiveMount;
 use self::waiting::Waits;
 use crate::acquire::Acquire;
 use crate::lock::{Guard, Short, Turn};
@@ -67,7 +67,7 @@ use crate::store::{Store, VolumeDir};
 
 /// A volume that somebody wants to see.
 #[derive(Clone, Debug)]
-pub struct Publish {
+pub struct PublishRequest {
     /// Its id, as the caller names it.
     pub volume: String,
     /// Where it is to be seen.
@@ -90,7 +90,7 @@ pub struct Publish {
     pub owner: Owner,
 }
 
-impl Publish {
+impl PublishRequest {
     /// Whether the request itself says read-only: at a command line by its flag, from kubelet by `readonly` and by
     /// nothing else (an access mode never makes a volume another one, law 2).
     fn asks_read_only(&self) -> bool {
@@ -121,7 +121,7 @@ pub enum Sharing {
 /// Volumes, and what they are made with.
 pub struct Volumes<M> {
     shared: Arc<Shared<M>>,
-    guards: Guards,
+    locks: VolumeLocks,
     pool: Pool,
     janitor: Janitor,
     /// The one place for whoever counts what was written.
@@ -137,7 +137,7 @@ struct Shared<M> {
     policy: Policy,
     mounter: M,
     /// The mounts that are ours: made by this process, or found at its start.
-    mounted: Short<HashMap<String, Shown>>,
+    mounted: Short<HashMap<String, LiveMount>>,
     /// Whether the read-only view is known to be there; it is made when it is first needed.
     view: Turn<bool>,
     /// Who waits for what.
@@ -166,7 +166,7 @@ impl<M: Mounter> Volumes<M> {
         shared.find_mounts()?;
         Ok(Self {
             shared: Arc::new(shared),
-            guards: Guards::default(),
+            locks: VolumeLocks::default(),
             pool,
             janitor,
             counting: Arc::new(Semaphore::new(1)),
@@ -178,7 +178,7 @@ impl<M: Mounter> Volumes<M> {
     pub fn progress(&self, volume: &str, target: &Target) -> Option<Snapshot> {
         let id = Id::of(volume, target);
         let waiting = self.shared.waiting.lock();
-        waiting.get(id.as_str()).map(|w| w.gauge.snapshot())
+        waiting.get(id.as_str()).map(|w| w.progress.snapshot())
     }
 
     /// Ends downloads at their next chunk, and takes away the view, this process's or one that a kill left: under the
@@ -193,19 +193,24 @@ impl<M: Mounter> Volumes<M> {
 }
 
 /// What is there of a volume.
-struct Found {
+struct VolumeState {
     dir: Option<VolumeDir>,
     /// None also where it cannot be read.
     record: Option<Record>,
-    kept: Kept,
-    place: Place,
+    record_match: RecordMatch,
+    target_state: TargetState,
     /// Whether there is a directory with a record that compares with nothing: unreadable, or of another key.
     lost: bool,
 }
 
 impl<M: Mounter> Shared<M> {
     /// Looks at a volume. `fingerprint` is what it is to be compared with; without one it is itself.
-    fn look(&self, id: &Id, target: &Target, fingerprint: Option<&str>) -> Result<Found, Error> {
+    fn look(
+        &self,
+        id: &Id,
+        target: &Target,
+        fingerprint: Option<&str>,
+    ) -> Result<VolumeState, Error> {
         let dir = self.store.volume(id.as_str())?;
         self.look_into(dir, id, target, fingerprint)
     }
@@ -217,37 +222,39 @@ impl<M: Mounter> Shared<M> {
         id: &Id,
         target: &Target,
         fingerprint: Option<&str>,
-    ) -> Result<Found, Error> {
+    ) -> Result<VolumeState, Error> {
         let record = dir
             .as_ref()
             .and_then(|d| Record::read(&self.store.record(d)));
-        let kept = match (&dir, &record, fingerprint) {
-            (None, _, _) => Kept::Nothing,
-            (Some(_), Some(record), Some(print)) if !record.may_be(print, self.store.key()) => {
-                Kept::Other
+        let record_match = match (&dir, &record, fingerprint) {
+            (None, _, _) => RecordMatch::Nothing,
+            (Some(_), Some(record), Some(fingerprint))
+                if !record.may_be(fingerprint, self.store.key()) =>
+            {
+                RecordMatch::Other
             }
-            (Some(_), _, _) => Kept::Same,
+            (Some(_), _, _) => RecordMatch::Same,
         };
         let lost = dir.is_some() && !record.as_ref().is_some_and(|r| r.is_of(self.store.key()));
-        let place = match self.mounter.probe(target)? {
-            Probe::Missing => Place::Free,
-            Probe::Directory { empty: true } => Place::Empty,
-            Probe::Directory { empty: false } => Place::Full,
-            Probe::NotADirectory => Place::NoDirectory,
-            Probe::Mount(mount) if self.is_remembered(id, mount) => Place::Ours,
+        let target_state = match self.mounter.probe(target)? {
+            Probe::Missing => TargetState::Free,
+            Probe::Directory { empty: true } => TargetState::Empty,
+            Probe::Directory { empty: false } => TargetState::Full,
+            Probe::NotADirectory => TargetState::NoDirectory,
+            Probe::Mount(mount) if self.is_remembered(id, mount) => TargetState::Ours,
             // It may still be ours: stacked twice, or made by a process that was killed before it could remember.
             Probe::Mount(mount) if is_ours(&self.mounter, mount, id, dir.as_ref())? => {
                 let view = record.as_ref().map(|r| r.view);
                 self.remember(id, target, mount, ("", view));
-                Place::Ours
+                TargetState::Ours
             }
-            Probe::Mount(_) | Probe::Stale => Place::Foreign,
+            Probe::Mount(_) | Probe::Stale => TargetState::Foreign,
         };
-        Ok(Found {
+        Ok(VolumeState {
             dir,
             record,
-            kept,
-            place,
+            record_match,
+            target_state,
             lost,
         })
     }
@@ -257,7 +264,7 @@ impl<M: Mounter> Shared<M> {
         shown == Some(mount)
     }
 
-    fn mounts(&self) -> Guard<'_, HashMap<String, Shown>> {
+    fn mounts(&self) -> Guard<'_, HashMap<String, LiveMount>> {
         self.mounted.lock()
     }
 

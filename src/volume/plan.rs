@@ -63,7 +63,7 @@ pub fn view(call: bool, writable: bool, layout: Layout, relabels: bool) -> Optio
 
 /// What stands where the volume is to be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum TargetState {
     /// Nothing.
     Free,
     /// An empty directory.
@@ -80,7 +80,7 @@ pub enum Place {
 
 /// What is there of the volume on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum RecordMatch {
     /// No directory: it was never published here, or unpublished.
     Nothing,
     /// Its directory, made from the same request (or with a record that cannot be read: that compares as equal).
@@ -123,35 +123,39 @@ pub enum Refusal {
     /// The volume exists with other attributes.
     Differs,
     /// Something that is not ours is in the way.
-    Occupied(Place),
+    Occupied(TargetState),
 }
 
 /// Whether a volume is shown as it should be: then neither its attributes nor anything else matter any more.
-pub fn is_satisfied(kept: Kept, place: Place) -> bool {
-    (kept, place) == (Kept::Same, Place::Ours)
+pub fn is_satisfied(record_match: RecordMatch, target: TargetState) -> bool {
+    (record_match, target) == (RecordMatch::Same, TargetState::Ours)
 }
 
 /// The steps from what is there to a volume that is shown.
-pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<PublishStep>, Refusal> {
-    match (kept, place) {
-        (Kept::Other, _) => return Err(Refusal::Differs),
-        _ if is_satisfied(kept, place) => return Ok(Vec::new()),
-        (_, Place::Full | Place::NoDirectory | Place::Foreign) => {
-            return Err(Refusal::Occupied(place));
+pub fn publish(
+    view: View,
+    record_match: RecordMatch,
+    target: TargetState,
+) -> Result<Vec<PublishStep>, Refusal> {
+    match (record_match, target) {
+        (RecordMatch::Other, _) => return Err(Refusal::Differs),
+        _ if is_satisfied(record_match, target) => return Ok(Vec::new()),
+        (_, TargetState::Full | TargetState::NoDirectory | TargetState::Foreign) => {
+            return Err(Refusal::Occupied(target));
         }
         // Mounted although its directory is gone: somebody removed it by hand. What is shown stays; it is ours no more.
-        (_, Place::Ours) => return Err(Refusal::Occupied(Place::Foreign)),
-        (Kept::Nothing | Kept::Same, Place::Free | Place::Empty) => {}
+        (_, TargetState::Ours) => return Err(Refusal::Occupied(TargetState::Foreign)),
+        (RecordMatch::Nothing | RecordMatch::Same, TargetState::Free | TargetState::Empty) => {}
     }
-    let mut steps = match kept {
-        Kept::Nothing => vec![PublishStep::Acquire, PublishStep::MakeDirectory],
+    let mut steps = match record_match {
+        RecordMatch::Nothing => vec![PublishStep::Acquire, PublishStep::MakeDirectory],
         // Published before: the content is in its own directory, whatever the origin or the pull policy say.
-        Kept::Same | Kept::Other => vec![PublishStep::ResetLayers],
+        RecordMatch::Same | RecordMatch::Other => vec![PublishStep::ResetLayers],
     };
     if view == View::Copy {
         steps.push(PublishStep::CopyContent);
     }
-    if place == Place::Free {
+    if target == TargetState::Free {
         steps.push(PublishStep::MakeTarget);
     }
     steps.push(PublishStep::Mount(view));
@@ -159,27 +163,27 @@ pub fn publish(view: View, kept: Kept, place: Place) -> Result<Vec<PublishStep>,
 }
 
 /// Whether nothing can be shown, in whatever way.
-pub fn refuses(kept: Kept, place: Place) -> bool {
-    publish(View::Bind, kept, place).is_err()
+pub fn refuses(record_match: RecordMatch, target: TargetState) -> bool {
+    publish(View::Bind, record_match, target).is_err()
 }
 
 /// The steps from what is there to nothing.
 pub fn unpublish(
-    kept: Kept,
-    place: Place,
+    record_match: RecordMatch,
+    target: TargetState,
     remove_target: bool,
 ) -> Result<Vec<UnpublishStep>, Refusal> {
     let mut steps = Vec::new();
-    match place {
-        Place::Foreign => return Err(Refusal::Occupied(place)),
-        Place::Ours => steps.push(UnpublishStep::Unmount),
-        Place::Free | Place::Empty | Place::Full | Place::NoDirectory => {}
+    match target {
+        TargetState::Foreign => return Err(Refusal::Occupied(target)),
+        TargetState::Ours => steps.push(UnpublishStep::Unmount),
+        TargetState::Free | TargetState::Empty | TargetState::Full | TargetState::NoDirectory => {}
     }
     // What is under our mount is seen only once that is gone; an `rmdir` of something that is not empty fails.
-    if remove_target && matches!(place, Place::Ours | Place::Empty) {
+    if remove_target && matches!(target, TargetState::Ours | TargetState::Empty) {
         steps.push(UnpublishStep::RemoveTarget);
     }
-    if kept != Kept::Nothing {
+    if record_match != RecordMatch::Nothing {
         steps.push(UnpublishStep::RemoveDirectory);
     }
     Ok(steps)
@@ -194,26 +198,26 @@ mod tests {
     /// A world small enough to try everything in.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     struct World {
-        kept: Kept,
-        place: Place,
+        record_match: RecordMatch,
+        target: TargetState,
     }
 
     impl World {
         fn after(mut self, step: PublishStep) -> Self {
             match step {
                 PublishStep::Acquire | PublishStep::ResetLayers | PublishStep::CopyContent => {}
-                PublishStep::MakeDirectory => self.kept = Kept::Same,
-                PublishStep::MakeTarget => self.place = Place::Empty,
-                PublishStep::Mount(_) => self.place = Place::Ours,
+                PublishStep::MakeDirectory => self.record_match = RecordMatch::Same,
+                PublishStep::MakeTarget => self.target = TargetState::Empty,
+                PublishStep::Mount(_) => self.target = TargetState::Ours,
             }
             self
         }
 
         fn without(mut self, step: UnpublishStep) -> Self {
             match step {
-                UnpublishStep::Unmount => self.place = Place::Empty,
-                UnpublishStep::RemoveTarget => self.place = Place::Free,
-                UnpublishStep::RemoveDirectory => self.kept = Kept::Nothing,
+                UnpublishStep::Unmount => self.target = TargetState::Empty,
+                UnpublishStep::RemoveTarget => self.target = TargetState::Free,
+                UnpublishStep::RemoveDirectory => self.record_match = RecordMatch::Nothing,
             }
             self
         }
@@ -229,32 +233,39 @@ mod tests {
     }
 
     fn worlds() -> impl Strategy<Value = World> {
-        let kept = prop_oneof![Just(Kept::Nothing), Just(Kept::Same), Just(Kept::Other)];
-        let place = prop_oneof![
-            Just(Place::Free),
-            Just(Place::Empty),
-            Just(Place::Full),
-            Just(Place::NoDirectory),
-            Just(Place::Ours),
-            Just(Place::Foreign)
+        let record_match = prop_oneof![
+            Just(RecordMatch::Nothing),
+            Just(RecordMatch::Same),
+            Just(RecordMatch::Other)
         ];
-        (kept, place).prop_map(|(kept, place)| World { kept, place })
+        let target = prop_oneof![
+            Just(TargetState::Free),
+            Just(TargetState::Empty),
+            Just(TargetState::Full),
+            Just(TargetState::NoDirectory),
+            Just(TargetState::Ours),
+            Just(TargetState::Foreign)
+        ];
+        (record_match, target).prop_map(|(record_match, target)| World {
+            record_match,
+            target,
+        })
     }
 
     const SHOWN: World = World {
-        kept: Kept::Same,
-        place: Place::Ours,
+        record_match: RecordMatch::Same,
+        target: TargetState::Ours,
     };
 
     proptest! {
         #[test]
         fn a_satisfied_volume_has_an_empty_plan(view in views()) {
-            prop_assert_eq!(publish(view, SHOWN.kept, SHOWN.place), Ok(vec![]));
+            prop_assert_eq!(publish(view, SHOWN.record_match, SHOWN.target), Ok(vec![]));
         }
 
         #[test]
         fn every_plan_ends_shown_and_mounts_once(view in views(), world in worlds()) {
-            if let Ok(steps) = publish(view, world.kept, world.place) {
+            if let Ok(steps) = publish(view, world.record_match, world.target) {
                 let end = steps.iter().fold(world, |w, s| w.after(*s));
                 prop_assert_eq!(end, SHOWN);
                 let mounts = steps.iter().filter(|s| matches!(s, PublishStep::Mount(_))).count();
@@ -267,33 +278,33 @@ mod tests {
         fn after_a_crash_behind_any_step_the_same_call_leads_to_the_same_end(
             view in views(), world in worlds(), stop in 0_usize..8
         ) {
-            if let Ok(steps) = publish(view, world.kept, world.place) {
+            if let Ok(steps) = publish(view, world.record_match, world.target) {
                 let crashed = steps.iter().take(stop).fold(world, |w, s| w.after(*s));
-                let again = publish(view, crashed.kept, crashed.place).expect("no refusal after a crash");
+                let again = publish(view, crashed.record_match, crashed.target).expect("no refusal after a crash");
                 prop_assert_eq!(again.iter().fold(crashed, |w, s| w.after(*s)), SHOWN);
-                let undo = unpublish(crashed.kept, crashed.place, true).expect("nothing foreign");
+                let undo = unpublish(crashed.record_match, crashed.target, true).expect("nothing foreign");
                 let end = undo.iter().fold(crashed, |w, s| w.without(*s));
-                prop_assert_eq!(end, World { kept: Kept::Nothing, place: Place::Free });
+                prop_assert_eq!(end, World { record_match: RecordMatch::Nothing, target: TargetState::Free });
             }
         }
 
         #[test]
         fn what_is_not_ours_is_never_touched(view in views(), world in worlds()) {
-            if matches!(world.place, Place::Full | Place::NoDirectory | Place::Foreign) {
-                prop_assert!(publish(view, world.kept, world.place).is_err());
+            if matches!(world.target, TargetState::Full | TargetState::NoDirectory | TargetState::Foreign) {
+                prop_assert!(publish(view, world.record_match, world.target).is_err());
             }
-            let undo = unpublish(world.kept, world.place, true).unwrap_or_default();
-            if world.place != Place::Ours {
+            let undo = unpublish(world.record_match, world.target, true).unwrap_or_default();
+            if world.target != TargetState::Ours {
                 prop_assert!(!undo.contains(&UnpublishStep::Unmount));
             }
-            if matches!(world.place, Place::Full | Place::NoDirectory | Place::Foreign) {
+            if matches!(world.target, TargetState::Full | TargetState::NoDirectory | TargetState::Foreign) {
                 prop_assert!(!undo.contains(&UnpublishStep::RemoveTarget));
             }
         }
 
         #[test]
         fn unpublish_of_nothing_is_nothing(remove in any::<bool>()) {
-            prop_assert_eq!(unpublish(Kept::Nothing, Place::Free, remove), Ok(vec![]));
+            prop_assert_eq!(unpublish(RecordMatch::Nothing, TargetState::Free, remove), Ok(vec![]));
         }
     }
 

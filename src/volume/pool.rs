@@ -12,17 +12,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub const THREADS: usize = 16;
 
 /// How much work may wait for a disk at a time on threads of its own.
-const ASIDE: usize = 8;
+const BACKGROUND: usize = 8;
 
 /// How much work runs at a time on the threads that answer calls: each that hangs costs one stand-in.
 const IN_PLACE: usize = 4;
 
-const _: () = assert!(ASIDE + IN_PLACE < THREADS, "there is always a stand-in");
+const _: () = assert!(
+    BACKGROUND + IN_PLACE < THREADS,
+    "there is always a stand-in"
+);
 
 /// The permits of one runtime. Cheap to clone; clones share them.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    aside: Arc<Semaphore>,
+    background: Arc<Semaphore>,
     in_place: Arc<Semaphore>,
 }
 
@@ -43,7 +46,7 @@ impl Permit {
 impl Default for Pool {
     fn default() -> Self {
         Self {
-            aside: Arc::new(Semaphore::new(ASIDE)),
+            background: Arc::new(Semaphore::new(BACKGROUND)),
             in_place: Arc::new(Semaphore::new(IN_PLACE)),
         }
     }
@@ -56,13 +59,13 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, String> {
-        let permit = Arc::clone(&self.aside).acquire_owned().await;
+        let permit = Arc::clone(&self.background).acquire_owned().await;
         blocking(permit.ok(), work).await.map_err(|e| e.to_string())
     }
 
     /// The same for work that nobody waits for; not at all where there is no permit at once.
     pub fn try_begin(&self, work: impl FnOnce() + Send + 'static) {
-        if let Ok(permit) = Arc::clone(&self.aside).try_acquire_owned() {
+        if let Ok(permit) = Arc::clone(&self.background).try_acquire_owned() {
             drop(blocking(Some(permit), work));
         }
     }
@@ -113,7 +116,7 @@ mod tests {
                     tokio::spawn(async move { pool.run(hangs).await })
                 })
                 .collect();
-            while pool.aside.available_permits() > 0 {
+            while pool.background.available_permits() > 0 {
                 tokio::task::yield_now().await;
             }
             pool.try_begin(|| unreachable!("there is no permit"));
@@ -129,7 +132,7 @@ mod tests {
             for task in hung {
                 task.await.unwrap().unwrap();
             }
-            assert_eq!(pool.aside.available_permits(), ASIDE);
+            assert_eq!(pool.background.available_permits(), BACKGROUND);
         });
     }
 }

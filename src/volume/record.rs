@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::View;
 use crate::artifact::{self, Digest, FileName};
-use crate::store::{Content, Key, Layers, Parsed, Version};
+use crate::store::{Key, Layers, Parsed, Placement, Version};
 
 /// Written once, when the volume's directory is made. Holds no secret: the URL is redacted, and of the attributes
 /// (query strings are secrets) only an HMAC is kept. A record that cannot be read, or was made under another key,
@@ -93,8 +93,8 @@ impl Record {
     }
 
     /// What lies in the volume. So far a record is that of a file: one of another kind will say so.
-    pub fn content(&self) -> Result<Content, artifact::Error> {
-        artifact::Place::new(&self.path, self.name.parse::<FileName>()?).map(Content::File)
+    pub fn placement(&self) -> Result<Placement, artifact::Error> {
+        artifact::VolumePath::new(&self.path, self.name.parse::<FileName>()?).map(Placement::File)
     }
 
     /// Who may write to it.

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::ours::is_of;
-use super::shown::Shown;
+use super::status::LiveMount;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::mount::{MountId, Mounted, Mounter, Probe};
 use crate::store;
@@ -40,8 +40,8 @@ impl<M: Mounter> Volumes<M> {
             if !pod_is_gone(&record) {
                 continue;
             }
-            // Asked once more, now that nobody else has hands on it: where the parent is gone nothing can be mounted.
-            let Ok(_hands) = self.guards.end(&listed.id) else {
+            // Asked once more, now that it is locked: where the parent is gone nothing can be mounted.
+            let Ok(_held) = self.locks.end(&listed.id) else {
                 continue;
             };
             if pod_is_gone(&record) {
@@ -58,16 +58,16 @@ impl<M: Mounter> Volumes<M> {
 impl<M: Mounter> Shared<M> {
     /// Remembers the mounts that are ours, so that a probe can tell them without reading the table.
     pub(super) fn find_mounts(&self) -> Result<(), Error> {
-        let found: HashMap<String, Shown> = self
+        let found: HashMap<String, LiveMount> = self
             .with_mounts()?
             .into_iter()
             .filter_map(|(listed, mount)| {
                 let (mount, record) = (mount?, listed.record?);
-                let shown = Shown {
+                let shown = LiveMount {
                     mount,
                     target: record.target()?,
                     view: Some(record.view),
-                    print: if record.is_of(self.store.key()) {
+                    fingerprint: if record.is_of(self.store.key()) {
                         record.fingerprint
                     } else {
                         String::new()

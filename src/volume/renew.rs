@@ -5,23 +5,23 @@
 
 use std::sync::Arc;
 
-use super::aside::Takes;
-use super::ask::Ask;
-use super::goal::Anew;
-use super::guard::Wait;
+use super::blocking::Takes;
+use super::content::NewVolume;
+use super::locks::Wait;
 use super::record::key_name;
+use super::request::KeyedRequest;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::artifact::Digest;
 use crate::mount::Mounter;
-use crate::store::{Content, Version, VolumeDir};
+use crate::store::{Placement, Version, VolumeDir};
 
 impl<M: Mounter> Volumes<M> {
     /// For a volume that is shown already: no error of this is one of its publish (law 3).
-    pub(super) async fn renew(&self, ask: &Arc<Ask>, wait: &Wait) {
-        let Ok(hands) = wait.commit() else { return };
-        let asked = Arc::clone(ask);
-        let renewed = self.aside(Takes::Long, move |shared| {
-            let _hands = hands;
+    pub(super) async fn renew(&self, keyed: &Arc<KeyedRequest>, wait: &Wait) {
+        let Ok(held) = wait.lock() else { return };
+        let asked = Arc::clone(keyed);
+        let renewed = self.run_blocking(Takes::Long, move |shared| {
+            let _held = held;
             shared.renew(&asked, false);
         });
         if let Err(error) = renewed.await {
@@ -32,60 +32,60 @@ impl<M: Mounter> Volumes<M> {
 
 impl<M: Mounter> Shared<M> {
     /// Writes a lost record again; if that fails, the next publish tries. `made`: the target was made just now.
-    pub(super) fn renew(&self, ask: &Ask, made: bool) {
-        if let Err(error) = self.try_renew(ask, made) {
-            tracing::warn!(volume = ask.id.as_str(), %error, "cannot rewrite a lost record");
+    pub(super) fn renew(&self, keyed: &KeyedRequest, made: bool) {
+        if let Err(error) = self.try_renew(keyed, made) {
+            tracing::warn!(volume = keyed.id.as_str(), %error, "cannot rewrite a lost record");
         }
     }
 
-    fn try_renew(&self, ask: &Ask, made: bool) -> Result<(), Error> {
-        let Some(dir) = self.store.volume(ask.id.as_str())? else {
+    fn try_renew(&self, keyed: &KeyedRequest, made: bool) -> Result<(), Error> {
+        let Some(dir) = self.store.volume(keyed.id.as_str())? else {
             return Ok(());
         };
         let record = match Record::read(&self.store.record(&dir)) {
             Some(record) => Record {
                 version: Version::CURRENT,
-                fingerprint: ask.print.clone(),
+                fingerprint: keyed.fingerprint.clone(),
                 key: key_name(self.store.key()),
                 ..record
             },
-            None => self.told_anew(ask, &dir, made)?,
+            None => self.rebuilt(keyed, &dir, made)?,
         };
-        let bytes = serde_json::to_vec_pretty(&record).map_err(|e| ask.bug(e.to_string()))?;
+        let bytes = serde_json::to_vec_pretty(&record).map_err(|e| keyed.bug(e.to_string()))?;
         Ok(self.store.write_record(&dir, &bytes)?)
     }
 
-    fn told_anew(&self, ask: &Ask, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
-        let anew = Anew::of(&ask.want, self.mounter.relabels())?;
-        let content = dir.measure_content(&anew.content())?;
+    fn rebuilt(&self, keyed: &KeyedRequest, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
+        let new = NewVolume::of(&keyed.request, self.mounter.relabels())?;
+        let content = dir.measure_content(&new.placement())?;
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
-        let made_target = made || ask.want.owner != Owner::CommandLine;
-        Ok(self.record(ask, &anew, content, made_target))
+        let made_target = made || keyed.request.owner != Owner::CommandLine;
+        Ok(self.record(keyed, &new, content, made_target))
     }
 
     pub(super) fn record(
         &self,
-        ask: &Ask,
-        anew: &Anew,
+        keyed: &KeyedRequest,
+        new: &NewVolume,
         (sha256, size): (Digest, u64),
         made_target: bool,
     ) -> Record {
-        let want = &ask.want;
-        let Content::File(place) = anew.content();
+        let request = &keyed.request;
+        let Placement::File(place) = new.placement();
         Record {
             version: Version::CURRENT,
-            volume: want.volume.clone(),
-            target: want.target.path(),
+            volume: request.volume.clone(),
+            target: request.target.path(),
             made_target,
-            owner: want.owner.clone(),
-            url: anew.meant.url.to_string(),
+            owner: request.owner.clone(),
+            url: new.spec.url.to_string(),
             sha256,
             size,
             path: place.directories().collect::<Vec<_>>().join("/"),
             name: place.name().to_string(),
-            view: anew.view,
-            group: anew.layers(want).group,
-            fingerprint: ask.print.clone(),
+            view: new.view,
+            group: new.layers(request).group,
+            fingerprint: keyed.fingerprint.clone(),
             key: key_name(self.store.key()),
             boot: self.store.boot().to_owned(),
         }

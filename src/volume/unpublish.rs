@@ -20,8 +20,8 @@ impl<M: Mounter> Volumes<M> {
     /// away is left to the caller: a command deletes it before it ends, a driver behind its answer.
     pub(super) async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
         let id = Id::of(volume, target);
-        let hands = self
-            .guards
+        let held = self
+            .locks
             .end(id.as_str())
             .map_err(|b| Error::of_busy(b, target.path()))?;
         self.shared.acquire.leave(id.as_str());
@@ -29,7 +29,7 @@ impl<M: Mounter> Volumes<M> {
         let path = target.path();
         let span = tracing::info_span!("unpublish", volume = id.as_str(), target = %path.display());
         let work = move || {
-            let (_hands, _in) = (hands, span.enter());
+            let (_held, _in) = (held, span.enter());
             shared.take_away(&id, &target, ours)
         };
         let ended = self.pool.run(work).await;
@@ -60,7 +60,7 @@ impl<M: Mounter> Shared<M> {
                 .record
                 .as_ref()
                 .map_or(ours, |r| r.made_target || r.owner != Owner::CommandLine);
-            let steps = plan::unpublish(found.kept, found.place, remove_target)
+            let steps = plan::unpublish(found.record_match, found.target_state, remove_target)
                 .map_err(|r| Error::of_refusal(r, target.path()))?;
             for step in &steps {
                 match step {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Id, Shared, Volumes};
-use crate::acquire::Gauge;
+use crate::acquire::Progress;
 
 /// What one volume waits for, and how many calls wait.
 pub(super) struct Waited {
-    pub(super) gauge: Arc<Gauge>,
+    pub(super) progress: Arc<Progress>,
     calls: usize,
 }
 
@@ -25,16 +25,16 @@ impl<M> Volumes<M> {
     /// Withdraws the interest of a volume that no call is at work on.
     pub(super) fn want_no_more(&self, id: &Id) {
         let leave = || self.shared.acquire.leave(id.as_str());
-        self.guards.unless_in_use(id.as_str(), leave);
+        self.locks.unless_in_use(id.as_str(), leave);
     }
 }
 
 impl<M> Shared<M> {
     /// Lets others see what a volume waits for, for as long as somebody waits.
-    pub(super) fn shows(&self, id: &str, gauge: Arc<Gauge>) -> Shows<'_, M> {
+    pub(super) fn shows(&self, id: &str, progress: Arc<Progress>) -> Shows<'_, M> {
         let mut all = self.waiting.lock();
         let calls = all.get(id).map_or(0, |waited| waited.calls) + 1;
-        all.insert(id.to_owned(), Waited { gauge, calls });
+        all.insert(id.to_owned(), Waited { progress, calls });
         Shows {
             shared: self,
             id: id.to_owned(),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use war_vol::acquire::{Acquire, Error, Joined, Parts, Patience};
+use war_vol::acquire::{Acquire, Error, Joined, Parts, RetryPolicy};
 use war_vol::artifact::Digest;
 use war_vol::metrics::Downloads;
 use war_vol::policy::{Permit, Policy, PullPolicy, Request, Subject};
@@ -23,8 +23,8 @@ pub(crate) struct Engine {
 
 /// So impatient that a test with several lost attempts takes a fraction of a second. Some tries more than the universe
 /// of bad origins takes away, because a loaded machine may let an honest answer come too late.
-pub(crate) fn impatient() -> Patience {
-    Patience {
+pub(crate) fn impatient() -> RetryPolicy {
+    RetryPolicy {
         tries: 12,
         pause: Duration::from_millis(2),
         longest_pause: Duration::from_millis(50),
@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// The same with another patience.
-    pub(crate) fn with(root: &Path, ca_file: Option<&Path>, patience: Patience) -> Self {
+    pub(crate) fn with(root: &Path, ca_file: Option<&Path>, retry_policy: RetryPolicy) -> Self {
         let settings = Settings {
             root: root.to_owned(),
             limits: Limits {
@@ -54,12 +54,12 @@ impl Engine {
         let store = Arc::new(store);
         let http = HttpSettings {
             ca_file: ca_file.map(Path::to_owned),
-            patience: patience.stall_time,
+            connect_timeout: retry_policy.stall_time,
         };
         let parts = Parts {
             store: Arc::clone(&store),
             sources: Sources::new(Factory::new(&http).unwrap()),
-            patience,
+            retry_policy,
             flights: 4,
             metrics: Downloads::default(),
         };
@@ -76,8 +76,8 @@ impl Engine {
             Joined::Have(artifact) => return Ok(artifact),
             Joined::Flying(waiting) => waiting,
         };
-        let landed = tokio::time::timeout(Duration::from_secs(60), flying.landed()).await;
-        landed.expect("the download hangs")
+        let completed = tokio::time::timeout(Duration::from_secs(60), flying.completed()).await;
+        completed.expect("the download hangs")
     }
 
     /// The bytes of a blob, as they lie in the store.

@@ -132,7 +132,7 @@ fn row_46_a_volume_never_shows_half_of_an_artifact() {
     let node = Node::start(&sandbox);
     for (pod, framing) in unframed().into_iter().enumerate() {
         let origin = origin(&framing, Some(SIZE as u64 / 2));
-        let want = node.want(&format!("pod-{pod}"), &origin.url(PATH));
+        let want = node.request(&format!("pod-{pod}"), &origin.url(PATH));
         let (fault, text) = failed(node.publish(&want));
         assert_eq!(fault, Fault::Invalid, "{framing:?}: {text}");
     }

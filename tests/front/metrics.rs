@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use war_vol::fault::Fault;
-use war_vol::metrics::{Cache, Disk, Metrics, Seen};
+use war_vol::metrics::{CacheUsage, Disk, Metrics, Seen};
 use war_vol::volume::plan::View;
 
 #[test]
@@ -32,7 +32,7 @@ fn everything() -> String {
             free: 1,
             low: 1,
         }),
-        cache: Some(Cache {
+        cache: Some(CacheUsage {
             objects: 1,
             bytes: 1,
         }),

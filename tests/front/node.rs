@@ -13,7 +13,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
-use war_vol::acquire::{Acquire, Parts, Patience};
+use war_vol::acquire::{Acquire, Parts, RetryPolicy};
 use war_vol::fault::Fault;
 use war_vol::metrics::Downloads;
 use war_vol::mount::{Linux, Target};
@@ -21,7 +21,7 @@ use war_vol::policy::Policy;
 use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
 
 use crate::sandbox::Sandbox;
 
@@ -56,12 +56,12 @@ impl Node {
         let second = Duration::from_secs(1);
         let http = Factory::new(&HttpSettings {
             ca_file: None,
-            patience: 30 * second,
+            connect_timeout: 30 * second,
         });
         let parts = Parts {
             store: Arc::clone(&store),
             sources: Sources::new(http.unwrap()),
-            patience: Patience {
+            retry_policy: RetryPolicy {
                 tries: 5,
                 pause: second / 100,
                 longest_pause: second / 10,
@@ -95,10 +95,10 @@ impl Node {
     }
 
     /// What kubelet asks for a pod with an inline volume: its directory is there, the target is not.
-    pub(crate) fn want(&self, pod: &str, url: &str) -> Publish {
+    pub(crate) fn request(&self, pod: &str, url: &str) -> PublishRequest {
         let path = self.target(pod);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        Publish {
+        PublishRequest {
             volume: format!("csi-{pod}"),
             target: Target::within(&self.kubelet, &path).unwrap(),
             attributes: BTreeMap::from([("downloadURL".to_owned(), url.to_owned())]),
@@ -116,29 +116,32 @@ impl Node {
     }
 
     /// Publishes and waits for the end.
-    pub(crate) fn publish(&self, want: &Publish) -> Result<(), Error> {
-        self.wait(self.volumes.publish(want.clone(), &Caller::stays()))
+    pub(crate) fn publish(&self, request: &PublishRequest) -> Result<(), Error> {
+        self.wait(self.volumes.publish(request.clone(), &Caller::stays()))
     }
 
     /// Unpublishes and waits for the end, also of what goes on behind the answer.
-    pub(crate) fn unpublish(&self, want: &Publish) -> Result<(), Error> {
-        let ended = self.wait(self.volumes.unpublish(&want.volume, &want.target));
+    pub(crate) fn unpublish(&self, request: &PublishRequest) -> Result<(), Error> {
+        let ended = self.wait(self.volumes.unpublish(&request.volume, &request.target));
         self.volumes.clean_up();
         ended
     }
 
     /// Begins to publish, as a call of its own.
-    pub(crate) fn begin(&self, want: &Publish) -> tokio::task::JoinHandle<Result<(), Error>> {
-        let (volumes, want) = (Arc::clone(&self.volumes), want.clone());
+    pub(crate) fn begin(
+        &self,
+        request: &PublishRequest,
+    ) -> tokio::task::JoinHandle<Result<(), Error>> {
+        let (volumes, request) = (Arc::clone(&self.volumes), request.clone());
         let call =
-            async move |volumes: Arc<Volumes<_>>, caller| volumes.publish(want, &caller).await;
-        self.runtime.spawn(async move { volumes.apart(call).await })
+            async move |volumes: Arc<Volumes<_>>, caller| volumes.publish(request, &caller).await;
+        self.runtime.spawn(async move { volumes.spawn(call).await })
     }
 
     /// Waits until the bytes of a volume come.
-    pub(crate) fn downloads(&self, want: &Publish) {
+    pub(crate) fn downloads(&self, request: &PublishRequest) {
         until("its download has begun", || {
-            let progress = self.volumes.progress(&want.volume, &want.target);
+            let progress = self.volumes.progress(&request.volume, &request.target);
             progress.is_some_and(|p| p.done > 0)
         });
     }
@@ -148,8 +151,8 @@ impl Node {
     }
 }
 
-/// More of a request than [`Node::want`] says.
-pub(crate) trait Wanting: Sized {
+/// More of a request than [`Node::request`] says.
+pub(crate) trait RequestExt: Sized {
     /// With this checksum.
     fn pinned(self, digest: &str) -> Self;
     /// With this attribute.
@@ -158,7 +161,7 @@ pub(crate) trait Wanting: Sized {
     fn secret(self, key: &str, value: &str) -> Self;
 }
 
-impl Wanting for Publish {
+impl RequestExt for PublishRequest {
     fn pinned(self, digest: &str) -> Self {
         self.with("checksum", digest)
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use war_vol::volume::Publish;
+use war_vol::volume::PublishRequest;
 
 use crate::node::{Node, bytes};
 use crate::origin::{Object, Origin};
@@ -13,7 +13,7 @@ pub(crate) struct Pod {
     pub(crate) sandbox: Sandbox,
     pub(crate) origin: Origin,
     pub(crate) node: Node,
-    pub(crate) want: Publish,
+    pub(crate) request: PublishRequest,
 }
 
 impl Pod {
@@ -23,23 +23,23 @@ impl Pod {
         let origin = Origin::start();
         origin.put("/a.war", Object::new(bytes(seed, size)));
         let node = Node::start(&sandbox);
-        let want = node.want("pod", &origin.url("/a.war"));
+        let request = node.request("pod", &origin.url("/a.war"));
         Self {
             sandbox,
             origin,
             node,
-            want,
+            request,
         }
     }
 
     /// Its volume is there.
     pub(crate) fn published(self) -> Self {
-        self.node.publish(&self.want).unwrap();
+        self.node.publish(&self.request).unwrap();
         self
     }
 
     /// Where its volume is seen.
     pub(crate) fn target(&self) -> PathBuf {
-        self.want.target.path()
+        self.request.target.path()
     }
 }

@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use war_vol::acquire::Patience;
+use war_vol::acquire::RetryPolicy;
 use war_vol::artifact::Digest;
 
 use crate::engine::{Engine, impatient, request, sha256};
@@ -173,7 +173,7 @@ async fn row_47_a_wrong_joint_is_not_remembered_as_the_object() {
 
 /// What one process left of a download: `CUT` bytes of the object that is there now.
 async fn leaves(root: &Path, origin: &Origin, pin: Option<Digest>) {
-    let once = Patience {
+    let once = RetryPolicy {
         tries: 1,
         ..impatient()
     };

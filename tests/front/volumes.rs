@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use rustix::io::Errno;
 use war_vol::fault::Fault;
 use war_vol::mount::{Act, Memory, Mounter, Probe, Target};
-use war_vol::volume::{Caller, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
 
 use crate::engine::{Engine, sha256};
 use crate::origin::{Object, Origin};
@@ -134,7 +134,7 @@ impl World {
         if how.copy {
             attributes.insert("layout".to_owned(), "copy".to_owned());
         }
-        let want = Publish {
+        let request = PublishRequest {
             volume: format!("v{volume}"),
             target: target(volume),
             attributes,
@@ -157,7 +157,7 @@ impl World {
             self.volumes
                 .as_ref()
                 .unwrap()
-                .publish(want, &Caller::stays()),
+                .publish(request, &Caller::stays()),
         )
     }
 

@@ -15,7 +15,7 @@ use crate::acquire::Error;
 /// How many chunks may be on their way from an origin through the disk to their hash, over all downloads of the
 /// process, and how fast they may come.
 #[derive(Clone, Debug)]
-pub struct Budget {
+pub struct ByteBudget {
     chunks: Arc<Semaphore>,
     pub(super) downloads: Arc<AtomicUsize>,
     rate: Option<Arc<Rate>>,
@@ -23,11 +23,11 @@ pub struct Budget {
 
 /// The right to hold one chunk; given back when dropped.
 #[derive(Debug)]
-pub(in crate::acquire) struct Share {
+pub(in crate::acquire) struct BudgetShare {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Budget {
+impl ByteBudget {
     /// Of 128 KiB each: so large is the buffer that a body is read into, however little of it a chunk fills.
     pub(super) const CHUNKS: usize = 24;
 
@@ -47,14 +47,14 @@ impl Budget {
     }
 
     /// Waits until one more is allowed.
-    pub(super) async fn share(&self) -> Share {
-        Share {
+    pub(super) async fn share(&self) -> BudgetShare {
+        BudgetShare {
             _permit: Arc::clone(&self.chunks).acquire_owned().await.ok(),
         }
     }
 }
 
-impl Default for Budget {
+impl Default for ByteBudget {
     fn default() -> Self {
         Self {
             chunks: Arc::new(Semaphore::new(Self::CHUNKS)),
@@ -68,8 +68,8 @@ impl Default for Budget {
 /// has none. But not while it is waited for: slow origins must not keep the fast ones from it.
 pub(in crate::acquire) fn shared<'a>(
     body: Body<'a>,
-    budget: &'a Budget,
-) -> BoxStream<'a, Result<(Bytes, Share), Error>> {
+    budget: &'a ByteBudget,
+) -> BoxStream<'a, Result<(Bytes, BudgetShare), Error>> {
     let next = async move |mut body: Body<'a>| {
         let share = budget.share().await;
         let (chunk, share) = match body.try_next().now_or_never() {
@@ -94,7 +94,7 @@ mod tests {
     use super::super::tests::of;
     use super::*;
 
-    impl Budget {
+    impl ByteBudget {
         pub(in super::super) fn left(&self) -> usize {
             self.chunks.available_permits()
         }
@@ -102,26 +102,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_chunk_has_a_share_and_who_waits_for_one_has_none() {
-        let budget = Budget::default();
+        let budget = ByteBudget::default();
         let slow = stream::pending().boxed();
         let mut body = shared(of([b"a", b"b"]).chain(slow).boxed(), &budget);
         let (first, second) = (
             body.try_next().await.unwrap(),
             body.try_next().await.unwrap(),
         );
-        assert_eq!(budget.left(), Budget::CHUNKS - 2);
+        assert_eq!(budget.left(), ByteBudget::CHUNKS - 2);
         drop(first);
         assert!(body.try_next().now_or_never().is_none());
-        assert_eq!(budget.left(), Budget::CHUNKS - 1);
+        assert_eq!(budget.left(), ByteBudget::CHUNKS - 1);
         drop(second);
-        assert_eq!(budget.left(), Budget::CHUNKS);
+        assert_eq!(budget.left(), ByteBudget::CHUNKS);
     }
 
     #[tokio::test]
     async fn no_chunk_is_read_beyond_the_budget() {
-        let budget = Budget::default();
+        let budget = ByteBudget::default();
         let all = Arc::clone(&budget.chunks);
-        let all = all.acquire_many_owned(Budget::CHUNKS as u32).await;
+        let all = all.acquire_many_owned(ByteBudget::CHUNKS as u32).await;
         let mut body = shared(stream::poll_fn(|_| panic!("it was read")).boxed(), &budget);
         assert!(body.next().now_or_never().is_none());
         drop(all);

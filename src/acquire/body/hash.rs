@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256, Sha512};
 use tokio::sync::mpsc;
 
-use super::budget::{Budget, Share};
+use super::budget::{BudgetShare, ByteBudget};
 use crate::acquire::Error;
 use crate::artifact::{Algorithm, Digest};
 use crate::lock::{Guard, Short};
@@ -41,7 +41,7 @@ impl Digests {
     }
 }
 
-type Chunk = (Bytes, Share);
+type Chunk = (Bytes, BudgetShare);
 
 /// A running computation. Dropped before its end it is forgotten.
 ///
@@ -53,7 +53,7 @@ pub(in crate::acquire) struct Hasher {
     chunks: mpsc::Sender<Chunk>,
     thread: JoinHandle<()>,
     state: Arc<State>,
-    budget: Budget,
+    budget: ByteBudget,
     here: Here,
 }
 
@@ -83,7 +83,7 @@ pub(in crate::acquire) struct Hashes {
 impl Hasher {
     /// `also` is what they are hashed by beside SHA-256.
     pub(in crate::acquire) fn start(
-        budget: &Budget,
+        budget: &ByteBudget,
         also: Option<Algorithm>,
     ) -> std::io::Result<Self> {
         let (chunks, waiting) = mpsc::channel(DEPTH);
@@ -109,7 +109,7 @@ impl Hasher {
         &mut self,
         offset: u64,
         bytes: Bytes,
-        share: Share,
+        share: BudgetShare,
         file: &Partial,
     ) -> Result<(), store::Error> {
         if offset == self.position {
@@ -140,7 +140,7 @@ impl Hasher {
     }
 
     /// Hands over the next bytes.
-    async fn update(&mut self, bytes: Bytes, share: Share) {
+    async fn update(&mut self, bytes: Bytes, share: BudgetShare) {
         self.position += bytes.len() as u64;
         let crowded = self.here.0.load(Ordering::Relaxed) > CROWD;
         if crowded && self.state.behind.load(Ordering::Acquire) == 0 {
@@ -217,9 +217,9 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     /// Hashes 1 MiB of a file by what `write` does, and compares.
-    async fn hash(write: impl AsyncFnOnce(&[u8], &mut Hasher, Partial, &Budget)) {
+    async fn hash(write: impl AsyncFnOnce(&[u8], &mut Hasher, Partial, &ByteBudget)) {
         let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
-        let budget = Budget::default();
+        let budget = ByteBudget::default();
         let mut hasher = Hasher::start(&budget, Some(Algorithm::Sha512)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let file = tempfile::tempfile_in(dir.path()).unwrap();
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(digests.sha256, Digest::sha256(sha256.into()));
         assert_eq!(digests.sha512, Some(Digest::sha512(sha512.into())));
         assert_eq!(budget.downloads.load(Ordering::Relaxed), 0);
-        assert_eq!(budget.left(), Budget::CHUNKS);
+        assert_eq!(budget.left(), ByteBudget::CHUNKS);
     }
 
     #[tokio::test]
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_gap_that_stays_is_no_digest() {
-        let hasher = Hasher::start(&Budget::default(), None).unwrap();
+        let hasher = Hasher::start(&ByteBudget::default(), None).unwrap();
         assert!(hasher.finish("https://example.com/a", 9).is_err());
     }
 }

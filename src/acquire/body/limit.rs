@@ -39,7 +39,7 @@ pub(in crate::acquire) fn limited<'a>(
 mod tests {
     use super::super::tests::of;
     use super::*;
-    use crate::acquire::gauge::tests::limit;
+    use crate::acquire::progress::tests::limit;
 
     /// What a body of five bytes behind `from` is taken for.
     async fn taken(from: u64, total: Option<u64>, most: u64) -> Result<(), Error> {

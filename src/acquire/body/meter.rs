@@ -3,20 +3,20 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::Body;
-use super::budget::Budget;
-use crate::acquire::Gauge;
+use super::budget::ByteBudget;
+use crate::acquire::Progress;
 use crate::metrics::Downloads;
 
 /// Counts the chunks, shows how far the download is, and waits where it is faster than allowed.
 pub(in crate::acquire) fn metered<'a>(
     body: Body<'a>,
     from: u64,
-    (gauge, budget, metrics): (&'a Gauge, &'a Budget, &'a Downloads),
+    (progress, budget, metrics): (&'a Progress, &'a ByteBudget, &'a Downloads),
 ) -> Body<'a> {
     let next = async move |(mut body, from, last): (Body<'a>, u64, usize)| {
         let end = from + last as u64;
         if last > 0 {
-            gauge.reached(end);
+            progress.reached(end);
             budget.pace(last).await;
         }
         let Some(chunk) = body.try_next().await? else {
@@ -38,18 +38,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_chunk_is_shown_once_it_is_dealt_with_and_the_next_one_waits() {
-        let gauge = Gauge::new(&"https://example.com/a".parse().unwrap());
-        let budget = Budget::default().limited(100);
+        let progress = Progress::new(&"https://example.com/a".parse().unwrap());
+        let budget = ByteBudget::default().limited(100);
         let metrics = Downloads::default();
         let began = Instant::now();
-        let mut body = metered(of([b"abc", b"de"]), 7, (&gauge, &budget, &metrics));
-        gauge.begin(7, None);
+        let mut body = metered(of([b"abc", b"de"]), 7, (&progress, &budget, &metrics));
+        progress.begin(7, None);
         body.try_next().await.unwrap();
-        assert_eq!(gauge.snapshot().done, 7);
+        assert_eq!(progress.snapshot().done, 7);
         body.try_next().await.unwrap();
-        assert_eq!(gauge.snapshot().done, 10);
+        assert_eq!(progress.snapshot().done, 10);
         assert_eq!(body.try_next().await.unwrap(), None);
-        assert_eq!(gauge.snapshot().done, 12);
+        assert_eq!(progress.snapshot().done, 12);
         assert!(began.elapsed() >= Duration::from_millis(50));
     }
 }

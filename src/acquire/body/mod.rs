@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 
-use self::budget::Share;
+use self::budget::BudgetShare;
 use self::hash::Hasher;
 use super::Error;
 use crate::store::Partial;
@@ -25,7 +25,7 @@ pub(super) type Body<'a> = BoxStream<'a, Result<Bytes, Error>>;
 
 /// Writes a body behind what is there.
 pub(super) async fn write(
-    mut body: BoxStream<'_, Result<(Bytes, Share), Error>>,
+    mut body: BoxStream<'_, Result<(Bytes, BudgetShare), Error>>,
     partial: &mut Partial,
     hasher: &mut Hasher,
 ) -> Result<(), Error> {

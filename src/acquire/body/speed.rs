@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
 use super::Body;
-use crate::acquire::Patience;
+use crate::acquire::RetryPolicy;
 use crate::artifact::ArtifactUrl;
 use crate::source::Error;
 
@@ -16,20 +16,20 @@ use crate::source::Error;
 pub(in crate::acquire) fn not_stalled<'a>(
     body: Body<'a>,
     url: &'a ArtifactUrl,
-    patience: &'a Patience,
+    retry_policy: &'a RetryPolicy,
 ) -> Body<'a> {
     let next = async move |(mut body, mut window): (Body<'a>, Window)| {
         loop {
             let since = Instant::now();
-            let left = patience.stall_time.saturating_sub(window.time);
+            let left = retry_policy.stall_time.saturating_sub(window.time);
             let chunk = match timeout(left, body.try_next()).await.map(Result::transpose) {
                 Ok(None) => return Ok(None),
                 Ok(Some(chunk)) => Some(chunk?),
                 Err(_) => None,
             };
             let bytes = chunk.as_ref().map_or(0, Bytes::len) as u64;
-            if !window.is_fast_enough(patience, bytes, since.elapsed()) {
-                let (least, time) = (patience.stall_speed, patience.stall_time);
+            if !window.is_fast_enough(retry_policy, bytes, since.elapsed()) {
+                let (least, time) = (retry_policy.stall_speed, retry_policy.stall_time);
                 return Err(Error::stalled(url, least, time).into());
             }
             // A window ends between two chunks as a rule: what it brought decides, not that nothing comes at its end.
@@ -50,15 +50,15 @@ struct Window {
 
 impl Window {
     /// False where the window ends with this, and was too slow.
-    fn is_fast_enough(&mut self, patience: &Patience, bytes: u64, time: Duration) -> bool {
+    fn is_fast_enough(&mut self, retry_policy: &RetryPolicy, bytes: u64, time: Duration) -> bool {
         self.bytes += bytes;
         self.time += time;
-        if self.time < patience.stall_time {
+        if self.time < retry_policy.stall_time {
             return true;
         }
         let ended = std::mem::take(self);
         let seconds = ended.time.as_secs().max(1);
-        ended.bytes >= patience.stall_speed.saturating_mul(seconds)
+        ended.bytes >= retry_policy.stall_speed.saturating_mul(seconds)
     }
 }
 
@@ -68,8 +68,8 @@ mod tests {
     use super::*;
     use crate::acquire;
 
-    fn patience(stall_time: Duration) -> Patience {
-        Patience {
+    fn retry_policy(stall_time: Duration) -> RetryPolicy {
+        RetryPolicy {
             tries: 1,
             pause: Duration::ZERO,
             longest_pause: Duration::ZERO,
@@ -82,8 +82,8 @@ mod tests {
     fn a_window_that_is_too_slow_is_found_at_its_end_and_not_before() {
         let mut window = Window::default();
         let mut is_fast_enough = |bytes, seconds| {
-            let patience = patience(Duration::from_secs(10));
-            window.is_fast_enough(&patience, bytes, Duration::from_secs(seconds))
+            let retry_policy = retry_policy(Duration::from_secs(10));
+            window.is_fast_enough(&retry_policy, bytes, Duration::from_secs(seconds))
         };
         assert!(is_fast_enough(1, 9), "the window is not over");
         assert!(!is_fast_enough(1, 1), "2 bytes in 10 s");
@@ -95,13 +95,13 @@ mod tests {
     #[tokio::test]
     async fn a_silent_origin_is_given_up_and_what_this_node_takes_is_not_held_against_it() {
         let url = "https://example.com/a".parse().unwrap();
-        let patience = patience(Duration::from_millis(20));
-        let mut body = not_stalled(of([b"abc", b"de"]), &url, &patience);
+        let retry_policy = retry_policy(Duration::from_millis(20));
+        let mut body = not_stalled(of([b"abc", b"de"]), &url, &retry_policy);
         while body.try_next().await.unwrap().is_some() {
-            tokio::time::sleep(patience.stall_time * 2).await;
+            tokio::time::sleep(retry_policy.stall_time * 2).await;
         }
         let silent = of([b"abc"]).chain(stream::pending()).boxed();
-        let mut body = not_stalled(silent, &url, &patience);
+        let mut body = not_stalled(silent, &url, &retry_policy);
         assert!(body.try_next().await.unwrap().is_some());
         let stalled = body.try_next().await;
         assert!(matches!(

@@ -27,7 +27,7 @@ use tonic::transport::Server;
 
 use self::answers::Answers;
 pub use self::state::Registered;
-use self::state::{State, Teller};
+use self::state::{RegistrationState, Teller};
 use super::pluginregistration::PluginInfo;
 use super::pluginregistration::registration_server::RegistrationServer;
 use super::socket::{Bound, Name, Replaces};
@@ -113,8 +113,9 @@ impl Registration {
             // Whoever could tell is gone: that is the end, too.
             _ = stopping.changed() => {}
         }
-        self.state
-            .say(State::Without("the driver is shutting down".to_owned()));
+        self.state.say(RegistrationState::Without(
+            "the driver is shutting down".to_owned(),
+        ));
         if let Some(name) = name {
             name.unlink();
         }
@@ -136,7 +137,8 @@ impl Registration {
                     }
                 }
                 Err(error) => {
-                    self.state.say(State::Without(fault::line(&error)));
+                    self.state
+                        .say(RegistrationState::Without(fault::line(&error)));
                     sleep(LOOK).await;
                 }
             }
@@ -159,7 +161,7 @@ impl Registration {
             tokio::select! {
                 ended = &mut server => {
                     let words = format!("the socket {} ended: {ended:?}", self.socket);
-                    self.state.say(State::Without(words));
+                    self.state.say(RegistrationState::Without(words));
                     sleep(LOOK).await;
                     return Replaces::Stale;
                 }
@@ -167,14 +169,14 @@ impl Registration {
                     Some(Ok(())) => {
                         *pauses = self::pauses();
                         anew = None;
-                        self.state.say(State::Registered);
+                        self.state.say(RegistrationState::Registered);
                     }
                     Some(Err(why)) => {
                         // It may be said more than once of one socket.
                         if anew.is_none() {
                             anew = Some(Instant::now() + pauses.next().unwrap_or(LONGEST_PAUSE));
                         }
-                        self.state.say(State::Refused(why));
+                        self.state.say(RegistrationState::Refused(why));
                     }
                     None => {}
                 },
@@ -183,7 +185,7 @@ impl Registration {
                 }
                 _ = looks.tick() => if !name.is_there() {
                     let words = format!("the socket {} was removed or replaced", self.socket);
-                    self.state.say(State::Without(words));
+                    self.state.say(RegistrationState::Without(words));
                     return Replaces::Stale;
                 },
             }

@@ -7,16 +7,16 @@ use tokio::sync::watch;
 
 /// Whether kubelet has registered the driver.
 #[derive(Clone, Debug)]
-pub struct Registered(watch::Receiver<State>);
+pub struct Registered(watch::Receiver<RegistrationState>);
 
 impl Registered {
     /// Ok once kubelet has said so about the socket that is there now; until then what is missing.
     pub fn now(&self) -> Result<(), String> {
         match &*self.0.borrow() {
-            State::Registered => Ok(()),
-            missing @ (State::Waiting | State::Refused(_) | State::Without(_)) => {
-                Err(missing.to_string())
-            }
+            RegistrationState::Registered => Ok(()),
+            missing @ (RegistrationState::Waiting
+            | RegistrationState::Refused(_)
+            | RegistrationState::Without(_)) => Err(missing.to_string()),
         }
     }
 }
@@ -24,7 +24,7 @@ impl Registered {
 impl Registered {
     /// Something each time that this may have changed; ends with the driver.
     pub fn news(self) -> BoxStream<'static, ()> {
-        let next = |mut state: watch::Receiver<State>| async move {
+        let next = |mut state: watch::Receiver<RegistrationState>| async move {
             state.changed().await.ok()?;
             Some(((), state))
         };
@@ -33,7 +33,7 @@ impl Registered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum RegistrationState {
     Waiting,
     Registered,
     /// By kubelet, in its words. It stays until kubelet says something else.
@@ -42,7 +42,7 @@ pub(super) enum State {
     Without(String),
 }
 
-impl fmt::Display for State {
+impl fmt::Display for RegistrationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting => f.write_str(
@@ -56,11 +56,11 @@ impl fmt::Display for State {
 }
 
 /// Where the state is said.
-pub(super) struct Teller(watch::Sender<State>);
+pub(super) struct Teller(watch::Sender<RegistrationState>);
 
 impl Teller {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(State::Without(
+        Self(watch::Sender::new(RegistrationState::Without(
             "the CSI socket is not served yet".to_owned(),
         )))
     }
@@ -70,23 +70,23 @@ impl Teller {
     }
 
     /// Says what has changed, to the log and to whoever asks. A verdict is said each time: kubelet may have restarted.
-    pub(super) fn say(&self, state: State) {
+    pub(super) fn say(&self, state: RegistrationState) {
         let changed = *self.0.borrow() != state;
         match &state {
-            State::Registered => tracing::info!("{state}"),
-            State::Refused(_) => tracing::error!("{state}; asking again"),
-            State::Waiting if changed => tracing::info!("{state}"),
-            State::Without(_) if changed => tracing::warn!("{state}"),
-            State::Waiting | State::Without(_) => {}
+            RegistrationState::Registered => tracing::info!("{state}"),
+            RegistrationState::Refused(_) => tracing::error!("{state}; asking again"),
+            RegistrationState::Waiting if changed => tracing::info!("{state}"),
+            RegistrationState::Without(_) if changed => tracing::warn!("{state}"),
+            RegistrationState::Waiting | RegistrationState::Without(_) => {}
         }
         self.0.send_replace(state);
     }
 
     /// A new socket: until kubelet says something about it, the last refusal is the best that is known.
     pub(super) fn waits(&self) {
-        let refused = matches!(*self.0.borrow(), State::Refused(_));
+        let refused = matches!(*self.0.borrow(), RegistrationState::Refused(_));
         if !refused {
-            self.say(State::Waiting);
+            self.say(RegistrationState::Waiting);
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::Machine;
+use super::Fixture;
 use crate::fault::Fault;
 use crate::mount::{Error, Overlay, Probe, Target};
 
-pub(in crate::mount) fn a_target_is_made_once_and_removed(m: &dyn Machine) {
+pub(in crate::mount) fn a_target_is_made_once_and_removed(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.target("pod/mount"));
     m.directory(&m.base().join("pod"));
     assert_eq!(mounter.probe(&target).unwrap(), Probe::Missing);
@@ -19,7 +19,7 @@ pub(in crate::mount) fn a_target_is_made_once_and_removed(m: &dyn Machine) {
     mounter.remove(&target).unwrap();
 }
 
-pub(in crate::mount) fn a_missing_parent_is_named_and_nothing_to_clean_up(m: &dyn Machine) {
+pub(in crate::mount) fn a_missing_parent_is_named_and_nothing_to_clean_up(m: &dyn Fixture) {
     m.file(&m.base().join("file"));
     for path in ["no/such/mount", "file/mount"] {
         let target = m.target(path);
@@ -33,7 +33,7 @@ pub(in crate::mount) fn a_missing_parent_is_named_and_nothing_to_clean_up(m: &dy
     }
 }
 
-pub(in crate::mount) fn a_directory_with_files_is_kept(m: &dyn Machine) {
+pub(in crate::mount) fn a_directory_with_files_is_kept(m: &dyn Fixture) {
     let target = m.made("mount");
     m.file(&target.path().join("somebody's"));
     let full = Probe::Directory { empty: false };
@@ -45,13 +45,13 @@ pub(in crate::mount) fn a_directory_with_files_is_kept(m: &dyn Machine) {
     assert_eq!(m.mounter().probe(&target).unwrap(), full);
 }
 
-pub(in crate::mount) fn a_file_at_the_target_is_left_alone(m: &dyn Machine) {
+pub(in crate::mount) fn a_file_at_the_target_is_left_alone(m: &dyn Fixture) {
     let target = m.target("mount");
     m.file(&target.path());
     nothing_can_be_shown(m, &target);
 }
 
-pub(in crate::mount) fn a_symlink_at_the_target_is_not_followed(m: &dyn Machine) {
+pub(in crate::mount) fn a_symlink_at_the_target_is_not_followed(m: &dyn Fixture) {
     let (aim, target) = (m.made("aim"), m.target("mount"));
     m.symlink(&target.path(), &aim.path());
     nothing_can_be_shown(m, &target);
@@ -62,7 +62,7 @@ pub(in crate::mount) fn a_symlink_at_the_target_is_not_followed(m: &dyn Machine)
     m.id(&aim);
 }
 
-fn nothing_can_be_shown(m: &dyn Machine, target: &Target) {
+fn nothing_can_be_shown(m: &dyn Fixture, target: &Target) {
     let (mounter, a, b) = (m.mounter(), m.content("a", "a"), m.empty("b"));
     let overlay = Overlay {
         volume: "v",
@@ -81,7 +81,7 @@ fn nothing_can_be_shown(m: &dyn Machine, target: &Target) {
     assert!(!mounter.unmount(target).unwrap());
 }
 
-pub(in crate::mount) fn a_symlink_on_the_way_is_refused(m: &dyn Machine) {
+pub(in crate::mount) fn a_symlink_on_the_way_is_refused(m: &dyn Fixture) {
     m.directory(&m.base().join("real/sub"));
     m.symlink(&m.base().join("link"), &m.base().join("real"));
     m.symlink(&m.base().join("out"), Path::new("/"));

@@ -4,18 +4,18 @@ use std::fs;
 
 use rustix::io::Errno;
 
-use super::{Machine, READ_ONLY};
+use super::{Fixture, READ_ONLY};
 use crate::fault::Fault;
 use crate::mount::{Error, Flags, Inode, Overlay, Probe, Upper};
 
-pub(in crate::mount) fn a_target_that_was_not_made_shows_nothing(m: &dyn Machine) {
+pub(in crate::mount) fn a_target_that_was_not_made_shows_nothing(m: &dyn Fixture) {
     let target = m.target("mount");
     let error = m.mounter().bind(m.disk(), &target).unwrap_err();
     assert!(matches!(error, Error::Gone { .. }), "{error:?}");
     assert_eq!(m.mounter().probe(&target).unwrap(), Probe::Missing);
 }
 
-pub(in crate::mount) fn a_bind_shows_its_source_and_takes_writes(m: &dyn Machine) {
+pub(in crate::mount) fn a_bind_shows_its_source_and_takes_writes(m: &dyn Fixture) {
     let (source, target) = (m.content("a", "old"), m.made("mount"));
     m.mounter().bind(&source, &target).unwrap();
     assert_eq!(m.shown(&target), "old");
@@ -26,7 +26,7 @@ pub(in crate::mount) fn a_bind_shows_its_source_and_takes_writes(m: &dyn Machine
     assert_eq!(m.mounter().probe(&target).unwrap(), empty);
 }
 
-pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Machine) {
+pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Fixture) {
     let target = m.made("mount");
     let error = m.mounter().bind(&m.disk().join("no"), &target).unwrap_err();
     assert_eq!(error.fault(), Fault::Unavailable);
@@ -42,7 +42,7 @@ pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Machi
     assert_eq!(m.mounter().probe(&target).unwrap(), empty);
 }
 
-pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes(m: &dyn Machine) {
+pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes(m: &dyn Fixture) {
     let (top, below) = (m.content("top", "top"), m.content("below", "below"));
     fs::write(below.join("b.war"), "b").unwrap();
     let target = m.made("mount");
@@ -60,7 +60,7 @@ pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes
     assert_eq!(fs::read(top.join("a.war")).unwrap(), b"top");
 }
 
-pub(in crate::mount) fn a_writable_overlay_keeps_writes_to_itself(m: &dyn Machine) {
+pub(in crate::mount) fn a_writable_overlay_keeps_writes_to_itself(m: &dyn Fixture) {
     let (lower, upper, work) = (m.content("c", "shared"), m.empty("u"), m.empty("w"));
     let target = m.made("mount");
     let overlay = Overlay {
@@ -87,7 +87,7 @@ pub(in crate::mount) fn a_writable_overlay_keeps_writes_to_itself(m: &dyn Machin
     assert_eq!(m.flags(&target.path()), flags);
 }
 
-pub(in crate::mount) fn an_upper_layer_serves_one_mount(m: &dyn Machine) {
+pub(in crate::mount) fn an_upper_layer_serves_one_mount(m: &dyn Fixture) {
     let (lower, upper, work) = (m.content("c", "shared"), m.empty("u"), m.empty("w"));
     let target = m.made("mount");
     let overlay = Overlay {
@@ -107,7 +107,7 @@ pub(in crate::mount) fn an_upper_layer_serves_one_mount(m: &dyn Machine) {
     m.mounter().overlay(&overlay, &target).unwrap();
 }
 
-pub(in crate::mount) fn layers_that_are_no_overlay_are_our_error(m: &dyn Machine) {
+pub(in crate::mount) fn layers_that_are_no_overlay_are_our_error(m: &dyn Fixture) {
     let target = m.made("mount");
     let overlay = Overlay {
         volume: "v",
@@ -118,7 +118,7 @@ pub(in crate::mount) fn layers_that_are_no_overlay_are_our_error(m: &dyn Machine
     assert_eq!(error.fault(), Fault::Bug);
 }
 
-pub(in crate::mount) fn an_unmounted_target_is_not_unmounted_again(m: &dyn Machine) {
+pub(in crate::mount) fn an_unmounted_target_is_not_unmounted_again(m: &dyn Fixture) {
     let target = m.made("mount");
     assert!(!m.mounter().unmount(&target).unwrap());
     m.mounter().bind(&m.content("a", "a"), &target).unwrap();
@@ -128,7 +128,7 @@ pub(in crate::mount) fn an_unmounted_target_is_not_unmounted_again(m: &dyn Machi
     assert!(!m.mounter().unmount(&target).unwrap());
 }
 
-pub(in crate::mount) fn stacked_mounts_go_one_at_a_time(m: &dyn Machine) {
+pub(in crate::mount) fn stacked_mounts_go_one_at_a_time(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.made("mount"));
     let below = mounter.bind(&m.content("a", "below"), &target).unwrap();
     let top = mounter.bind(&m.content("b", "top"), &target).unwrap();
@@ -139,7 +139,7 @@ pub(in crate::mount) fn stacked_mounts_go_one_at_a_time(m: &dyn Machine) {
     assert!(!mounter.unmount(&target).unwrap());
 }
 
-pub(in crate::mount) fn a_mount_keeps_its_id_and_no_other_gets_it(m: &dyn Machine) {
+pub(in crate::mount) fn a_mount_keeps_its_id_and_no_other_gets_it(m: &dyn Fixture) {
     let (mounter, source) = (m.mounter(), m.content("a", "a"));
     let (one, two) = (m.made("one"), m.made("two"));
     let first = mounter.bind(&source, &one).unwrap();
@@ -152,7 +152,7 @@ pub(in crate::mount) fn a_mount_keeps_its_id_and_no_other_gets_it(m: &dyn Machin
     assert_eq!(m.id(&one), again);
 }
 
-pub(in crate::mount) fn a_mounted_target_is_not_removed(m: &dyn Machine) {
+pub(in crate::mount) fn a_mounted_target_is_not_removed(m: &dyn Fixture) {
     let target = m.made("mount");
     m.mounter().bind(&m.empty("a"), &target).unwrap();
     let error = m.mounter().remove(&target).unwrap_err();
@@ -162,7 +162,7 @@ pub(in crate::mount) fn a_mounted_target_is_not_removed(m: &dyn Machine) {
     m.id(&target);
 }
 
-pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Machine) {
+pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Fixture) {
     let target = m.made("mount");
     m.mounter().bind(&m.content("a", "a"), &target).unwrap();
     let held = m.hold(&target.path());
@@ -173,7 +173,7 @@ pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Machine) {
     drop(held);
 }
 
-pub(in crate::mount) fn a_bind_is_told_by_the_directory_that_it_shows(m: &dyn Machine) {
+pub(in crate::mount) fn a_bind_is_told_by_the_directory_that_it_shows(m: &dyn Fixture) {
     let (mounter, old) = (m.mounter(), m.content("old/ab/c", "a"));
     let [one, two, three, four] = ["one", "two", "three", "four"].map(|name| m.made(name));
     let (own, first) = (Inode::of(&old).unwrap(), mounter.bind(&old, &one).unwrap());
@@ -190,7 +190,7 @@ pub(in crate::mount) fn a_bind_is_told_by_the_directory_that_it_shows(m: &dyn Ma
     assert_ne!(copied.root, own);
 }
 
-pub(in crate::mount) fn an_overlay_is_told_from_others_of_the_same_layers(m: &dyn Machine) {
+pub(in crate::mount) fn an_overlay_is_told_from_others_of_the_same_layers(m: &dyn Fixture) {
     let (lower, empty) = (m.content("c", "a"), m.empty("u"));
     let overlay = Overlay {
         volume: "v",
@@ -205,7 +205,7 @@ pub(in crate::mount) fn an_overlay_is_told_from_others_of_the_same_layers(m: &dy
     assert_eq!(m.id(&one), first);
 }
 
-pub(in crate::mount) fn what_is_mounted_over_a_mount_is_another(m: &dyn Machine) {
+pub(in crate::mount) fn what_is_mounted_over_a_mount_is_another(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.made("mount"));
     let (ours, others) = (m.content("ab/c", "ours"), m.content("xy/c", "others"));
     let below = mounter.bind(&ours, &target).unwrap();
@@ -225,7 +225,7 @@ pub(in crate::mount) fn what_is_mounted_over_a_mount_is_another(m: &dyn Machine)
     }
 }
 
-pub(in crate::mount) fn a_bind_of_what_was_removed_keeps_its_name(m: &dyn Machine) {
+pub(in crate::mount) fn a_bind_of_what_was_removed_keeps_its_name(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.made("mount"));
     let id = mounter.bind(&m.content("ab/c", "a"), &target).unwrap();
     fs::remove_dir_all(m.disk().join("ab")).unwrap();
@@ -235,7 +235,7 @@ pub(in crate::mount) fn a_bind_of_what_was_removed_keeps_its_name(m: &dyn Machin
     assert!(mounter.unmount(&target).unwrap());
 }
 
-pub(in crate::mount) fn the_table_lists_what_bears_a_volumes_name(m: &dyn Machine) {
+pub(in crate::mount) fn the_table_lists_what_bears_a_volumes_name(m: &dyn Fixture) {
     let mounter = m.mounter();
     let (ours, empty) = (m.content("v1/volumes/ab/c", "a"), m.empty("none"));
     let (bound, laid, other) = (m.made("a b\\c"), m.made("laid"), m.made("other"));

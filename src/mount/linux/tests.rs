@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 use rustix::thread::CapabilitySet;
 
 use super::*;
-use crate::mount::contract::{Machine, contract};
+use crate::mount::contract::{Fixture, contract};
 use crate::mount::{Flags, Upper};
 
 /// A place to mount in, in a mount namespace of the test's own thread.
@@ -71,7 +71,7 @@ fn place(name: &str, on_disk: bool) -> Private {
     }
 }
 
-impl Machine for Private {
+impl Fixture for Private {
     fn mounter(&self) -> &dyn Mounter {
         &self.linux
     }
@@ -112,7 +112,7 @@ impl Machine for Private {
     }
 }
 
-fn real(promise: fn(&dyn Machine)) {
+fn real(promise: fn(&dyn Fixture)) {
     private(|| promise(&place("t", false)));
 }
 

@@ -10,7 +10,7 @@ use super::{Act, Flags};
 use crate::mount::{Error, Inode, MountId, Probe, SOURCE, Target, table};
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct KernelState {
     pub(super) nodes: BTreeMap<PathBuf, Node>,
     /// In the order in which they were made: the last one at a path is the topmost.
     pub(super) mounts: Vec<Layer>,
@@ -48,7 +48,7 @@ pub(super) enum What {
     Dead,
 }
 
-impl State {
+impl KernelState {
     pub(super) fn refused(&mut self, act: Act, target: &Target) -> Result<(), Error> {
         let Some(at) = self.refusals.iter().position(|(of, _)| *of == act) else {
             return Ok(());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::fault::Fault;
-use crate::mount::contract::{Machine, contract};
+use crate::mount::contract::{Fixture, contract};
 
 struct Modelled {
     memory: Memory,
@@ -14,7 +14,7 @@ struct Modelled {
 
 const BASE: &str = "/var/lib/kubelet";
 
-impl Machine for Modelled {
+impl Fixture for Modelled {
     fn mounter(&self) -> &dyn Mounter {
         &self.memory
     }
@@ -51,7 +51,7 @@ impl Machine for Modelled {
     }
 }
 
-fn modelled(promise: fn(&dyn Machine)) {
+fn modelled(promise: fn(&dyn Fixture)) {
     let memory = Memory::default();
     memory.directory(Path::new(BASE));
     promise(&Modelled {

@@ -13,9 +13,9 @@ use url::Url;
 use super::cause;
 use super::field::{list, text};
 use super::redirect::same_origin;
-use crate::artifact::{ArtifactUrl, Facts, State, Validator};
+use crate::artifact::{ArtifactUrl, Facts, Revision, Validator};
 use crate::source::http::{Error, host_of};
-use crate::source::{Answer, By, Object, Start};
+use crate::source::{Answer, Object, Responder, Start};
 
 /// A time that alone names one state of an object: at least so many seconds older than the answer (RFC 7232 §2.2.2).
 const STRONG: i64 = 60;
@@ -45,7 +45,9 @@ pub(super) fn interpret(
             let Some((first, total)) = range else {
                 return Ok(Reading::AskForTheWhole);
             };
-            let other = of.as_ref().is_some_and(|state| !is_of(headers, state));
+            let other = of
+                .as_ref()
+                .is_some_and(|revision| !is_of(headers, revision));
             if first != *offset || other {
                 return Ok(Reading::AskForTheWhole);
             }
@@ -96,10 +98,10 @@ pub(super) fn nonsense(url: &ArtifactUrl, at: &Url, why: &str) -> Error {
     }
 }
 
-fn by(url: &ArtifactUrl, at: &Url) -> By {
+fn by(url: &ArtifactUrl, at: &Url) -> Responder {
     match same_origin(url.as_url(), at) {
-        true => By::Origin,
-        false => By::Another,
+        true => Responder::Origin,
+        false => Responder::Another,
     }
 }
 
@@ -134,9 +136,9 @@ fn age(headers: &HeaderMap) -> Option<i64> {
 
 /// Whether a part is of this state, by its own words. The condition that it was asked under is not enough: there are
 /// servers that answer 206 whatever `If-Range` says. The tag must be there (RFC 9110 §15.3.7), the time need not.
-fn is_of(headers: &HeaderMap, state: &State) -> bool {
-    text(headers, &ETAG).as_ref() == Some(&state.tag)
-        && text(headers, &LAST_MODIFIED).is_none_or(|time| time == state.modified)
+fn is_of(headers: &HeaderMap, revision: &Revision) -> bool {
+    text(headers, &ETAG).as_ref() == Some(&revision.tag)
+        && text(headers, &LAST_MODIFIED).is_none_or(|time| time == revision.modified)
 }
 
 /// Whether the parser takes the body apart in chunks: it does if they are the last coding (RFC 9112 §6.3), judged by
@@ -264,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_part_is_of_a_state_by_its_own_words() {
-        let state = State {
+        let revision = Revision {
             tag: "\"t\"".into(),
             modified: "then".into(),
         };
@@ -282,7 +284,7 @@ mod tests {
             for (name, value) in pairs {
                 all.append(*name, HeaderValue::from_str(value).unwrap());
             }
-            assert_eq!(is_of(&all, &state), same, "{pairs:?}");
+            assert_eq!(is_of(&all, &revision), same, "{pairs:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Objects over HTTP and HTTPS.
 //!
 //! Owns the one place in the crate where an HTTP client is made, so that every request, hop and address passes the
-//! same [`Reach`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
+//! same [`AddressRule`]. Redirects are followed in a loop of our own, because the client's own loop forwards custom
 //! headers to other origins; bodies come over HTTP/1.1 only, because a single HTTP/2 stream is a third slower.
 //! Connections are made in `connect`, and not by reqwest, which says neither whether an origin or a proxy has failed
 //! nor with what status: requests and answers are its, what is between them is hyper's.
@@ -50,7 +50,7 @@ use self::proxy::{Kind, Proxies, Proxy};
 use self::redirect::{next_hop, same_origin};
 use self::tls::Trust;
 use super::{Answer, HttpRequest, Start};
-use crate::artifact::{ArtifactUrl, Reach, Redacted};
+use crate::artifact::{AddressRule, ArtifactUrl, Redacted};
 use crate::source;
 
 /// How many redirects are followed.
@@ -70,12 +70,12 @@ pub struct Settings {
     /// A file of PEM certificates that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// How long an answer's head may take.
-    pub patience: Duration,
+    pub connect_timeout: Duration,
 }
 
 /// Names to addresses, for a client that has another home.
 pub fn names() -> BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, BoxError> {
-    BoxCloneSyncService::new(resolver::Filtered::new(Reach).map_err(BoxError::from))
+    BoxCloneSyncService::new(resolver::Filtered::new(AddressRule).map_err(BoxError::from))
 }
 
 /// Makes clients.
@@ -87,7 +87,7 @@ pub struct Factory {
     requests: reqwest::Client,
     proxies: Arc<Proxies>,
     identity: Vec<u8>,
-    patience: Duration,
+    connect_timeout: Duration,
 }
 
 impl Factory {
@@ -102,7 +102,7 @@ impl Factory {
             trust: Arc::new(trust),
             to_known: None,
             proxies: Arc::new(proxies),
-            patience: settings.patience,
+            connect_timeout: settings.connect_timeout,
         })
     }
 
@@ -124,7 +124,7 @@ impl Factory {
             to_known: None,
             proxies: Arc::default(),
             identity: Vec::new(),
-            patience: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
         })
     }
 
@@ -139,28 +139,28 @@ impl Factory {
     }
 
     /// A client whose connections live in the runtime that first uses it.
-    pub(in crate::source) fn client(&self, reach: &Reach) -> Http {
-        let client_with = |tls| self.client_with(tls, reach);
+    pub(in crate::source) fn client(&self, address_rule: &AddressRule) -> Http {
+        let client_with = |tls| self.client_with(tls, address_rule);
         Http {
             client: client_with(&self.trust.to_origins),
             known: self.to_known.as_ref().map(client_with),
             requests: self.requests.clone(),
             proxies: Arc::clone(&self.proxies),
-            reach: reach.clone(),
-            patience: self.patience,
+            address_rule: address_rule.clone(),
+            connect_timeout: self.connect_timeout,
         }
     }
 
     fn client_with(
         &self,
         to_origins: &Arc<rustls::ClientConfig>,
-        reach: &Reach,
+        address_rule: &AddressRule,
     ) -> Client<Connector, Body> {
         let connector = Connector::new(
-            reach.clone(),
+            address_rule.clone(),
             Arc::clone(&self.proxies),
             (Arc::clone(&self.trust), Arc::clone(to_origins)),
-            self.patience,
+            self.connect_timeout,
         );
         Client::builder(TokioExecutor::new())
             // A connection is asked once: bytes that an answer has too much would be taken for the head of the next one.
@@ -194,8 +194,8 @@ pub(in crate::source) struct Http {
     /// Builds requests, and sends none.
     requests: reqwest::Client,
     proxies: Arc<Proxies>,
-    reach: Reach,
-    patience: Duration,
+    address_rule: AddressRule,
+    connect_timeout: Duration,
 }
 
 impl Http {
@@ -249,7 +249,7 @@ impl Http {
             url: url.to_string(),
             what,
         };
-        if !self.reach.allows_url(at) {
+        if !self.address_rule.allows_url(at) {
             return Err(forbidden(host_of(at)));
         }
         let request = conditions(self.requests.get(at.clone()), start)
@@ -307,7 +307,7 @@ impl Http {
         // Making a connection has its own limit, which says what it was that took so long.
         let silence = async {
             connection.wait_for_connection_metadata().await;
-            tokio::time::sleep(self.patience).await;
+            tokio::time::sleep(self.connect_timeout).await;
         };
         tokio::select! {
             biased;
@@ -320,7 +320,7 @@ impl Http {
                 host: host_of(at),
                 why: format!(
                     "no response within {}",
-                    humantime::format_duration(self.patience)
+                    humantime::format_duration(self.connect_timeout)
                 ),
             })),
         }
@@ -335,7 +335,7 @@ impl Http {
         }
     }
 
-    /// What an answer means; where a proxy may have had a hand in it, it is named.
+    /// What an answer means; where a proxy may have caused it, the proxy is named.
     fn interpret(
         &self,
         url: &ArtifactUrl,

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::{FILE, assert_none_reaches, may_be_used};
 use super::{Facts, Interference, MORE, Plain, attack, of_kind, plain, pod};
 use crate::container::Handed;
-use crate::node::{Node, Wanting, bytes, digest};
+use crate::node::{Node, RequestExt, bytes, digest};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -21,11 +21,11 @@ fn with_two(layout: &str, readonly: bool, test: impl FnOnce(&Sandbox, &Path, &Pa
     origin.put("/app.war", Object::new(content));
     let node = Node::start(&sandbox);
     let wants = ["a", "b"].map(|pod| {
-        let want = node.want(pod, &origin.url("/app.war"));
-        let mut want = want.pinned(&pin).with("layout", layout);
-        want.readonly = readonly;
-        node.publish(&want).unwrap();
-        want
+        let request = node.request(pod, &origin.url("/app.war"));
+        let mut request = request.pinned(&pin).with("layout", layout);
+        request.readonly = readonly;
+        node.publish(&request).unwrap();
+        request
     });
     let [a, b] = [node.target("a"), node.target("b")];
     let [blob] = <[_; 1]>::try_from(sandbox.bucket("blobs")).expect("one blob");
@@ -34,8 +34,8 @@ fn with_two(layout: &str, readonly: bool, test: impl FnOnce(&Sandbox, &Path, &Pa
     assert_eq!(Facts::of(&blob), facts);
     assert_eq!(fs::metadata(&blob).unwrap().nlink(), 3, "two leases");
     assert_eq!(Facts::of(&b.join(FILE)), shown);
-    for want in &wants {
-        node.unpublish(want).unwrap();
+    for request in &wants {
+        node.unpublish(request).unwrap();
     }
     node.volumes.close().unwrap();
     assert_eq!(Facts::of(&blob), facts);

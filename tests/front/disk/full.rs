@@ -7,7 +7,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use war_vol::fault::Fault;
 
 use super::{Ext4, fill, on_tmpfs, only};
-use crate::node::{Node, Wanting, bytes, digest, failed, until};
+use crate::node::{Node, RequestExt, bytes, digest, failed, until};
 use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -98,12 +98,12 @@ fn no_space_for_a_volumes_record_leaves_nothing_and_is_no_space() {
     on_tmpfs(&sandbox, "size=24m");
     let origin = origin(&[("a", 1)]);
     let node = Node::start(&sandbox);
-    let first = node.want("first", &origin.url("/a.war"));
+    let first = node.request("first", &origin.url("/a.war"));
     let first = first.pinned(&digest(&content(&origin, "a")));
     node.publish(&first).unwrap();
     fill(&sandbox.root());
     // A directory takes no room here, the record does.
-    let mut second = node.want("second", &origin.url("/a.war"));
+    let mut second = node.request("second", &origin.url("/a.war"));
     second.attributes = first.attributes.clone();
     let (fault, words) = failed(node.publish(&second));
     assert_eq!(fault, Fault::NoSpace, "{words}");
@@ -150,9 +150,9 @@ fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
         let node = Node::start(&sandbox);
         let ballast = sandbox.root().join("ballast");
         fs::write(&ballast, vec![1; 22 * MIB]).unwrap();
-        let want = node.want("pod", &origin.url("/large.war"));
+        let request = node.request("pod", &origin.url("/large.war"));
         for _ in 0..3 {
-            let (fault, words) = failed(node.publish(&want));
+            let (fault, words) = failed(node.publish(&request));
             assert_eq!(fault, Fault::NoSpace, "{words}");
             assert!(words.contains("more needed"), "{words}");
             assert_eq!(origin.gets("/large.war"), 1, "chunked: {chunked}");
@@ -163,9 +163,9 @@ fn what_found_the_disk_full_is_not_downloaded_again_until_there_is_room() {
         until("the ballast is gone", || {
             node.store.usage().unwrap().free >= 28 * MIB as u64
         });
-        node.publish(&want).unwrap();
+        node.publish(&request).unwrap();
         assert_eq!(origin.gets("/large.war"), 2, "chunked: {chunked}");
-        node.unpublish(&want).unwrap();
+        node.unpublish(&request).unwrap();
     }
 }
 
@@ -176,14 +176,16 @@ fn what_was_said_to_be_too_long_for_the_disk_is_mounted_once_it_is_shorter() {
     on_tmpfs(&sandbox, "size=24m");
     let origin = origin(&[("artifact", 64)]);
     let node = Node::start(&sandbox);
-    let want = node.want("pod", &origin.url("/artifact.war"));
+    let request = node.request("pod", &origin.url("/artifact.war"));
     for _ in 0..2 {
-        let (fault, words) = failed(node.publish(&want));
+        let (fault, words) = failed(node.publish(&request));
         assert_eq!(fault, Fault::NoSpace, "{words}");
         assert!(words.contains("/artifact.war"), "{words}");
     }
     origin.put("/artifact.war", Object::new(bytes(1, MIB)));
-    until("the origin is asked again", || node.publish(&want).is_ok());
+    until("the origin is asked again", || {
+        node.publish(&request).is_ok()
+    });
 }
 
 /// Whoever has to make room must be able to look and to unmount.

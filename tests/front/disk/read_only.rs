@@ -17,7 +17,7 @@ fn a_disk_that_turns_read_only_hurts_no_mounted_volume_and_makes_new_ones_unavai
     let content = bytes(1, 3 << 20);
     origin.put("/a.war", Object::new(content.clone()));
     let node = Node::start(&sandbox);
-    let live = node.want("live", &origin.url("/a.war"));
+    let live = node.request("live", &origin.url("/a.war"));
     node.publish(&live).unwrap();
     let before = mounts_at(&live.target.path());
 
@@ -27,7 +27,7 @@ fn a_disk_that_turns_read_only_hurts_no_mounted_volume_and_makes_new_ones_unavai
     node.publish(&live).unwrap();
     assert_eq!(mounts_at(&live.target.path()), before);
 
-    let new = node.want("new", &origin.url("/a.war"));
+    let new = node.request("new", &origin.url("/a.war"));
     for _ in 0..2 {
         let (fault, words) = failed(node.publish(&new));
         assert_eq!(fault, Fault::Unavailable, "{words}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use war_vol::fault::Fault;
 
 use super::only;
-use crate::node::{Node, Wanting, bytes, detach, digest, failed, mounts_at};
+use crate::node::{Node, RequestExt, bytes, detach, digest, failed, mounts_at};
 use crate::origin::{Object, Origin};
 use crate::pod::Pod;
 use crate::sandbox::Sandbox;
@@ -15,7 +15,7 @@ use crate::sandbox::Sandbox;
 /// A pod whose volume is pinned and published.
 fn published() -> Pod {
     let mut pod = Pod::waiting(19, 300_000);
-    pod.want = pod.want.pinned(&digest(&bytes(19, 300_000)));
+    pod.request = pod.request.pinned(&digest(&bytes(19, 300_000)));
     pod.published()
 }
 
@@ -26,7 +26,7 @@ impl Pod {
             sandbox,
             origin,
             node,
-            want,
+            request,
         } = self;
         drop(node);
         damage(&sandbox);
@@ -35,7 +35,7 @@ impl Pod {
             sandbox,
             origin,
             node,
-            want,
+            request,
         }
     }
 
@@ -80,11 +80,11 @@ fn a_live_volume_outlives_its_record_and_the_key() {
         let scene = published();
         let before = mounts_at(&scene.target());
         let scene = scene.restarted(damage);
-        scene.node.publish(&scene.want).unwrap();
+        scene.node.publish(&scene.request).unwrap();
         scene.shows();
         assert_eq!(mounts_at(&scene.target()), before);
         assert!(scene.node.volumes.list().unwrap()[0].mounted);
-        scene.node.unpublish(&scene.want).unwrap();
+        scene.node.unpublish(&scene.request).unwrap();
         assert!(!scene.target().exists());
         scene.sandbox.assert_nothing_left();
     }
@@ -99,9 +99,9 @@ fn a_volume_is_shown_again_without_its_record_and_without_the_key() {
             damage(sandbox);
             detach(&sandbox.path("kubelet/pods/pod/volume/mount"));
         });
-        scene.node.publish(&scene.want).unwrap();
+        scene.node.publish(&scene.request).unwrap();
         scene.shows();
-        scene.node.unpublish(&scene.want).unwrap();
+        scene.node.unpublish(&scene.request).unwrap();
         scene.sandbox.assert_nothing_left();
     }
 }
@@ -114,9 +114,9 @@ fn a_lost_record_is_made_again_at_a_republish() {
         let scene = published();
         let before = scene.node.volumes.list().unwrap();
         let scene = scene.restarted(damage);
-        scene.node.publish(&scene.want).unwrap();
+        scene.node.publish(&scene.request).unwrap();
         assert_eq!(scene.node.volumes.list().unwrap(), before);
-        let other = scene.want.clone().with("fileName", "other.war");
+        let other = scene.request.clone().with("fileName", "other.war");
         let (fault, words) = failed(scene.node.publish(&other));
         assert_eq!(fault, Fault::Differs, "{words}");
     }
@@ -127,7 +127,7 @@ fn a_lost_record_is_made_again_at_a_republish() {
 #[test]
 fn a_live_volume_without_a_record_is_not_judged_by_its_attributes() {
     let scene = published().restarted(|s| fs::remove_file(record(s)).unwrap());
-    let old = scene.want.clone().with("anAttributeOfOld", "x");
+    let old = scene.request.clone().with("anAttributeOfOld", "x");
     scene.node.publish(&old).unwrap();
     scene.shows();
 }
@@ -144,10 +144,10 @@ fn a_corrupt_index_entry_costs_a_download_and_nothing_else() {
         let scene = published();
         let blob = only(scene.sandbox.bucket("blobs"));
         damage(&only(scene.sandbox.bucket("index")));
-        scene.node.publish(&scene.want).unwrap();
+        scene.node.publish(&scene.request).unwrap();
         scene.shows();
-        let mut second = scene.node.want("second", &scene.origin.url("/a.war"));
-        second.attributes = scene.want.attributes.clone();
+        let mut second = scene.node.request("second", &scene.origin.url("/a.war"));
+        second.attributes = scene.request.attributes.clone();
         scene.node.publish(&second).unwrap();
         assert_eq!(scene.origin.gets("/a.war"), 2);
         assert_eq!(only(scene.sandbox.bucket("blobs")), blob);

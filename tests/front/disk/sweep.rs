@@ -17,12 +17,18 @@ fn published() -> Pod {
 impl Pod {
     /// The pod is deleted while nobody sees it.
     fn pod_goes(&self) {
-        detach(&self.want.target.path());
+        detach(&self.request.target.path());
         fs::remove_dir_all(self.pod()).unwrap();
     }
 
     fn pod(&self) -> std::path::PathBuf {
-        self.want.target.path().ancestors().nth(2).unwrap().into()
+        self.request
+            .target
+            .path()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .into()
     }
 
     fn swept(&self) -> usize {
@@ -45,15 +51,15 @@ fn the_volume_of_a_pod_that_is_gone_is_swept() {
     assert_eq!(scene.swept(), 1);
     scene.sandbox.assert_nothing_left();
     assert_eq!(scene.swept(), 0);
-    scene.node.unpublish(&scene.want).unwrap();
+    scene.node.unpublish(&scene.request).unwrap();
 }
 
 /// A caller that hangs up while the volume is made gets a whole volume or none; the pod goes, and so does the volume.
 #[test]
 fn a_pod_that_vanishes_between_mount_and_answer_is_swept() {
     let scene = published();
-    scene.node.unpublish(&scene.want).unwrap();
-    let other = scene.node.want("other", &scene.origin.url("/a.war"));
+    scene.node.unpublish(&scene.request).unwrap();
+    let other = scene.node.request("other", &scene.origin.url("/a.war"));
     scene.node.begin(&other).abort();
     // Whether the commit had begun is a matter of luck; the same call again ends it either way.
     until("the commit is over", || scene.node.publish(&other).is_ok());
@@ -68,8 +74,8 @@ fn a_pod_that_vanishes_between_mount_and_answer_is_swept() {
 fn the_volume_of_a_pod_that_is_still_there_is_not_swept() {
     let scene = published();
     scene.kept();
-    detach(&scene.want.target.path());
-    fs::remove_dir(scene.want.target.path()).unwrap();
+    detach(&scene.request.target.path());
+    fs::remove_dir(scene.request.target.path()).unwrap();
     scene.kept();
 }
 
@@ -78,7 +84,7 @@ fn the_volume_of_a_pod_that_is_still_there_is_not_swept() {
 fn a_volume_that_is_mounted_is_not_swept() {
     let scene = published();
     scene.kept();
-    assert!(scene.want.target.path().join("a.war").exists());
+    assert!(scene.request.target.path().join("a.war").exists());
 }
 
 /// Another kubelet directory may only look empty from here.
@@ -106,7 +112,7 @@ fn a_volume_whose_record_cannot_be_read_is_not_swept() {
         damage(&only(scene.sandbox.bucket("volumes")).join("want.json"));
         scene.kept();
         assert!(scene.node.volumes.list().unwrap()[0].record.is_none());
-        scene.node.unpublish(&scene.want).unwrap();
+        scene.node.unpublish(&scene.request).unwrap();
         assert_eq!(scene.sandbox.bucket("volumes").len(), 0);
     }
 }
@@ -152,7 +158,7 @@ fn what_was_half_made_is_swept_at_the_start() {
     assert_eq!(scene.sandbox.bucket("index").len(), 1);
     again.volumes.clean_up();
     assert_eq!(scene.sandbox.bucket("trash").len(), 0);
-    again.publish(&scene.want).unwrap();
-    again.unpublish(&scene.want).unwrap();
+    again.publish(&scene.request).unwrap();
+    again.unpublish(&scene.request).unwrap();
     scene.sandbox.assert_nothing_left();
 }

@@ -2,7 +2,7 @@
 
 use super::{Scene, speaks_no_yaml};
 use crate::driver::Driver;
-use crate::node::{Node, Wanting, failed};
+use crate::node::{Node, RequestExt, failed};
 use crate::origin::{Behaviour, Object};
 use crate::sandbox::Sandbox;
 
@@ -106,12 +106,12 @@ fn a_message_to_a_command_names_the_flag_and_one_to_a_volume_the_attribute() {
         }
         let other = Sandbox::new();
         let node = Node::start(&other);
-        let want = node.want("pod", url);
-        let want = match setting {
-            [name, value] => want.with(name, value),
-            _ => want,
+        let request = node.request("pod", url);
+        let request = match setting {
+            [name, value] => request.with(name, value),
+            _ => request,
         };
-        let (_, words) = failed(node.publish(&want));
+        let (_, words) = failed(node.publish(&request));
         assert!(words.contains(volume), "{words}");
         assert!(!words.contains("--"), "{words}");
     }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use war_vol::fault::Fault;
 
-use crate::node::{Node, Wanting, bytes, failed};
+use crate::node::{Node, RequestExt, bytes, failed};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -169,12 +169,12 @@ fn attributes_of_a_request_are_invalid_by_name() {
         ("writable", "true", "use scratch".into()),
     ]);
     for (name, value, says) in cases {
-        let want = node.want("pod", URL).with(name, value);
-        let (fault, words) = failed(node.publish(&want));
+        let request = node.request("pod", URL).with(name, value);
+        let (fault, words) = failed(node.publish(&request));
         assert_eq!(fault, Fault::Invalid, "{words}");
         assert!(words.contains(&says), "{says} is not in {words}");
         assert!(words.len() <= 1000, "{} bytes", words.len());
-        assert!(!want.target.path().exists());
+        assert!(!request.target.path().exists());
         sandbox.assert_nothing_left();
     }
 }
@@ -197,9 +197,9 @@ fn a_volume_id_never_becomes_a_path() {
         "a,b:c\\d",
         &megabyte,
     ] {
-        let mut want = node.want("pod", &origin.url("/a.war"));
-        want.volume = id.to_owned();
-        node.publish(&want).unwrap();
+        let mut request = node.request("pod", &origin.url("/a.war"));
+        request.volume = id.to_owned();
+        node.publish(&request).unwrap();
         for path in sandbox.bucket("volumes") {
             let name = path.file_name().unwrap().to_str().unwrap();
             assert!(
@@ -208,13 +208,13 @@ fn a_volume_id_never_becomes_a_path() {
             );
         }
         assert_eq!(sandbox.bucket("volumes").len(), 1);
-        node.publish(&want).unwrap();
+        node.publish(&request).unwrap();
         // Another id is another volume: it cannot take this one's place, nor end it.
-        let mut other = want.clone();
+        let mut other = request.clone();
         other.volume.push('x');
         assert_eq!(failed(node.publish(&other)).0, Fault::Occupied);
         assert_eq!(failed(node.unpublish(&other)).0, Fault::Occupied);
-        node.unpublish(&want).unwrap();
+        node.unpublish(&request).unwrap();
         sandbox.assert_nothing_left();
     }
 }

@@ -2,7 +2,7 @@
 
 use war_vol::fault::Fault;
 
-use crate::node::{Node, Wanting, bytes, digest, failed};
+use crate::node::{Node, RequestExt, bytes, digest, failed};
 use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -51,9 +51,9 @@ fn a_volumes_own_limit_is_named_and_hurts_no_other_volume() {
     let node = Node::start(&sandbox);
     let origin = origin(false);
     let pin = digest(&bytes(15, LENGTH));
-    let small = node.want("small", &origin.url("/a.war")).pinned(&pin);
+    let small = node.request("small", &origin.url("/a.war")).pinned(&pin);
     let small = small.with("maxSize", "1Mi");
-    let large = node.want("large", &origin.url("/a.war")).pinned(&pin);
+    let large = node.request("large", &origin.url("/a.war")).pinned(&pin);
     let calls = [node.begin(&large), node.begin(&small)];
     let [first, second] = calls.map(|call| node.wait(call).unwrap());
     first.unwrap();

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, mount, mount_bind};
 use war_vol::fault::Fault;
-use war_vol::volume::Publish;
+use war_vol::volume::PublishRequest;
 
-use crate::node::{Node, Wanting, bytes, detach, failed, mounts_at, until};
+use crate::node::{Node, RequestExt, bytes, detach, failed, mounts_at, until};
 use crate::origin::Behaviour;
 use crate::pod::Pod;
 
@@ -24,7 +24,7 @@ impl Pod {
     /// Nothing of the volume is left, however often it is taken away.
     fn must_be_gone(self) {
         for _ in 0..2 {
-            self.node.unpublish(&self.want).unwrap();
+            self.node.unpublish(&self.request).unwrap();
             assert!(!self.target().exists());
             self.sandbox.assert_nothing_left();
         }
@@ -43,7 +43,7 @@ fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
     let before = scene.mounts();
     assert_eq!(before.len(), 1);
     for _ in 0..3 {
-        scene.node.publish(&scene.want).unwrap();
+        scene.node.publish(&scene.request).unwrap();
         assert_eq!(scene.mounts(), before);
     }
     // Another process finds it right as well.
@@ -51,12 +51,12 @@ fn a_publish_on_a_right_mount_is_ok_and_mounts_nothing() {
         sandbox,
         origin: _origin,
         node,
-        want,
+        request,
     } = scene;
     drop(node);
     let node = Node::start(&sandbox);
-    node.publish(&want).unwrap();
-    assert_eq!(mounts_at(&want.target.path()), before);
+    node.publish(&request).unwrap();
+    assert_eq!(mounts_at(&request.target.path()), before);
 }
 
 #[test]
@@ -65,11 +65,11 @@ fn a_publish_on_a_foreign_mount_is_refused_and_unmounts_nothing() {
     fs::create_dir(scene.target()).unwrap();
     foreign(&scene.target());
     let before = scene.mounts();
-    let (fault, words) = failed(scene.node.publish(&scene.want));
+    let (fault, words) = failed(scene.node.publish(&scene.request));
     assert_eq!(fault, Fault::Occupied, "{words}");
     assert!(words.contains("something else is mounted there"), "{words}");
     assert_eq!(scene.origin.gets("/a.war"), 0, "judged before the download");
-    let (fault, words) = failed(scene.node.unpublish(&scene.want));
+    let (fault, words) = failed(scene.node.unpublish(&scene.request));
     assert_eq!(fault, Fault::Occupied, "{words}");
     assert_eq!(scene.mounts(), before);
     assert_eq!(fs::read(scene.target().join("theirs")).unwrap(), b"kept");
@@ -83,13 +83,13 @@ fn a_foreign_mount_over_a_live_volume_is_unavailable_and_both_stay() {
     foreign(&scene.target());
     let before = scene.mounts();
     assert_eq!(before.len(), 2);
-    let (fault, words) = failed(scene.node.publish(&scene.want));
+    let (fault, words) = failed(scene.node.publish(&scene.request));
     assert_eq!(fault, Fault::Unavailable, "{words}");
-    let (_, words) = failed(scene.node.unpublish(&scene.want));
+    let (_, words) = failed(scene.node.unpublish(&scene.request));
     assert!(words.contains("nothing was changed"), "{words}");
     assert_eq!(scene.mounts(), before);
     detach(&scene.target());
-    scene.node.publish(&scene.want).unwrap();
+    scene.node.publish(&scene.request).unwrap();
     scene.must_be_gone();
 }
 
@@ -137,7 +137,7 @@ fn an_unpublish_of_what_is_mounted_twice_takes_both_away() {
 fn unpublishes_at_the_same_time_end_in_nothing() {
     for _ in 0..10 {
         let scene = waiting().published();
-        let Publish { volume, target, .. } = &scene.want;
+        let PublishRequest { volume, target, .. } = &scene.request;
         let volumes = &scene.node.volumes;
         let (one, two) = scene.node.wait(async {
             tokio::join!(
@@ -158,10 +158,10 @@ fn a_busy_target_is_detached() {
     use std::io::Read;
     let scene = waiting().published();
     let mut open = fs::File::open(scene.target().join("a.war")).unwrap();
-    scene.node.unpublish(&scene.want).unwrap();
+    scene.node.unpublish(&scene.request).unwrap();
     assert!(!scene.target().exists());
     // No lock is kept: the same volume is published again while the old mount still has a user.
-    scene.node.publish(&scene.want).unwrap();
+    scene.node.publish(&scene.request).unwrap();
     let mut read = Vec::new();
     open.read_to_end(&mut read).unwrap();
     assert!(read == bytes(24, 400_000));
@@ -178,9 +178,9 @@ fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
         ms: 1500,
     };
     scene.origin.behave("/a.war", vec![pause.always()]);
-    let calls = [(); 3].map(|()| scene.node.begin(&scene.want));
-    scene.node.downloads(&scene.want);
-    scene.node.unpublish(&scene.want).unwrap();
+    let calls = [(); 3].map(|()| scene.node.begin(&scene.request));
+    scene.node.downloads(&scene.request);
+    scene.node.unpublish(&scene.request).unwrap();
     for call in calls {
         let (fault, words) = failed(scene.node.wait(call).unwrap());
         assert_eq!(fault, Fault::Pending, "{words}");
@@ -195,7 +195,7 @@ fn an_unpublish_during_a_download_ends_it_and_no_mount_appears_later() {
     assert_eq!(scene.sandbox.bucket("blobs").len(), 0);
     assert_eq!(scene.sandbox.bucket("volumes").len(), 0);
     // The next call begins anew, and takes up what came.
-    scene.node.publish(&scene.want).unwrap();
+    scene.node.publish(&scene.request).unwrap();
     assert_eq!(scene.mounts().len(), 1);
     scene.must_be_gone();
 }
@@ -209,11 +209,11 @@ fn an_unpublish_leaves_the_download_to_the_others_that_want_it() {
         ms: 700,
     };
     scene.origin.behave("/a.war", vec![pause.always()]);
-    let other = scene.node.want("other", &scene.origin.url("/a.war"));
-    let (first, second) = (scene.node.begin(&scene.want), scene.node.begin(&other));
-    scene.node.downloads(&scene.want);
+    let other = scene.node.request("other", &scene.origin.url("/a.war"));
+    let (first, second) = (scene.node.begin(&scene.request), scene.node.begin(&other));
+    scene.node.downloads(&scene.request);
     scene.node.downloads(&other);
-    scene.node.unpublish(&scene.want).unwrap();
+    scene.node.unpublish(&scene.request).unwrap();
     failed(scene.node.wait(first).unwrap());
     scene.node.wait(second).unwrap().unwrap();
     assert!(fs::read(other.target.path().join("a.war")).unwrap() == bytes(24, 400_000));
@@ -230,31 +230,31 @@ fn only_attributes_and_readonly_make_another_volume() {
     let scene = waiting().published();
     let before = scene.mounts();
     let same = [
-        Publish {
+        PublishRequest {
             writable: Writable::No,
-            ..scene.want.clone()
+            ..scene.request.clone()
         },
-        Publish {
+        PublishRequest {
             group: Some(1234),
-            ..scene.want.clone()
+            ..scene.request.clone()
         },
-        scene.want.clone().secret("token", "another"),
-        scene.want.clone().secret("unknown", "key"),
+        scene.request.clone().secret("token", "another"),
+        scene.request.clone().secret("unknown", "key"),
     ];
-    for want in same {
-        scene.node.publish(&want).unwrap();
+    for request in same {
+        scene.node.publish(&request).unwrap();
     }
     let others = [
-        Publish {
+        PublishRequest {
             readonly: true,
-            ..scene.want.clone()
+            ..scene.request.clone()
         },
-        scene.want.clone().with("fileName", "b.war"),
-        scene.want.clone().with("pullPolicy", "Always"),
-        scene.want.clone().with("unknown", "attribute"),
+        scene.request.clone().with("fileName", "b.war"),
+        scene.request.clone().with("pullPolicy", "Always"),
+        scene.request.clone().with("unknown", "attribute"),
     ];
-    for want in others {
-        let (fault, words) = failed(scene.node.publish(&want));
+    for request in others {
+        let (fault, words) = failed(scene.node.publish(&request));
         assert_eq!(fault, Fault::Differs, "{words}");
         assert!(words.contains("unpublish it first"), "{words}");
     }

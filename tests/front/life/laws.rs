@@ -4,7 +4,7 @@ use std::fs;
 
 use war_vol::fault::Fault;
 
-use crate::node::{Node, Wanting, bytes, detach, digest, failed, mounts_at};
+use crate::node::{Node, RequestExt, bytes, detach, digest, failed, mounts_at};
 use crate::origin::{Behaviour, Object, Origin, Validator};
 use crate::sandbox::Sandbox;
 
@@ -25,24 +25,33 @@ fn a_final_error_leaves_nothing() {
     let node = Node::start(&sandbox);
     let (origin, _) = origin();
     let url = origin.url("/a.war");
-    for (want, expected) in [
-        (node.want("p", &url).with("unpack", "auto"), Fault::Invalid),
-        (node.want("p", &url).with("maxSize", "1"), Fault::TooLarge),
+    for (request, expected) in [
         (
-            node.want("p", &url).pinned(&digest(b"other")),
+            node.request("p", &url).with("unpack", "auto"),
+            Fault::Invalid,
+        ),
+        (
+            node.request("p", &url).with("maxSize", "1"),
+            Fault::TooLarge,
+        ),
+        (
+            node.request("p", &url).pinned(&digest(b"other")),
             Fault::Mismatch,
         ),
-        (node.want("p", &origin.url("/none")), Fault::NotFound),
-        (node.want("p", &url).secret("tokens", "t"), Fault::Invalid),
-        (node.want("p", "http://169.254.1.1/a"), Fault::Denied),
+        (node.request("p", &origin.url("/none")), Fault::NotFound),
         (
-            node.want("p", &url).with("pullPolicy", "Never"),
+            node.request("p", &url).secret("tokens", "t"),
+            Fault::Invalid,
+        ),
+        (node.request("p", "http://169.254.1.1/a"), Fault::Denied),
+        (
+            node.request("p", &url).with("pullPolicy", "Never"),
             Fault::NotFound,
         ),
     ] {
-        let (fault, words) = failed(node.publish(&want));
+        let (fault, words) = failed(node.publish(&request));
         assert_eq!(fault, expected, "{words}");
-        assert!(!want.target.path().exists());
+        assert!(!request.target.path().exists());
         sandbox.assert_nothing_left();
     }
 }
@@ -53,16 +62,16 @@ fn an_error_of_a_published_volume_is_never_final() {
     let sandbox = Sandbox::new();
     let node = Node::start(&sandbox);
     let (origin, _) = origin();
-    let want = node.want("pod", &origin.url("/a.war"));
-    node.publish(&want).unwrap();
-    detach(&want.target.path());
-    fs::remove_dir(want.target.path()).unwrap();
-    fs::write(want.target.path(), "a file in the way").unwrap();
-    let (fault, words) = failed(node.publish(&want));
+    let request = node.request("pod", &origin.url("/a.war"));
+    node.publish(&request).unwrap();
+    detach(&request.target.path());
+    fs::remove_dir(request.target.path()).unwrap();
+    fs::write(request.target.path(), "a file in the way").unwrap();
+    let (fault, words) = failed(node.publish(&request));
     assert_eq!(fault, Fault::Unavailable, "{words}");
     assert!(words.contains("not a directory"), "{words}");
-    fs::remove_file(want.target.path()).unwrap();
-    node.publish(&want).unwrap();
+    fs::remove_file(request.target.path()).unwrap();
+    node.publish(&request).unwrap();
 }
 
 /// Law 3: the origin is down, or has something else, or refuses: a republish does not even ask it.
@@ -71,18 +80,18 @@ fn a_republish_asks_nobody() {
     let sandbox = Sandbox::new();
     let node = Node::start(&sandbox);
     let (origin, _) = origin();
-    let want = node.want("pod", &origin.url("/a.war"));
-    let want = want.with("pullPolicy", "Always");
-    node.publish(&want).unwrap();
-    let before = mounts_at(&want.target.path());
+    let request = node.request("pod", &origin.url("/a.war"));
+    let request = request.with("pullPolicy", "Always");
+    node.publish(&request).unwrap();
+    let before = mounts_at(&request.target.path());
     origin.put("/a.war", Object::new(bytes(79, LENGTH)));
     origin.behave("/a.war", vec![Behaviour::Refused { status: 403 }.always()]);
-    node.publish(&want).unwrap();
+    node.publish(&request).unwrap();
     assert_eq!(origin.gets("/a.war"), 1, "law 8: Always speaks once");
     drop(origin);
-    node.publish(&want).unwrap();
-    assert_eq!(mounts_at(&want.target.path()), before);
-    let shown = fs::read(want.target.path().join("a.war")).unwrap();
+    node.publish(&request).unwrap();
+    assert_eq!(mounts_at(&request.target.path()), before);
+    let shown = fs::read(request.target.path().join("a.war")).unwrap();
     assert!(shown == bytes(78, LENGTH));
 }
 
@@ -106,10 +115,10 @@ fn a_target_outside_the_kubelet_directory_is_refused() {
         );
     }
     let (origin, _) = origin();
-    let mut want = node.want("pod", &origin.url("/a.war"));
+    let mut request = node.request("pod", &origin.url("/a.war"));
     std::os::unix::fs::symlink(&outside, kubelet.join("pods/link")).unwrap();
-    want.target = Target::within(&kubelet, &kubelet.join("pods/link/x")).unwrap();
-    let (fault, words) = failed(node.publish(&want));
+    request.target = Target::within(&kubelet, &kubelet.join("pods/link/x")).unwrap();
+    let (fault, words) = failed(node.publish(&request));
     assert_eq!(fault, Fault::Invalid, "{words}");
     assert_eq!(origin.gets("/a.war"), 0, "judged before the download");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
@@ -125,9 +134,9 @@ fn another_url_with_the_same_digest_is_downloaded() {
     let theirs = Origin::start();
     // It claims that nothing has changed, whatever it is asked.
     theirs.put("/stolen.war", Object::new(bytes(0, 10)));
-    let first = node.want("first", &origin.url("/a.war")).pinned(&pin);
+    let first = node.request("first", &origin.url("/a.war")).pinned(&pin);
     node.publish(&first).unwrap();
-    let second = node.want("second", &theirs.url("/stolen.war"));
+    let second = node.request("second", &theirs.url("/stolen.war"));
     let second = second.pinned(&pin);
     let (fault, words) = failed(node.publish(&second));
     assert_eq!(fault, Fault::Mismatch, "{words}");
@@ -140,8 +149,8 @@ fn another_url_with_the_same_digest_is_downloaded() {
     // The right bytes from elsewhere are downloaded once, and kept once.
     theirs.put("/copy.war", Object::new(bytes(78, LENGTH)));
     for pod in ["third", "fourth"] {
-        let want = node.want(pod, &theirs.url("/copy.war")).pinned(&pin);
-        node.publish(&want).unwrap();
+        let request = node.request(pod, &theirs.url("/copy.war")).pinned(&pin);
+        node.publish(&request).unwrap();
     }
     assert_eq!(theirs.gets("/copy.war"), 1);
     assert_eq!(node.store.cached().unwrap().len(), 1);
@@ -156,22 +165,22 @@ fn other_credentials_do_not_share_what_a_url_gave() {
     let (origin, pin) = origin();
     let secret = Object::new(bytes(78, LENGTH)).guarded("Bearer right");
     origin.put("/a.war", secret);
-    let want = |pod: &str| node.want(pod, &origin.url("/a.war")).pinned(&pin);
-    node.publish(&want("owner").secret("token", "right"))
+    let request = |pod: &str| node.request(pod, &origin.url("/a.war")).pinned(&pin);
+    node.publish(&request("owner").secret("token", "right"))
         .unwrap();
-    node.publish(&want("again").secret("token", "right"))
+    node.publish(&request("again").secret("token", "right"))
         .unwrap();
     assert_eq!(origin.gets("/a.war"), 1);
     for (pod, thief) in [
-        ("without", want("without")),
-        ("wrong", want("wrong").secret("token", "wrong")),
+        ("without", request("without")),
+        ("wrong", request("wrong").secret("token", "wrong")),
         (
             "basic",
-            want("basic")
+            request("basic")
                 .secret("username", "u")
                 .secret("password", "right"),
         ),
-        ("never", want("never").with("pullPolicy", "Never")),
+        ("never", request("never").with("pullPolicy", "Never")),
     ] {
         let (fault, words) = failed(node.publish(&thief));
         let expected = if pod == "never" {
@@ -200,9 +209,9 @@ fn a_wrong_pin_is_not_downloaded_again() {
         let (origin, _) = origin();
         origin.behave("/a.war", vec![Behaviour::Offers(validator).always()]);
         let wrong = digest(b"something else");
-        let want = node.want("pod", &origin.url("/a.war")).pinned(&wrong);
+        let request = node.request("pod", &origin.url("/a.war")).pinned(&wrong);
         for _ in 0..4 {
-            let (fault, words) = failed(node.publish(&want));
+            let (fault, words) = failed(node.publish(&request));
             assert_eq!(fault, Fault::Mismatch, "{words}");
             for part in [&wrong, &digest(&bytes(78, LENGTH)), "195.3 KiB"] {
                 assert!(words.contains(part), "{part} is not in {words}");
@@ -214,7 +223,7 @@ fn a_wrong_pin_is_not_downloaded_again() {
         if validator == Validator::Strong {
             // The object is mended: the next call finds that out.
             origin.put("/a.war", Object::new(b"something else".to_vec()));
-            node.publish(&want).unwrap();
+            node.publish(&request).unwrap();
         }
     }
 }
@@ -231,14 +240,14 @@ fn credentials_reach_the_first_origin_and_no_other() {
     let to = second.url("/b.war?sig=theirs");
     first.behave("/a.war", vec![Behaviour::RedirectElsewhere { to }.always()]);
     let pods = [
-        node.want("bearer", &first.url("/a.war"))
+        node.request("bearer", &first.url("/a.war"))
             .secret("token", "canary-t"),
-        node.want("basic", &first.url("/a.war"))
+        node.request("basic", &first.url("/a.war"))
             .secret("username", "canary-u")
             .secret("password", "canary-p"),
     ];
-    for want in pods {
-        node.publish(&want).unwrap();
+    for request in pods {
+        node.publish(&request).unwrap();
     }
     let sent = |origin: &Origin, name: &str| -> Vec<String> {
         let headers = origin.log().into_iter().flat_map(|seen| seen.headers);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use crate::node::{Node, Wanting, bytes, digest};
+use crate::node::{Node, RequestExt, bytes, digest};
 use crate::origin::{Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -30,19 +30,19 @@ fn a_collection_that_races_a_publish_costs_at_most_a_download() {
             }
         })
     };
-    let wants = [0, 1, 2].map(|i| node.want(&format!("pod{i}"), &origin.url("/a.war")));
-    let wants = wants.map(|want| want.pinned(&digest(&content)));
+    let wants = [0, 1, 2].map(|i| node.request(&format!("pod{i}"), &origin.url("/a.war")));
+    let wants = wants.map(|request| request.pinned(&digest(&content)));
     let mut rounds = 0;
     // Until both have happened often enough to have met.
     while rounds < 30 || pruned.load(Ordering::Relaxed) < 10 {
-        let calls: Vec<_> = wants.iter().map(|want| node.begin(want)).collect();
-        for (call, want) in calls.into_iter().zip(&wants) {
+        let calls: Vec<_> = wants.iter().map(|request| node.begin(request)).collect();
+        for (call, request) in calls.into_iter().zip(&wants) {
             node.wait(call).unwrap().unwrap();
-            let shown = fs::read(want.target.path().join("a.war")).unwrap();
+            let shown = fs::read(request.target.path().join("a.war")).unwrap();
             assert!(shown == content);
         }
-        for want in &wants {
-            node.unpublish(want).unwrap();
+        for request in &wants {
+            node.unpublish(request).unwrap();
         }
         rounds += 1;
     }

@@ -3,9 +3,9 @@
 use std::fs;
 
 use war_vol::fault::Fault;
-use war_vol::volume::Publish;
+use war_vol::volume::PublishRequest;
 
-use crate::node::{Node, Wanting, bytes, digest, failed, mounts_at, until};
+use crate::node::{Node, RequestExt, bytes, digest, failed, mounts_at, until};
 use crate::origin::{Behaviour, Object, Origin};
 use crate::sandbox::Sandbox;
 
@@ -25,10 +25,10 @@ fn slow_origin() -> (Origin, String) {
     (origin, pin)
 }
 
-fn shows(want: &Publish) {
-    let shown = fs::read(want.target.path().join("a.war")).unwrap();
+fn shows(request: &PublishRequest) {
+    let shown = fs::read(request.target.path().join("a.war")).unwrap();
     assert!(shown == bytes(21, LENGTH));
-    assert_eq!(mounts_at(&want.target.path()).len(), 1);
+    assert_eq!(mounts_at(&request.target.path()).len(), 1);
 }
 
 #[test]
@@ -37,16 +37,16 @@ fn thirty_pods_share_one_download_and_never_notice_that_one_call_was_cancelled()
     let node = Node::start(&sandbox);
     let (origin, pin) = slow_origin();
     let wants: Vec<_> = (0..30)
-        .map(|i| node.want(&format!("pod{i}"), &origin.url("/a.war")))
-        .map(|want| want.pinned(&pin))
+        .map(|i| node.request(&format!("pod{i}"), &origin.url("/a.war")))
+        .map(|request| request.pinned(&pin))
         .collect();
-    let mut calls: Vec<_> = wants.iter().map(|want| node.begin(want)).collect();
+    let mut calls: Vec<_> = wants.iter().map(|request| node.begin(request)).collect();
     // The first one, who began the download.
     node.downloads(&wants[0]);
     calls.remove(0).abort();
-    for (call, want) in calls.into_iter().zip(&wants[1..]) {
+    for (call, request) in calls.into_iter().zip(&wants[1..]) {
         node.wait(call).unwrap().unwrap();
-        shows(want);
+        shows(request);
     }
     assert_eq!(mounts_at(&wants[0].target.path()), Vec::<u64>::new());
     assert_eq!(origin.gets("/a.war"), 1);
@@ -54,8 +54,8 @@ fn thirty_pods_share_one_download_and_never_notice_that_one_call_was_cancelled()
     assert_eq!((whose.len(), whose[0].leases), (1, 29));
     node.publish(&wants[0]).unwrap();
     assert_eq!(origin.gets("/a.war"), 1);
-    for want in &wants {
-        node.unpublish(want).unwrap();
+    for request in &wants {
+        node.unpublish(request).unwrap();
     }
     sandbox.assert_nothing_left();
 }
@@ -66,14 +66,14 @@ fn a_download_goes_on_without_anybody_who_waits() {
     let sandbox = Sandbox::new();
     let node = Node::start(&sandbox);
     let (origin, pin) = slow_origin();
-    let want = node.want("pod", &origin.url("/a.war")).pinned(&pin);
-    let call = node.begin(&want);
-    node.downloads(&want);
+    let request = node.request("pod", &origin.url("/a.war")).pinned(&pin);
+    let call = node.begin(&request);
+    node.downloads(&request);
     call.abort();
     assert!(node.wait(call).unwrap_err().is_cancelled());
     until("it lands", || node.store.cached().unwrap().len() == 1);
-    node.publish(&want).unwrap();
-    shows(&want);
+    node.publish(&request).unwrap();
+    shows(&request);
     assert_eq!(origin.gets("/a.war"), 1);
 }
 
@@ -84,8 +84,8 @@ fn the_same_publish_many_times_at_once_is_one_mount() {
     let node = Node::start(&sandbox);
     let (origin, pin) = slow_origin();
     for round in 0..20 {
-        let want = node.want("pod", &origin.url("/a.war")).pinned(&pin);
-        let calls: Vec<_> = (0..4).map(|_| node.begin(&want)).collect();
+        let request = node.request("pod", &origin.url("/a.war")).pinned(&pin);
+        let calls: Vec<_> = (0..4).map(|_| node.begin(&request)).collect();
         let answers: Vec<_> = calls.into_iter().map(|c| node.wait(c).unwrap()).collect();
         assert!(answers.iter().any(Result::is_ok), "round {round}");
         for answer in answers.into_iter().filter(Result::is_err) {
@@ -93,10 +93,10 @@ fn the_same_publish_many_times_at_once_is_one_mount() {
             assert_eq!(fault, Fault::Pending, "{words}");
             assert!(words.contains("try again"), "{words}");
         }
-        shows(&want);
+        shows(&request);
         assert_eq!(sandbox.bucket("volumes").len(), 1);
-        node.publish(&want).unwrap();
-        node.unpublish(&want).unwrap();
+        node.publish(&request).unwrap();
+        node.unpublish(&request).unwrap();
         sandbox.assert_nothing_left();
     }
     assert_eq!(origin.gets("/a.war"), 1);
@@ -112,16 +112,16 @@ fn publishes_of_many_volumes_at_once_all_succeed() {
         origin.put(&format!("/{i}.war"), Object::new(bytes(i, 50_000)));
     }
     let wants: Vec<_> = (0..40)
-        .map(|i| node.want(&format!("pod{i}"), &origin.url(&format!("/{}.war", i % 8))))
+        .map(|i| node.request(&format!("pod{i}"), &origin.url(&format!("/{}.war", i % 8))))
         .collect();
-    let calls: Vec<_> = wants.iter().map(|want| node.begin(want)).collect();
+    let calls: Vec<_> = wants.iter().map(|request| node.begin(request)).collect();
     for call in calls {
         node.wait(call).unwrap().unwrap();
     }
-    for (i, want) in wants.iter().enumerate() {
-        let shown = fs::read(want.target.path().join(format!("{}.war", i % 8)));
+    for (i, request) in wants.iter().enumerate() {
+        let shown = fs::read(request.target.path().join(format!("{}.war", i % 8)));
         assert!(shown.unwrap() == bytes(i as u64 % 8, 50_000));
-        node.unpublish(want).unwrap();
+        node.unpublish(request).unwrap();
     }
     sandbox.assert_nothing_left();
 }

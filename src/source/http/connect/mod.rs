@@ -1,7 +1,7 @@
 //! Connections: to an origin, or to a proxy and through it to an origin.
 //!
 //! Owns who is connected, and who is named where that fails. A client that does this by itself hides which of the two
-//! answered, and with what. Every address is judged by the [`Reach`], a proxy's too; behind a proxy that resolves names
+//! answered, and with what. Every address is judged by the [`AddressRule`], a proxy's too; behind a proxy that resolves names
 //! itself only the URL is.
 
 mod socks;
@@ -35,7 +35,7 @@ use super::cause::{self, find};
 use super::proxy::{Kind, Proxies, Proxy};
 use super::resolver::{Filtered, Refused};
 use super::tls::{Seen, Trust};
-use crate::artifact::Reach;
+use crate::artifact::AddressRule;
 
 /// How long the way to an origin may be silent before the system asks whether it is still there, and how long it then
 /// may owe an answer.
@@ -49,11 +49,11 @@ pub(super) struct Connector(Arc<Inner>);
 struct Inner {
     tcp: HttpConnector<Filtered>,
     names: Filtered,
-    reach: Reach,
+    address_rule: AddressRule,
     proxies: Arc<Proxies>,
     trust: Arc<Trust>,
     to_origins: Arc<ClientConfig>,
-    patience: Duration,
+    connect_timeout: Duration,
 }
 
 /// One connection that is being made, and when it has to be there.
@@ -63,18 +63,18 @@ struct Way<'a> {
 }
 
 impl Connector {
-    /// `to_origins` is who we are to an origin, and whom we believe; `patience` is how long a connection may take, from
+    /// `to_origins` is who we are to an origin, and whom we believe; `connect_timeout` is how long a connection may take, from
     /// the name to the end of the handshakes.
     pub(super) fn new(
-        reach: Reach,
+        address_rule: AddressRule,
         proxies: Arc<Proxies>,
         (trust, to_origins): (Arc<Trust>, Arc<ClientConfig>),
-        patience: Duration,
+        connect_timeout: Duration,
     ) -> Self {
-        let names = Filtered::new(reach.clone());
+        let names = Filtered::new(address_rule.clone());
         let mut tcp = HttpConnector::new_with_resolver(names.clone());
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(patience));
+        tcp.set_connect_timeout(Some(connect_timeout));
         tcp.set_keepalive(Some(KEEPALIVE));
         tcp.set_keepalive_interval(Some(KEEPALIVE));
         tcp.set_keepalive_retries(Some(3));
@@ -82,11 +82,11 @@ impl Connector {
         Self(Arc::new(Inner {
             tcp,
             names,
-            reach,
+            address_rule,
             proxies,
             trust,
             to_origins,
-            patience,
+            connect_timeout,
         }))
     }
 }
@@ -104,7 +104,7 @@ impl Service<Uri> for Connector {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let way = Way {
-                deadline: Instant::now() + inner.patience,
+                deadline: Instant::now() + inner.connect_timeout,
                 inner: &inner,
             };
             match Url::parse(&to.to_string()) {
@@ -185,7 +185,7 @@ impl Way<'_> {
     }
 
     fn judge(&self, who: &Who, addr: IpAddr) -> Result<(), Trouble> {
-        match self.inner.reach.allows_addr(addr) {
+        match self.inner.address_rule.allows_addr(addr) {
             true => Ok(()),
             false => Err(Trouble::Forbidden {
                 who: who.clone(),
@@ -222,7 +222,7 @@ impl Way<'_> {
             }),
             Ok(Err(tunnel::Failed::Broken(why))) => Err(Trouble::broken(proxy, why)),
             Err(_) => {
-                let time = humantime::format_duration(self.inner.patience);
+                let time = humantime::format_duration(self.inner.connect_timeout);
                 Err(Trouble::broken(
                     proxy,
                     format!("did not answer {asked} within {time}"),
@@ -279,7 +279,7 @@ impl Way<'_> {
             }),
             Ok(Err(socks::Failed::Broken(why))) => Err(Trouble::broken(proxy, why)),
             Err(_) => {
-                let time = humantime::format_duration(self.inner.patience);
+                let time = humantime::format_duration(self.inner.connect_timeout);
                 Err(Trouble::broken(
                     proxy,
                     format!("did not answer within {time}"),
@@ -315,7 +315,7 @@ impl Way<'_> {
     }
 
     fn slow(&self, who: &Who, what: &str) -> Trouble {
-        let time = humantime::format_duration(self.inner.patience);
+        let time = humantime::format_duration(self.inner.connect_timeout);
         Trouble::connect(who, format!("{what} within {time}"))
     }
 }

@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use self::except::Except;
-use crate::artifact::Reach;
+use crate::artifact::AddressRule;
 use crate::source::http::Error;
 
 /// The variables, for each scheme in the order in which they count: curl's, and as with Go and others `HTTP_PROXY`
@@ -172,7 +172,7 @@ impl Proxy {
                 "something follows the port (in a password write / as %2F, ? as %3F and # as %23)",
             ));
         }
-        if !Reach.allows_url(&url) {
+        if !AddressRule.allows_url(&url) {
             return Err(wrong(
                 "it is a link-local or metadata address, which is always blocked",
             ));

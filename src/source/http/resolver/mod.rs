@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use tower_service::Service;
 
 use self::dns::Dns;
-use crate::artifact::Reach;
+use crate::artifact::AddressRule;
 
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -45,10 +45,10 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// A resolver that applies a [`Reach`] to every address it finds.
+/// A resolver that applies an [`AddressRule`] to every address it finds.
 #[derive(Clone)]
 pub(super) struct Filtered {
-    reach: Reach,
+    address_rule: AddressRule,
     dns: Arc<Mutex<Option<Known>>>,
 }
 
@@ -59,9 +59,9 @@ struct Known {
 }
 
 impl Filtered {
-    pub(super) fn new(reach: Reach) -> Self {
+    pub(super) fn new(address_rule: AddressRule) -> Self {
         Self {
-            reach,
+            address_rule,
             dns: Arc::default(),
         }
     }
@@ -72,7 +72,7 @@ impl Filtered {
             .look_up(name)
             .await
             .map_err(|why| Refused::Unknown { why })?;
-        filter(&self.reach, found)
+        filter(&self.address_rule, found)
     }
 
     async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
@@ -136,11 +136,11 @@ impl Service<Name> for Filtered {
     }
 }
 
-fn filter(reach: &Reach, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {
+fn filter(address_rule: &AddressRule, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {
     let first = found.first().copied();
     let allowed: Vec<_> = found
         .into_iter()
-        .filter(|addr| reach.allows_addr(*addr))
+        .filter(|addr| address_rule.allows_addr(*addr))
         .collect();
     match first {
         None => Err(Refused::Unknown {
@@ -162,12 +162,12 @@ mod tests {
                 .map(|a| a.parse().unwrap())
                 .collect::<Vec<IpAddr>>()
         };
-        let bad = filter(&Reach, addrs(&["169.254.169.254", "fe80::1"]));
+        let bad = filter(&AddressRule, addrs(&["169.254.169.254", "fe80::1"]));
         assert!(matches!(bad, Err(Refused::Unreachable { .. })));
-        let mixed = filter(&Reach, addrs(&["169.254.169.254", "127.0.0.1"])).unwrap();
+        let mixed = filter(&AddressRule, addrs(&["169.254.169.254", "127.0.0.1"])).unwrap();
         assert_eq!(mixed, addrs(&["127.0.0.1"]));
         assert!(matches!(
-            filter(&Reach, vec![]),
+            filter(&AddressRule, vec![]),
             Err(Refused::Unknown { .. })
         ));
     }

@@ -1,3 +1,3 @@
 use rustix::mount::{MountFlags, unmount};
-use crate::artifact::Place;
+use crate::artifact::VolumePath;
 use reqwest::Url; //~ only source may name reqwest

@@ -1,3 +1,3 @@
 use reqwest::Client;
-use crate::{artifact::Reach, fault::Fault, metrics, telemetry};
+use crate::{artifact::AddressRule, fault::Fault, metrics, telemetry};
 use super::in_macro;

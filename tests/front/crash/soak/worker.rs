@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use war_vol::acquire::{Acquire, Parts, Patience};
+use war_vol::acquire::{Acquire, Parts, RetryPolicy};
 use war_vol::fault::Fault;
 use war_vol::metrics::Downloads;
 use war_vol::mount::{Linux, Target};
@@ -15,7 +15,7 @@ use war_vol::policy::Policy;
 use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Apart, Error, Owner, Pool, Publish, Sharing, Volumes, Writable};
+use war_vol::volume::{CallTask, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
 
 use super::super::Random;
 use super::super::origin::{Artifact, Origin};
@@ -146,7 +146,7 @@ impl Worker {
 
     async fn operate(&mut self, kind: Kind) {
         let n = self.random.below(VOLUMES);
-        let want = self.want(n);
+        let request = self.request(n);
         match kind {
             Kind::Publish => self.publish(n).await,
             Kind::Republish => {
@@ -160,7 +160,7 @@ impl Worker {
                 self.publish(n).await;
             }
             Kind::Twice => {
-                let (a, b) = tokio::join!(self.begin(want.clone()), self.begin(want));
+                let (a, b) = tokio::join!(self.begin(request.clone()), self.begin(request));
                 // The second joins, or is told to come back.
                 assert!(a.is_ok() || b.is_ok(), "{a:?} {b:?}");
                 [a, b]
@@ -172,7 +172,7 @@ impl Worker {
             Kind::Unpublish => self.unpublish(n).await,
             Kind::Cancel => {
                 let patience = Duration::from_micros(self.random.below(6000) as u64);
-                match tokio::time::timeout(patience, self.begin(want)).await {
+                match tokio::time::timeout(patience, self.begin(request)).await {
                     Ok(published) => published.unwrap(),
                     // What it has begun to commit it finishes; whoever comes before that is told to come back.
                     Err(_) if self.random.below(2) == 0 => self.publish(n).await,
@@ -180,7 +180,7 @@ impl Worker {
                 }
             }
             Kind::Overtake => {
-                let publish = self.begin(want);
+                let publish = self.begin(request);
                 tokio::time::sleep(Duration::from_micros(self.random.below(4000) as u64)).await;
                 self.unpublish_beside_others(n).await;
                 if let Err(error) = publish.await {
@@ -217,14 +217,14 @@ impl Worker {
     }
 
     /// As a call comes to the driver.
-    fn begin(&self, want: Publish) -> Apart<Result<(), Error>> {
+    fn begin(&self, request: PublishRequest) -> CallTask<Result<(), Error>> {
         self.volumes()
-            .apart(async move |volumes, caller| volumes.publish(want, &caller).await)
+            .spawn(async move |volumes, caller| volumes.publish(request, &caller).await)
     }
 
     async fn publish(&self, n: usize) {
         loop {
-            match self.begin(self.want(n)).await {
+            match self.begin(self.request(n)).await {
                 Ok(()) => return self.assert_shown(n),
                 // A commit that nobody waited for any more.
                 Err(error) => only(&error, Fault::Pending),
@@ -248,14 +248,14 @@ impl Worker {
         Target::within(&self.dir, &self.dir.join("targets").join(name(n))).unwrap()
     }
 
-    fn want(&self, n: usize) -> Publish {
+    fn request(&self, n: usize) -> PublishRequest {
         let url = format!("{}{}", self.origin, path(n));
         let mut attributes = BTreeMap::from([("downloadURL".to_owned(), url)]);
         attributes.insert("pullPolicy".to_owned(), "IfNotPresent".to_owned());
         if n % 4 == 3 {
             attributes.insert("layout".to_owned(), "copy".to_owned());
         }
-        Publish {
+        PublishRequest {
             volume: name(n),
             target: self.target(n),
             attributes,
@@ -322,12 +322,12 @@ fn open(dir: &Path) -> (Arc<Store>, Arc<Volumes<Linux>>) {
     let stall = Duration::from_secs(5);
     let http = Factory::new(&HttpSettings {
         ca_file: None,
-        patience: stall,
+        connect_timeout: stall,
     });
     let parts = Parts {
         store: Arc::clone(&store),
         sources: Sources::new(http.unwrap()),
-        patience: Patience {
+        retry_policy: RetryPolicy {
             tries: 5,
             pause: Duration::from_millis(1),
             longest_pause: Duration::from_millis(10),

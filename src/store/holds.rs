@@ -9,9 +9,9 @@ use crate::lock::{Guard, Short};
 
 /// How many keep a blob, by its digest.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Short<HashMap<Digest, usize>>);
+pub(super) struct Holds(Short<HashMap<Digest, usize>>);
 
-impl Kept {
+impl Holds {
     fn all(&self) -> Guard<'_, HashMap<Digest, usize>> {
         self.0.lock()
     }
@@ -23,25 +23,25 @@ impl Kept {
 
 /// While this lives no collection takes the blob.
 #[derive(Debug)]
-pub struct Keep {
-    kept: Arc<Kept>,
+pub struct Hold {
+    holds: Arc<Holds>,
     sha256: Digest,
 }
 
 impl Store {
     /// For one who has lost a race against a collection, and must not lose the next.
-    pub fn keep(&self, sha256: &Digest) -> Keep {
-        *self.kept.all().entry(sha256.clone()).or_default() += 1;
-        Keep {
-            kept: Arc::clone(&self.kept),
+    pub fn hold(&self, sha256: &Digest) -> Hold {
+        *self.holds.all().entry(sha256.clone()).or_default() += 1;
+        Hold {
+            holds: Arc::clone(&self.holds),
             sha256: sha256.clone(),
         }
     }
 }
 
-impl Drop for Keep {
+impl Drop for Hold {
     fn drop(&mut self) {
-        let mut all = self.kept.all();
+        let mut all = self.holds.all();
         if let Some(count) = all.get_mut(&self.sha256) {
             *count -= 1;
             if *count == 0 {

@@ -34,7 +34,7 @@ pub enum Phase {
     /// The disk or the cache is full, and what is unused is removed first.
     MakingRoom,
     /// It is over.
-    Landed,
+    Completed,
 }
 
 /// How far a download is at one moment.
@@ -54,14 +54,14 @@ pub struct Snapshot {
 
 /// Shared by a flight, which moves it, and those who watch.
 #[derive(Debug)]
-pub struct Gauge {
+pub struct Progress {
     url: String,
-    state: Short<State>,
+    state: Short<ProgressState>,
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct ProgressState {
     phase: Phase,
     done: u64,
     total: Option<u64>,
@@ -71,10 +71,10 @@ struct State {
     stopped: bool,
 }
 
-impl Gauge {
+impl Progress {
     /// Nobody wants it yet.
     pub fn new(url: &ArtifactUrl) -> Self {
-        let state = State {
+        let state = ProgressState {
             phase: Phase::Queued,
             done: 0,
             total: None,
@@ -96,14 +96,14 @@ impl Gauge {
         this
     }
 
-    fn state(&self) -> Guard<'_, State> {
+    fn state(&self) -> Guard<'_, ProgressState> {
         self.state.lock()
     }
 
-    /// Registers or renews an interest. False if it is too late: the flight has landed or was stopped.
+    /// Registers or renews an interest. False if it is too late: the flight has ended or was stopped.
     pub fn want(&self, who: &str, limit: Limit) -> bool {
         let mut state = self.state();
-        if state.stopped || state.phase == Phase::Landed {
+        if state.stopped || state.phase == Phase::Completed {
             return false;
         }
         let since = Some(Instant::now());
@@ -234,7 +234,7 @@ impl fmt::Display for Snapshot {
                     humantime::format_duration(rounded(*pause))
                 )
             }
-            Phase::Downloading | Phase::Landed => match self.total {
+            Phase::Downloading | Phase::Completed => match self.total {
                 Some(total) if total > 0 => write!(
                     f,
                     "downloading {url}: {} of {} ({} percent), {}/s",
@@ -283,23 +283,23 @@ pub(super) mod tests {
 
     #[test]
     fn a_flight_goes_to_the_largest_limit_and_ends_with_the_last_interest() {
-        let gauge = Gauge::new(&"https://example.com/a?canary".parse().unwrap());
-        assert!(gauge.want("a", limit(10)) && gauge.want("b", limit(20)));
-        assert_eq!(gauge.limit().map(|l| l.bytes()), Some(20));
-        gauge.unwant("b");
-        assert_eq!(gauge.limit().map(|l| l.bytes()), Some(10));
-        gauge.unwant("a");
-        assert_eq!(gauge.limit(), None);
+        let progress = Progress::new(&"https://example.com/a?canary".parse().unwrap());
+        assert!(progress.want("a", limit(10)) && progress.want("b", limit(20)));
+        assert_eq!(progress.limit().map(|l| l.bytes()), Some(20));
+        progress.unwant("b");
+        assert_eq!(progress.limit().map(|l| l.bytes()), Some(10));
+        progress.unwant("a");
+        assert_eq!(progress.limit(), None);
         assert!(
-            !gauge.want("c", limit(10)),
+            !progress.want("c", limit(10)),
             "a flight that is stopping cannot be joined"
         );
-        assert!(!gauge.snapshot().to_string().contains("canary"));
+        assert!(!progress.snapshot().to_string().contains("canary"));
     }
 
     #[test]
     fn what_an_event_says_changes_in_steps() {
-        let mut s = Gauge::new(&"https://example.com/model.bin".parse().unwrap()).snapshot();
+        let mut s = Progress::new(&"https://example.com/model.bin".parse().unwrap()).snapshot();
         s.phase = Phase::Downloading;
         let mut said = std::collections::BTreeSet::new();
         for done in 0..=1000 {
@@ -314,7 +314,7 @@ pub(super) mod tests {
 
     #[test]
     fn progress_reads_as_people_write_it() {
-        let mut s = Gauge::new(&"https://example.com/model.bin".parse().unwrap()).snapshot();
+        let mut s = Progress::new(&"https://example.com/model.bin".parse().unwrap()).snapshot();
         (s.phase, s.done, s.total, s.speed) =
             (Phase::Downloading, 230 << 20, Some(512 << 20), 12 << 20);
         assert_eq!(

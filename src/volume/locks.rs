@@ -13,14 +13,14 @@ use crate::lock::{Guard, Short};
 
 /// The volumes that somebody works on.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Guards(Arc<Short<HashMap<String, Slot>>>);
+pub(super) struct VolumeLocks(Arc<Short<HashMap<String, Slot>>>);
 
 #[derive(Debug)]
 struct Slot {
     /// Counts the unpublishes: a wait that began before one has ended.
     ended: watch::Sender<u64>,
     committing: bool,
-    /// Counts those who had their hands on it.
+    /// Counts how often it was locked.
     commits: u64,
     users: usize,
 }
@@ -28,24 +28,24 @@ struct Slot {
 /// A wait for an artifact; over when dropped.
 #[derive(Debug)]
 pub(super) struct Wait {
-    guards: Guards,
+    locks: VolumeLocks,
     id: String,
     began: u64,
     ended: watch::Receiver<u64>,
-    /// How many had their hands on it when the wait began; nothing if somebody had them on it just then.
+    /// How often it had been locked when the wait began; nothing if it was locked just then.
     commits: Option<u64>,
 }
 
-/// The only hands on a volume; free again when dropped.
+/// The right to change a volume, alone; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Commit {
-    guards: Guards,
+pub(super) struct VolumeLock {
+    locks: VolumeLocks,
     id: String,
-    /// Whether nobody else had hands on it since the wait began.
+    /// Whether nobody else has locked it since the wait began.
     pub(super) is_first: bool,
 }
 
-/// Why the hands cannot be had.
+/// Why a volume cannot be locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Busy {
     /// Somebody else commits.
@@ -54,7 +54,7 @@ pub(super) enum Busy {
     Ended,
 }
 
-impl Guards {
+impl VolumeLocks {
     fn slots(&self) -> Guard<'_, HashMap<String, Slot>> {
         self.0.lock()
     }
@@ -67,7 +67,7 @@ impl Guards {
         let ended = slot.ended.subscribe();
         let began = *ended.borrow();
         Wait {
-            guards: self.clone(),
+            locks: self.clone(),
             id: id.to_owned(),
             began,
             ended,
@@ -76,7 +76,7 @@ impl Guards {
     }
 
     /// Ends all waits for a volume and takes it: for an unpublish.
-    pub(super) fn end(&self, id: &str) -> Result<Commit, Busy> {
+    pub(super) fn end(&self, id: &str) -> Result<VolumeLock, Busy> {
         let mut slots = self.slots();
         let slot = slots.entry(id.to_owned()).or_insert_with(Slot::new);
         slot.ended.send_modify(|n| *n += 1);
@@ -84,18 +84,18 @@ impl Guards {
             return Err(Busy::Committing);
         }
         slot.begin();
-        Ok(Commit {
-            guards: self.clone(),
+        Ok(VolumeLock {
+            locks: self.clone(),
             id: id.to_owned(),
             is_first: false,
         })
     }
 
     /// Takes a volume at all of its targets, for one that may be seen at one of them only.
-    pub(super) fn everywhere(&self, volume: &str) -> Result<Commit, Busy> {
+    pub(super) fn everywhere(&self, volume: &str) -> Result<VolumeLock, Busy> {
         // No name of a directory holds a space.
         let id = format!("volume {volume}");
-        self.wait(&id).commit()
+        self.wait(&id).lock()
     }
 
     /// Does something while nobody works on a volume, and nobody can begin to; not at all where somebody does.
@@ -106,11 +106,11 @@ impl Guards {
         }
     }
 
-    fn leave(&self, id: &str, commit: bool) {
+    fn leave(&self, id: &str, lock: bool) {
         let mut slots = self.slots();
         if let Some(slot) = slots.get_mut(id) {
             slot.users -= 1;
-            slot.committing &= !commit;
+            slot.committing &= !lock;
             if slot.users == 0 {
                 slots.remove(id);
             }
@@ -144,8 +144,8 @@ impl Wait {
     }
 
     /// Goes over to the second phase.
-    pub(super) fn commit(&self) -> Result<Commit, Busy> {
-        let mut slots = self.guards.slots();
+    pub(super) fn lock(&self) -> Result<VolumeLock, Busy> {
+        let mut slots = self.locks.slots();
         let Some(slot) = slots.get_mut(&self.id) else {
             return Err(Busy::Ended);
         };
@@ -157,8 +157,8 @@ impl Wait {
         }
         let is_first = self.commits == Some(slot.commits);
         slot.begin();
-        Ok(Commit {
-            guards: self.guards.clone(),
+        Ok(VolumeLock {
+            locks: self.locks.clone(),
             id: self.id.clone(),
             is_first,
         })
@@ -167,13 +167,13 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        self.guards.leave(&self.id, false);
+        self.locks.leave(&self.id, false);
     }
 }
 
-impl Drop for Commit {
+impl Drop for VolumeLock {
     fn drop(&mut self) {
-        self.guards.leave(&self.id, true);
+        self.locks.leave(&self.id, true);
     }
 }
 
@@ -183,74 +183,74 @@ mod tests {
 
     #[tokio::test]
     async fn an_unpublish_ends_every_wait_and_no_commit_follows() {
-        let guards = Guards::default();
-        let (a, b) = (guards.wait("v"), guards.wait("v"));
-        let commit = guards.end("v").unwrap();
+        let locks = VolumeLocks::default();
+        let (a, b) = (locks.wait("v"), locks.wait("v"));
+        let lock = locks.end("v").unwrap();
         a.ended().await;
         b.ended().await;
-        assert_eq!(a.commit().unwrap_err(), Busy::Ended);
-        drop(commit);
-        assert_eq!(b.commit().unwrap_err(), Busy::Ended);
-        assert!(guards.wait("v").commit().is_ok());
+        assert_eq!(a.lock().unwrap_err(), Busy::Ended);
+        drop(lock);
+        assert_eq!(b.lock().unwrap_err(), Busy::Ended);
+        assert!(locks.wait("v").lock().is_ok());
     }
 
     #[test]
     fn what_must_not_meet_anybody_does_not_happen_while_somebody_waits_or_commits() {
-        let guards = Guards::default();
+        let locks = VolumeLocks::default();
         let acts = |id: &str| {
             let mut acted = false;
-            guards.unless_in_use(id, || acted = true);
+            locks.unless_in_use(id, || acted = true);
             acted
         };
         assert!(acts("v"));
-        let wait = guards.wait("v");
+        let wait = locks.wait("v");
         assert!(!acts("v") && acts("other"));
-        let commit = wait.commit().unwrap();
+        let lock = wait.lock().unwrap();
         drop(wait);
         assert!(!acts("v"));
-        drop(commit);
+        drop(lock);
         assert!(acts("v"));
     }
 
     #[test]
     fn only_against_a_commit_is_anybody_busy() {
-        let guards = Guards::default();
-        let (a, b) = (guards.wait("v"), guards.wait("v"));
-        let commit = a.commit().unwrap();
-        assert_eq!(b.commit().unwrap_err(), Busy::Committing);
-        assert_eq!(guards.end("v").unwrap_err(), Busy::Committing);
-        assert!(guards.wait("other").commit().is_ok());
-        drop(commit);
+        let locks = VolumeLocks::default();
+        let (a, b) = (locks.wait("v"), locks.wait("v"));
+        let lock = a.lock().unwrap();
+        assert_eq!(b.lock().unwrap_err(), Busy::Committing);
+        assert_eq!(locks.end("v").unwrap_err(), Busy::Committing);
+        assert!(locks.wait("other").lock().is_ok());
+        drop(lock);
         drop((a, b));
         assert!(
-            guards.slots().is_empty(),
+            locks.slots().is_empty(),
             "nothing is kept of volumes that nobody works on"
         );
     }
 
     #[test]
     fn who_comes_first_knows_that_nobody_was_there_before() {
-        let guards = Guards::default();
-        let (a, b) = (guards.wait("v"), guards.wait("v"));
-        let commit = a.commit().unwrap();
-        let c = guards.wait("v");
-        assert!(commit.is_first);
-        drop(commit);
-        assert!(!b.commit().unwrap().is_first);
-        assert!(!c.commit().unwrap().is_first);
-        assert!(guards.wait("v").commit().unwrap().is_first);
+        let locks = VolumeLocks::default();
+        let (a, b) = (locks.wait("v"), locks.wait("v"));
+        let lock = a.lock().unwrap();
+        let c = locks.wait("v");
+        assert!(lock.is_first);
+        drop(lock);
+        assert!(!b.lock().unwrap().is_first);
+        assert!(!c.lock().unwrap().is_first);
+        assert!(locks.wait("v").lock().unwrap().is_first);
     }
 
     #[tokio::test]
     async fn what_nobody_works_on_is_not_remembered() {
-        let guards = Guards::default();
+        let locks = VolumeLocks::default();
         for n in 0..10_000 {
-            let wait = guards.wait(&n.to_string());
-            drop(wait.commit().unwrap());
+            let wait = locks.wait(&n.to_string());
+            drop(wait.lock().unwrap());
             drop(wait);
-            drop(guards.end(&n.to_string()).unwrap());
-            drop(guards.everywhere(&n.to_string()).unwrap());
+            drop(locks.end(&n.to_string()).unwrap());
+            drop(locks.everywhere(&n.to_string()).unwrap());
         }
-        assert!(guards.slots().is_empty());
+        assert!(locks.slots().is_empty());
     }
 }

@@ -5,22 +5,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::aside::Takes;
+use super::blocking::Takes;
 use super::plan::View;
 use super::record::fingerprint;
-use super::{Error, Id, Publish, Record, Shared, Volumes, plan};
+use super::{Error, Id, PublishRequest, Record, Shared, Volumes, plan};
 use crate::mount::{MountId, Mounter, Probe, Target};
 use crate::store;
 
 /// A mount of ours.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct LiveMount {
     pub(super) mount: MountId,
     /// The volume's id as its caller has it.
     pub(super) volume: String,
     pub(super) target: Target,
     /// What the request that it was made from compares by; empty where that is not known.
-    pub(super) print: String,
+    pub(super) fingerprint: String,
     /// Bytes in its own layer, when last counted.
     pub(super) layer: Option<(Instant, u64)>,
     /// How; none where its record could not be read.
@@ -61,10 +61,10 @@ impl<M: Mounter> Volumes<M> {
         (attributes, readonly): (&BTreeMap<String, String>, bool),
     ) -> Result<Standing, Error> {
         let id = Id::of(volume, target);
-        let print = fingerprint(self.shared.store.key(), attributes, readonly);
+        let fingerprint = fingerprint(self.shared.store.key(), attributes, readonly);
         let at = target.clone();
         let look = move |shared: &Shared<M>| {
-            let found = match shared.look(&id, &at, Some(&print)) {
+            let found = match shared.look(&id, &at, Some(&fingerprint)) {
                 Ok(found) => found,
                 // Law 1.
                 Err(e) if !matches!(shared.store.volume(id.as_str()), Ok(None)) => {
@@ -73,12 +73,12 @@ impl<M: Mounter> Volumes<M> {
                 Err(e) => return Err(e),
             };
             Ok(match found.dir {
-                _ if plan::is_satisfied(found.kept, found.place) => Standing::Shown,
+                _ if plan::is_satisfied(found.record_match, found.target_state) => Standing::Shown,
                 Some(_) => Standing::Known,
                 None => Standing::Unknown,
             })
         };
-        self.aside(Takes::Microseconds, look)
+        self.run_blocking(Takes::Microseconds, look)
             .await
             .map_err(|what| bug(target, what))?
     }
@@ -86,15 +86,16 @@ impl<M: Mounter> Volumes<M> {
     /// Whether a volume is known to be shown as this request would have it: what kubelet asks every minute for every
     /// volume. Without a record, and without a disk: what is mounted holds its own path, and that of what it shows, in
     /// the kernel's memory. A "no" may be a "yes" for who looks closer.
-    pub fn is_as_before(&self, want: &Publish) -> bool {
+    pub fn is_as_before(&self, request: &PublishRequest) -> bool {
         let shared = &self.shared;
-        let id = Id::of(&want.volume, &want.target);
+        let id = Id::of(&request.volume, &request.target);
         let known = shared.mounts().get(id.as_str()).cloned();
-        let Some(shown) = known.filter(|s| !s.print.is_empty() && s.print == shared.print(want))
+        let Some(shown) = known
+            .filter(|s| !s.fingerprint.is_empty() && s.fingerprint == shared.fingerprint(request))
         else {
             return false;
         };
-        let mounted = shared.mounter.probe(&want.target);
+        let mounted = shared.mounter.probe(&request.target);
         mounted.is_ok_and(|at| at == Probe::Mount(shown.mount))
             && matches!(shared.store.volume(id.as_str()), Ok(Some(_)))
     }
@@ -125,7 +126,7 @@ impl<M: Mounter> Volumes<M> {
                 free: disk.free,
             }))
         };
-        let looked = self.aside(Takes::Microseconds, look).await;
+        let looked = self.run_blocking(Takes::Microseconds, look).await;
         let usage = looked.map_err(|what| bug(target, what))??;
         if usage.is_some() {
             self.count_layer(digits);
@@ -135,7 +136,8 @@ impl<M: Mounter> Volumes<M> {
 
     /// Counts what was written to a volume, unless that was done of late or others are counted.
     fn count_layer(&self, id: String) {
-        let is_due = |shown: &Shown| shown.layer.is_none_or(|(when, _)| when.elapsed() > COUNTED);
+        let is_due =
+            |shown: &LiveMount| shown.layer.is_none_or(|(when, _)| when.elapsed() > COUNTED);
         if !self.shared.mounts().get(&id).is_some_and(is_due) {
             return;
         }
@@ -198,13 +200,13 @@ impl<M: Mounter> Shared<M> {
         id: &Id,
         target: &Target,
         mount: MountId,
-        (print, view): (&str, Option<View>),
+        (fingerprint, view): (&str, Option<View>),
     ) {
-        let shown = Shown {
+        let shown = LiveMount {
             mount,
             volume: id.volume.clone(),
             target: target.clone(),
-            print: print.to_owned(),
+            fingerprint: fingerprint.to_owned(),
             layer: None,
             view,
         };
@@ -213,7 +215,7 @@ impl<M: Mounter> Shared<M> {
 
     /// Another target at which a volume is seen now: mounts count, and no record does.
     pub(super) fn elsewhere(&self, id: &Id) -> Result<Option<PathBuf>, Error> {
-        let others: Vec<Shown> = self
+        let others: Vec<LiveMount> = self
             .mounts()
             .iter()
             .filter(|(name, shown)| *name != id.as_str() && shown.volume == id.volume)

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use super::claims::Claims;
 use super::ours::is_ours;
-use super::plan::Place;
-use super::shown::bug;
+use super::plan::TargetState;
+use super::status::bug;
 use super::{Error, Id, Pool, Volumes};
 use crate::lock::Short;
 use crate::mount::{Mounter, Probe, Target};
 
 /// Shut at first: the store may be another's, and what the machine can is still to be found out.
-pub struct Gate<M> {
-    state: Short<State<M>>,
+pub struct VolumesHandle<M> {
+    state: Short<HandleState<M>>,
     /// For the little that can be done while it is shut.
     mounter: M,
     pool: Pool,
     claims: Arc<Claims>,
 }
 
-enum State<M> {
+enum HandleState<M> {
     /// Nothing is known yet, not even whether the mounts that are seen here are those that kubelet sees.
     Blind(String),
     /// Mounts are seen, and the store cannot be used.
@@ -27,11 +27,11 @@ enum State<M> {
     Open(Arc<Volumes<M>>),
 }
 
-impl<M: Mounter> Gate<M> {
+impl<M: Mounter> VolumesHandle<M> {
     /// Shut; `mounter` need not have been tried out.
     pub fn shut(mounter: M, pool: Pool) -> Self {
         Self {
-            state: Short::new(State::Blind("starting".to_owned())),
+            state: Short::new(HandleState::Blind("starting".to_owned())),
             mounter,
             claims: Arc::new(Claims::shut(pool.clone())),
             pool,
@@ -48,8 +48,8 @@ impl<M: Mounter> Gate<M> {
         &self.claims
     }
 
-    fn set(&self, state: State<M>) {
-        if let State::Blind(why) | State::Shut(why) = &state {
+    fn set(&self, state: HandleState<M>) {
+        if let HandleState::Blind(why) | HandleState::Shut(why) = &state {
             self.claims.without_store(why.as_str());
         }
         *self.state.lock() = state;
@@ -57,39 +57,39 @@ impl<M: Mounter> Gate<M> {
 
     /// Says why nothing can be done at all.
     pub fn blind(&self, why: impl Into<String>) {
-        self.set(State::Blind(why.into()));
+        self.set(HandleState::Blind(why.into()));
     }
 
     /// Says why the store cannot be used.
     pub fn without_store(&self, why: impl Into<String>) {
-        self.set(State::Shut(why.into()));
+        self.set(HandleState::Shut(why.into()));
     }
 
     /// From now on the volumes are there.
     pub fn open(&self, volumes: Arc<Volumes<M>>) {
-        self.set(State::Open(volumes));
+        self.set(HandleState::Open(volumes));
     }
 
     /// Whether the volumes are there, or why not.
     pub fn check(&self) -> Result<(), String> {
         match &*self.state.lock() {
-            State::Open(_) => Ok(()),
-            State::Shut(why) | State::Blind(why) => Err(why.clone()),
+            HandleState::Open(_) => Ok(()),
+            HandleState::Shut(why) | HandleState::Blind(why) => Err(why.clone()),
         }
     }
 
     /// The volumes, or [`Error::NotReady`].
     pub fn get(&self) -> Result<Arc<Volumes<M>>, Error> {
         match &*self.state.lock() {
-            State::Open(volumes) => Ok(Arc::clone(volumes)),
-            State::Shut(why) | State::Blind(why) => Err(Error::NotReady(why.clone())),
+            HandleState::Open(volumes) => Ok(Arc::clone(volumes)),
+            HandleState::Shut(why) | HandleState::Blind(why) => Err(Error::NotReady(why.clone())),
         }
     }
 
     fn is_blind(&self) -> bool {
         match &*self.state.lock() {
-            State::Blind(_) => true,
-            State::Shut(_) | State::Open(_) => false,
+            HandleState::Blind(_) => true,
+            HandleState::Shut(_) | HandleState::Open(_) => false,
         }
     }
 
@@ -101,8 +101,8 @@ impl<M: Mounter> Gate<M> {
             Err(not_ready) if self.is_blind() => Err(not_ready),
             Err(not_ready) => {
                 tracing::warn!(target = %target.path().display(), %not_ready, "unpublishing without the store");
-                let (gate, at, id) = (Arc::clone(self), target.clone(), Id::of(volume, target));
-                let taken = self.pool.run(move || gate.take_away(&id, &at)).await;
+                let (handle, at, id) = (Arc::clone(self), target.clone(), Id::of(volume, target));
+                let taken = self.pool.run(move || handle.take_away(&id, &at)).await;
                 taken.unwrap_or_else(|what| Err(bug(target, what)))
             }
         }
@@ -121,7 +121,7 @@ impl<M: Mounter> Gate<M> {
             if !is_ours {
                 return Err(Error::Occupied {
                     target: target.path(),
-                    place: Place::Foreign,
+                    state: TargetState::Foreign,
                 });
             }
             self.mounter.unmount(target)?;

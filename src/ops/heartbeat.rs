@@ -10,13 +10,13 @@ const BEAT: Duration = Duration::from_secs(5);
 
 /// Beats as long as the loop runs that it is part of.
 #[derive(Clone, Debug)]
-pub struct Pulse {
+pub struct Heartbeat {
     began: Instant,
     /// Milliseconds from then on.
     last: Arc<AtomicU64>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// Beats for the first time.
     pub fn new() -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Pulse {
     }
 }
 
-impl Default for Pulse {
+impl Default for Heartbeat {
     fn default() -> Self {
         Self::new()
     }
@@ -69,13 +69,13 @@ mod tests {
             .build()
             .unwrap();
         let minute = Duration::from_secs(60);
-        let pulse = Pulse::silent_for(minute);
-        assert!(pulse.still() >= minute);
+        let heartbeat = Heartbeat::silent_for(minute);
+        assert!(heartbeat.still() >= minute);
         runtime.block_on(async {
-            let beating = tokio::spawn(pulse.clone().beat());
+            let beating = tokio::spawn(heartbeat.clone().beat());
             tokio::task::yield_now().await;
             beating.abort();
         });
-        assert!(pulse.still() < minute);
+        assert!(heartbeat.still() < minute);
     }
 }

@@ -1,4 +1,4 @@
-//! The volumes of this machine for one command, in whoever's hands they are.
+//! The volumes of this machine for one command, whether this process has the store or a driver.
 //!
 //! Whoever has the store's lock has the volumes: a command that gets it, or a driver. A command that does not get it
 //! asks the driver that has it, if that answers; else it waits.
@@ -22,7 +22,7 @@ use crate::volume::{self, Listed, Mount, Owner, Pool, Record, Snapshot};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Who has the store.
-pub(super) enum Found {
+pub(super) enum StoreHolder {
     /// This process.
     Store(Store),
     /// A driver.
@@ -31,18 +31,18 @@ pub(super) enum Found {
 
 /// Opens the store for one command, or finds the driver that has it; `says` is told if another process has it and
 /// this one waits.
-pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<Found, Error> {
+pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<StoreHolder, Error> {
     let found = match Store::open(&store_settings(storing)?) {
         Err(locked @ store::Error::Locked { .. }) => match Client::find(&storing.at.root).await {
-            Some(driver) => Found::Driver(Box::new(driver)),
+            Some(driver) => StoreHolder::Driver(Box::new(driver)),
             None => {
                 says(&locked.to_string());
                 wait(storing).await?
             }
         },
-        opened => Found::Store(opened?),
+        opened => StoreHolder::Store(opened?),
     };
-    if let Found::Store(store) = &found {
+    if let StoreHolder::Store(store) = &found {
         // A command has no background.
         store.try_to_empty_trash();
     }
@@ -50,7 +50,7 @@ pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<F
 }
 
 /// Waits for the lock, and for a driver that was still starting when it took it.
-async fn wait(storing: &Storing) -> Result<Found, Error> {
+async fn wait(storing: &Storing) -> Result<StoreHolder, Error> {
     let its = storing.clone();
     // If a driver answers first, the lock may still be got once that has ended; then it is given back at once.
     let pool = Pool::default();
@@ -64,25 +64,25 @@ async fn wait(storing: &Storing) -> Result<Found, Error> {
         }
     };
     tokio::select! {
-        store = lock => Ok(Found::Store(store.map_err(Error::Bug)??)),
-        driver = driver => Ok(Found::Driver(Box::new(driver))),
+        store = lock => Ok(StoreHolder::Store(store.map_err(Error::Bug)??)),
+        driver = driver => Ok(StoreHolder::Driver(Box::new(driver))),
     }
 }
 
 /// The volumes of this machine, for one command.
-pub struct Machine {
-    hands: Hands,
+pub struct VolumeAccess {
+    backend: Backend,
     /// What origins want to see.
     secrets: BTreeMap<String, SecretString>,
 }
 
 /// Whose they are in.
-enum Hands {
-    Ours(Box<Local>),
-    Driver(Box<Client>),
+enum Backend {
+    Local(Box<Local>),
+    Remote(Box<Client>),
 }
 
-impl Machine {
+impl VolumeAccess {
     /// Finds out who has the volumes. Must be called within a tokio runtime.
     ///
     /// No command goes on with wrong settings, also where they do not count.
@@ -109,21 +109,21 @@ impl Machine {
         (storing, downloading): (&Storing, &Downloading),
         says: impl FnOnce(&str),
     ) -> Result<Self, Error> {
-        let hands = match find(storing, says).await? {
-            Found::Store(store) => {
+        let backend = match find(storing, says).await? {
+            StoreHolder::Store(store) => {
                 let local = Local::new(store, http, (storing, downloading))?;
-                Hands::Ours(Box::new(local))
+                Backend::Local(Box::new(local))
             }
-            Found::Driver(driver) => Hands::Driver(driver),
+            StoreHolder::Driver(driver) => Backend::Remote(driver),
         };
-        Ok(Self { hands, secrets })
+        Ok(Self { backend, secrets })
     }
 
     /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.
     pub fn heeds_settings(&self) -> bool {
-        match &self.hands {
-            Hands::Ours(_) => true,
-            Hands::Driver(_) => false,
+        match &self.backend {
+            Backend::Local(_) => true,
+            Backend::Remote(_) => false,
         }
     }
 
@@ -144,34 +144,34 @@ impl Machine {
             pod: None,
             owner: Owner::CommandLine,
         };
-        match &self.hands {
-            Hands::Ours(local) => local.mount(mount).await,
-            Hands::Driver(driver) => Ok(driver.mount(mount).await?),
+        match &self.backend {
+            Backend::Local(local) => local.mount(mount).await,
+            Backend::Remote(driver) => Ok(driver.mount(mount).await?),
         }
     }
 
     /// How far the artifact for a directory is.
     pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
-        match &self.hands {
-            Hands::Ours(local) => local.progress(&volume::directory(dir).ok()?),
-            Hands::Driver(driver) => driver.progress(),
+        match &self.backend {
+            Backend::Local(local) => local.progress(&volume::directory(dir).ok()?),
+            Backend::Remote(driver) => driver.progress(),
         }
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of ours.
     pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
         let target = volume::directory(dir)?;
-        match &self.hands {
-            Hands::Ours(local) => local.unmount(&target).await,
-            Hands::Driver(driver) => Ok(driver.unmount(&target).await?),
+        match &self.backend {
+            Backend::Local(local) => local.unmount(&target).await,
+            Backend::Remote(driver) => Ok(driver.unmount(&target).await?),
         }
     }
 
     /// Every volume.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
-        match &self.hands {
-            Hands::Ours(local) => local.list(),
-            Hands::Driver(driver) => Ok(driver.list().await?),
+        match &self.backend {
+            Backend::Local(local) => local.list(),
+            Backend::Remote(driver) => Ok(driver.list().await?),
         }
     }
 }

@@ -22,10 +22,10 @@ impl<M: Send + Sync + 'static> Volumes<M> {
     ///
     /// Short work takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on
     /// a busy machine ten times as long. So it runs on the thread that asks for it, whose other tasks move elsewhere.
-    /// Whoever wants to give up meanwhile has to be another task: see [`Volumes::apart`]. What may take longer, and what
+    /// Whoever wants to give up meanwhile has to be another task: see [`Volumes::spawn`]. What may take longer, and what
     /// comes while others are held up by the disk, goes to the threads for that: however sick the disk, the runtime goes
     /// on.
-    pub(super) async fn aside<T: Send + 'static>(
+    pub(super) async fn run_blocking<T: Send + 'static>(
         &self,
         takes: Takes,
         work: impl FnOnce(&Shared<M>) -> T + Send + 'static,

@@ -11,11 +11,11 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::Error;
-use super::destination::{Kept, Place};
+use super::destination::{FileTarget, KeptOwner};
 use super::error::io_error;
 
 /// The file that the bytes go to, before it has its name.
-pub(super) enum Beside {
+pub(super) enum StagingFile {
     /// Without any name: gone with the process, however that ends. /proc gives it one.
     Unnamed(File),
     /// Where the file system has no such files (NFS, some overlays): left behind by a kill.
@@ -24,7 +24,7 @@ pub(super) enum Beside {
     Kept(File, PathBuf),
 }
 
-impl Beside {
+impl StagingFile {
     pub(super) fn new(dir: &Path) -> Result<Self, Error> {
         if !Path::new("/proc/self/fd").exists() {
             return Self::named(dir);
@@ -74,7 +74,7 @@ impl Beside {
 
     /// Whether it can get the owner of the file that it is to replace: found out before the download, because not
     /// everybody may give a file away. Until its end it stays this process's own, or that owner could write to it.
-    pub(super) fn may_belong_to(&self, kept: &Kept, place: &Place) -> Result<(), Error> {
+    pub(super) fn may_belong_to(&self, kept: &KeptOwner, place: &FileTarget) -> Result<(), Error> {
         let failed = |e| io_error("keep the owner of", &place.named, e);
         let own = self.file().metadata().map_err(failed)?;
         match self.give(kept) {
@@ -90,7 +90,7 @@ impl Beside {
         }
     }
 
-    fn give(&self, kept: &Kept) -> io::Result<()> {
+    fn give(&self, kept: &KeptOwner) -> io::Result<()> {
         let own = self.file().metadata()?;
         if (own.uid(), own.gid()) == (kept.uid, kept.gid) {
             return Ok(());
@@ -99,7 +99,7 @@ impl Beside {
     }
 
     /// Takes the place of what is there, in one step.
-    pub(super) fn become_visible(self, place: &Place) -> Result<(), Error> {
+    pub(super) fn become_visible(self, place: &FileTarget) -> Result<(), Error> {
         let (dir, path) = (&*place.dir, &*place.path);
         // A temporary file is private; a fetched one is as readable as the one before, or as any other new file.
         let mode = match &place.kept {

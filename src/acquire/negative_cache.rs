@@ -24,17 +24,17 @@ const REFUSED: Duration = Duration::from_secs(5);
 const MOST: usize = 1000;
 
 #[derive(Debug, Default)]
-pub(super) struct Setbacks(Short<All>);
+pub(super) struct NegativeCache(Short<All>);
 
 #[derive(Debug, Default)]
 struct All {
     /// Each with its number, in the order in which they came.
-    by_name: HashMap<Name, (u64, Setback)>,
+    by_name: HashMap<Name, (u64, Failure)>,
     newest: u64,
 }
 
 #[derive(Clone, Debug)]
-enum Setback {
+enum Failure {
     /// The disk was full, and so many bytes must have room before it is worth a try; or the origin is asked again, where
     /// it had told the length before any byte came.
     Full { needed: u64, told: Option<Instant> },
@@ -53,12 +53,12 @@ enum Setback {
     },
 }
 
-impl Setbacks {
+impl NegativeCache {
     fn all(&self) -> Guard<'_, All> {
         self.0.lock()
     }
 
-    fn get(&self, name: &Name) -> Option<Setback> {
+    fn get(&self, name: &Name) -> Option<Failure> {
         Some(self.all().by_name.get(name)?.1.clone())
     }
 
@@ -66,7 +66,7 @@ impl Setbacks {
     /// not.
     pub(super) fn allow(&self, name: &Name) -> Result<(), Error> {
         match self.get(name) {
-            Some(Setback::Wrong {
+            Some(Failure::Wrong {
                 since,
                 url,
                 expected,
@@ -78,12 +78,12 @@ impl Setbacks {
                 actual,
                 size,
                 remembered: true,
-                landed: None,
+                completed: None,
             }),
-            Some(Setback::Refused { since, error }) if since.elapsed() < REFUSED => {
+            Some(Failure::Refused { since, error }) if since.elapsed() < REFUSED => {
                 Err(error.into())
             }
-            Some(Setback::Full { .. } | Setback::Wrong { .. } | Setback::Refused { .. }) | None => {
+            Some(Failure::Full { .. } | Failure::Wrong { .. } | Failure::Refused { .. }) | None => {
                 Ok(())
             }
         }
@@ -92,21 +92,21 @@ impl Setbacks {
     /// How many bytes must have room before a download is worth a try, where the disk was full the last time.
     pub(super) fn needs(&self, name: &Name) -> Option<u64> {
         match self.get(name) {
-            Some(Setback::Full {
+            Some(Failure::Full {
                 told: Some(since), ..
             }) if since.elapsed() >= REFUSED => None,
-            Some(Setback::Full { needed, .. }) => Some(needed),
-            Some(Setback::Wrong { .. } | Setback::Refused { .. }) | None => None,
+            Some(Failure::Full { needed, .. }) => Some(needed),
+            Some(Failure::Wrong { .. } | Failure::Refused { .. }) | None => None,
         }
     }
 
     /// Bounded: where there are too many the one goes that was there first. Then a download is tried that is known to
     /// fail, which costs time and nothing else.
-    fn add(&self, name: &Name, setback: Setback) {
+    fn add(&self, name: &Name, failure: Failure) {
         let mut all = self.all();
         all.newest += 1;
         let newest = all.newest;
-        all.by_name.insert(name.clone(), (newest, setback));
+        all.by_name.insert(name.clone(), (newest, failure));
         while all.by_name.len() > MOST
             && let Some(oldest) = oldest(&all.by_name)
         {
@@ -121,20 +121,20 @@ impl Setbacks {
 
     /// It found the disk full when bytes had come.
     pub(super) fn full(&self, name: &Name, needed: u64) {
-        let setback = Setback::Full { needed, told: None };
-        self.add(name, setback);
+        let failure = Failure::Full { needed, told: None };
+        self.add(name, failure);
     }
 
     /// It was told that so many bytes would come, more than the disk has room for.
     pub(super) fn too_long(&self, name: &Name, needed: u64) {
         let told = Some(Instant::now());
-        self.add(name, Setback::Full { needed, told });
+        self.add(name, Failure::Full { needed, told });
     }
 
     /// The origin said no.
     pub(super) fn refused(&self, name: &Name, error: &source::Error) {
         let (since, error) = (Instant::now(), error.clone());
-        self.add(name, Setback::Refused { since, error });
+        self.add(name, Failure::Refused { since, error });
     }
 
     /// It brought other bytes than the promised ones.
@@ -152,7 +152,7 @@ impl Setbacks {
             let since = Instant::now();
             self.add(
                 name,
-                Setback::Wrong {
+                Failure::Wrong {
                     since,
                     url,
                     expected,
@@ -164,7 +164,7 @@ impl Setbacks {
     }
 }
 
-fn oldest(all: &HashMap<Name, (u64, Setback)>) -> Option<Name> {
+fn oldest(all: &HashMap<Name, (u64, Failure)>) -> Option<Name> {
     let numbered = all.iter().map(|(name, (number, _))| (*number, name));
     numbered.min().map(|(_, name)| name.clone())
 }
@@ -175,16 +175,16 @@ mod tests {
 
     #[test]
     fn so_many_are_remembered_and_the_newest_stay() {
-        let setbacks = Setbacks::default();
+        let negative_cache = NegativeCache::default();
         let name = |n: usize| -> Name { serde_json::from_value(n.to_string().into()).unwrap() };
         for n in 0..10 * MOST {
-            setbacks.full(&name(n), n as u64);
+            negative_cache.full(&name(n), n as u64);
         }
-        assert_eq!(setbacks.all().by_name.len(), MOST);
+        assert_eq!(negative_cache.all().by_name.len(), MOST);
         let newest = 10 * MOST - 1;
-        assert_eq!(setbacks.needs(&name(newest)), Some(newest as u64));
-        assert_eq!(setbacks.needs(&name(newest - MOST)), None);
-        setbacks.forget(&name(newest));
-        assert_eq!(setbacks.needs(&name(newest)), None);
+        assert_eq!(negative_cache.needs(&name(newest)), Some(newest as u64));
+        assert_eq!(negative_cache.needs(&name(newest - MOST)), None);
+        negative_cache.forget(&name(newest));
+        assert_eq!(negative_cache.needs(&name(newest)), None);
     }
 }

@@ -1,19 +1,19 @@
 //! A request for a volume, from its call to its end.
 
-use super::guard::Busy;
-use super::{Error, Id, Publish, Target};
+use super::locks::Busy;
+use super::{Error, Id, PublishRequest, Target};
 
 /// A request, and what it is called here.
-pub(super) struct Ask {
+pub(super) struct KeyedRequest {
     pub(super) id: Id,
-    pub(super) want: Publish,
+    pub(super) request: PublishRequest,
     /// What its attributes compare by.
-    pub(super) print: String,
+    pub(super) fingerprint: String,
 }
 
-impl Ask {
+impl KeyedRequest {
     pub(super) fn target(&self) -> &Target {
-        &self.want.target
+        &self.request.target
     }
 
     pub(super) fn bug(&self, what: impl Into<String>) -> Error {

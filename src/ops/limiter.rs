@@ -25,14 +25,14 @@ const PLACES: usize = 16;
 const VISIT: Duration = Duration::from_secs(10);
 
 /// Lets connections in.
-pub(super) struct Door {
+pub(super) struct ConnectionLimiter {
     listener: TcpListener,
     /// Those who are in, the first first. Whose end is dropped has to go.
     inside: VecDeque<oneshot::Sender<()>>,
     visit: Duration,
 }
 
-impl Door {
+impl ConnectionLimiter {
     pub(super) fn new(listener: TcpListener) -> Self {
         Self {
             listener,
@@ -42,7 +42,7 @@ impl Door {
     }
 }
 
-impl Listener for Door {
+impl Listener for ConnectionLimiter {
     type Io = Visit;
     type Addr = SocketAddr;
 
@@ -123,11 +123,11 @@ mod tests {
 
     use super::*;
 
-    async fn door() -> (Door, SocketAddr) {
+    async fn limiter() -> (ConnectionLimiter, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let door = Door::new(listener);
-        let address = door.local_addr().unwrap();
-        (door, address)
+        let limiter = ConnectionLimiter::new(listener);
+        let address = limiter.local_addr().unwrap();
+        (limiter, address)
     }
 
     fn wait(test: impl Future<Output = ()>) {
@@ -141,10 +141,10 @@ mod tests {
     #[test]
     fn who_says_nothing_is_sent_away_in_time() {
         wait(async {
-            let (mut door, address) = door().await;
-            door.visit = Duration::from_millis(20);
+            let (mut limiter, address) = limiter().await;
+            limiter.visit = Duration::from_millis(20);
             let _silent = TcpStream::connect(address).await.unwrap();
-            let (mut visit, _) = door.accept().await;
+            let (mut visit, _) = limiter.accept().await;
             for _ in 0..2 {
                 let error = visit.read_u8().await.unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -155,16 +155,16 @@ mod tests {
     #[test]
     fn one_more_than_there_are_places_is_let_in_and_the_first_has_to_go() {
         wait(async {
-            let (mut door, address) = door().await;
+            let (mut limiter, address) = limiter().await;
             let mut visits = VecDeque::new();
             for _ in 0..=PLACES {
                 // Who has left takes no place.
                 let caller = TcpStream::connect(address).await.unwrap();
-                drop((door.accept().await, caller));
+                drop((limiter.accept().await, caller));
                 let caller = TcpStream::connect(address).await.unwrap();
-                visits.push_back((door.accept().await.0, caller));
+                visits.push_back((limiter.accept().await.0, caller));
             }
-            assert!(door.inside.len() <= PLACES);
+            assert!(limiter.inside.len() <= PLACES);
             let (mut first, _caller) = visits.pop_front().unwrap();
             let error = first.read_u8().await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);

@@ -11,9 +11,9 @@ use ::url::{Host, Url};
 /// link-local addresses (169.254.0.0/16, RFC 3927, and fe80::/10, RFC 4291) are never asked, because the
 /// metadata services of the clouds live there and hand out credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Reach;
+pub struct AddressRule;
 
-impl Reach {
+impl AddressRule {
     /// What tells it from others, for names in the store: downloads that may reach different hosts are different ones.
     /// Never another for the same rule, or broken downloads are not found after an upgrade.
     pub fn identity(&self) -> &'static [u8] {
@@ -79,7 +79,7 @@ mod tests {
             "METADATA.google.internal.",
         ] {
             let url = Url::parse(&format!("http://{host}/latest/meta-data")).unwrap();
-            assert!(!Reach.allows_url(&url), "{host}");
+            assert!(!AddressRule.allows_url(&url), "{host}");
         }
     }
 
@@ -94,7 +94,7 @@ mod tests {
             "[fd00::1]",
         ] {
             let url = Url::parse(&format!("http://{host}/")).unwrap();
-            assert!(Reach.allows_url(&url), "{host}");
+            assert!(AddressRule.allows_url(&url), "{host}");
         }
     }
 }
