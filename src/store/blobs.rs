@@ -189,6 +189,8 @@ impl Store {
     /// Removes all that no volume uses, and the downloads that nobody has open. Returns how many artifacts and bytes
     /// of them went.
     pub fn prune(&self) -> Result<(usize, u64), Error> {
+        // A volume that is on its way out still has its lease.
+        self.empty_trash()?;
         let removed = self.collect(u64::MAX)?;
         self.empty_trash()?;
         Ok(removed)
