@@ -46,15 +46,12 @@ impl Layers {
     }
 
     fn mkdir(self, dir: &Path) -> Result<(), Error> {
-        DirBuilder::new()
-            .mode(self.mode())
-            .create(dir)
-            .at("create", dir)?;
+        create(dir, self.mode())?;
         if let (true, Some(group)) = (self.writable, self.group) {
             chown(dir, None, Some(group)).at("set the group of", dir)?;
         }
         // After chown, which clears the set-group-ID bit.
-        set_mode(dir, self.mode())
+        set_mode(dir, self.mode()).map(drop)
     }
 
     /// The directories of a place below `root`; returns the innermost. `root` itself is the caller's.
@@ -124,13 +121,17 @@ impl Store {
     }
 
     fn make_volume(&self, new: &Path, staged: &Staged<'_>) -> Result<(), Error> {
-        mkdir(new, 0o700)?;
+        create(new, 0o700)?;
         let dir = VolumeDir {
             path: new.to_owned(),
         };
-        mkdir(&dir.content(), 0o755)?;
+        // What is true of one directory is true of those beside it, and of what is above them.
+        let exact = mkdir(&dir.content(), 0o755)?;
+        if !exact {
+            set_mode(new, 0o700)?;
+        }
         self.stage((staged.artifact, staged.placement), &dir, staged.layers)?;
-        make_layers(&dir, staged.layers)?;
+        make_layers(&dir, staged.layers, exact)?;
         let record = new.join("want.json");
         fs::write(&record, staged.record).at("write", &record)
     }
@@ -182,7 +183,7 @@ impl Store {
     pub fn reset_layers(&self, dir: &VolumeDir, layers: Layers) -> Result<(), Error> {
         self.discard(&dir.upper())?;
         self.discard(&dir.work())?;
-        make_layers(dir, layers)
+        make_layers(dir, layers, false)
     }
 
     /// Takes a volume's directory, and with it its lease, out of sight.
@@ -191,25 +192,36 @@ impl Store {
     }
 }
 
-fn make_layers(dir: &VolumeDir, layers: Layers) -> Result<(), Error> {
-    layers.mkdir(&dir.upper())?;
-    mkdir(&dir.work(), 0o700)
+/// `exact`: whether directories there get just the mode that they are asked for.
+fn make_layers(dir: &VolumeDir, layers: Layers, exact: bool) -> Result<(), Error> {
+    let (upper, work) = (dir.upper(), dir.work());
+    if exact && !layers.writable {
+        create(&upper, layers.mode())?;
+        return create(&work, 0o700);
+    }
+    layers.mkdir(&upper)?;
+    mkdir(&work, 0o700).map(drop)
 }
 
-fn mkdir(path: &Path, mode: u32) -> Result<(), Error> {
-    DirBuilder::new()
-        .mode(mode)
-        .create(path)
-        .at("create", path)?;
+fn create(path: &Path, mode: u32) -> Result<(), Error> {
+    let made = DirBuilder::new().mode(mode).create(path);
+    made.at("create", path)
+}
+
+/// Whether it had just that mode from the beginning.
+fn mkdir(path: &Path, mode: u32) -> Result<bool, Error> {
+    create(path, mode)?;
     set_mode(path, mode)
 }
 
-/// Not left to mkdir, which trims the mode by the umask. As a rule it trims nothing, and to look is a third of the
-/// price of a change, which the file system writes down in its journal.
-fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
+/// Not left to mkdir, which trims the mode by the umask or a default ACL, and may inherit the set-group-ID bit. As a rule
+/// it does neither, and to look is a third of the price of a change, which the file system writes down in its journal.
+/// Whether nothing was to be changed.
+fn set_mode(path: &Path, mode: u32) -> Result<bool, Error> {
     let has = fs::symlink_metadata(path).at("access", path)?.mode();
-    if has & 0o7777 == mode {
-        return Ok(());
+    let exact = has & 0o7777 == mode;
+    if !exact {
+        fs::set_permissions(path, Permissions::from_mode(mode)).at("set the mode of", path)?;
     }
-    fs::set_permissions(path, Permissions::from_mode(mode)).at("set the mode of", path)
+    Ok(exact)
 }
