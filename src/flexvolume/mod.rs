@@ -151,7 +151,7 @@ enum Seen {
 
 fn look(target: &Target) -> Result<Seen, Error> {
     let mounter = Linux::untested();
-    let mount = match mounter.probe(target)? {
+    let mount = match mounter.probe_at(target)? {
         Probe::Missing | Probe::Directory { .. } | Probe::NotADirectory => {
             return Ok(Seen::Nothing);
         }

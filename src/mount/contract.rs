@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::{Flags, MountId, Mounter, Probe, Target};
+use super::{Error, Flags, MountId, Mounter, Overlay, Probe, Target};
 
 mod places;
 mod shows;
@@ -42,7 +42,7 @@ pub(super) trait Fixture {
     /// A target whose directory is made.
     fn made(&self, path: &str) -> Target {
         let target = self.target(path);
-        assert!(self.mounter().create(&target).unwrap());
+        assert!(self.mounter().create_at(&target).unwrap());
         target
     }
 
@@ -72,13 +72,30 @@ pub(super) trait Fixture {
     }
 
     fn id(&self, target: &Target) -> MountId {
-        let probe = self.mounter().probe(target).unwrap();
+        let probe = self.mounter().probe_at(target).unwrap();
         let Probe::Mount(id) = probe else {
             panic!("{target}: {probe:?}");
         };
         id
     }
 }
+
+/// The calls by a target alone, whose parent is there or is what the call is about.
+pub(super) trait AtTarget: Mounter {
+    fn create_at(&self, target: &Target) -> Result<bool, Error> {
+        self.create(&self.parent(target)?, target)
+    }
+
+    fn bind_at(&self, source: &Path, target: &Target) -> Result<MountId, Error> {
+        self.bind(source, &self.parent(target)?, target)
+    }
+
+    fn overlay_at(&self, overlay: &Overlay<'_>, target: &Target) -> Result<MountId, Error> {
+        self.overlay(overlay, &self.parent(target)?, target)
+    }
+}
+
+impl<M: Mounter + ?Sized> AtTarget for M {}
 
 /// A test per promise, for one kind of machine: `$run` makes it and hands it to the promise.
 macro_rules! contract {

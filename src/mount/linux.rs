@@ -22,7 +22,9 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 
 use super::options::{Features, options};
-use super::{Error, MountId, Mounted, Mounter, Overlay, Probe, SOURCE, Target, Upper, table};
+use super::{
+    Error, MountId, Mounted, Mounter, Overlay, Parent, Probe, SOURCE, Target, Upper, table,
+};
 use crate::lock::may_wait;
 
 /// How long a busy target is waited for, between one try and the next; then it is detached. Long enough for a
@@ -86,16 +88,15 @@ impl Linux {
 
     /// Mounts by `call` onto the directory of a target, and sees that it is there afterwards.
     fn show(
-        target: &Target,
+        (parent, target): (BorrowedFd<'_>, &Target),
         act: &'static str,
         call: impl FnOnce(&Path) -> rustix::io::Result<()>,
     ) -> Result<MountId, Error> {
         may_wait();
         let path = target.path();
-        let parent = look::parent(target)?;
-        let directory = look::directory(parent.as_fd(), target)?;
+        let directory = look::directory(parent, target)?;
         call(&by_descriptor(directory.as_fd())).map_err(|e| Error::mount(act, &path, e))?;
-        match look::at(parent.as_fd(), target)? {
+        match look::at(parent, target)? {
             Probe::Mount(id) => Ok(id),
             Probe::Missing | Probe::Directory { .. } | Probe::NotADirectory | Probe::Stale => {
                 Err(Error::Gone {
@@ -107,16 +108,21 @@ impl Linux {
 }
 
 impl Mounter for Linux {
-    fn create(&self, target: &Target) -> Result<bool, Error> {
+    fn parent(&self, target: &Target) -> Result<Parent, Error> {
         may_wait();
-        let parent = look::parent(target)?;
-        match mkdirat(&parent, target.name(), Mode::from_raw_mode(0o750)) {
+        Ok(Parent(Some(look::parent(target)?)))
+    }
+
+    fn create(&self, parent: &Parent, target: &Target) -> Result<bool, Error> {
+        may_wait();
+        let parent = held(parent, target)?;
+        match mkdirat(parent, target.name(), Mode::from_raw_mode(0o750)) {
             Ok(()) => return Ok(true),
             Err(Errno::EXIST) => {}
             Err(e) => return Err(Error::system("create target", &target.path(), e)),
         }
         let path = || target.path().as_path().into();
-        match look::at(parent.as_fd(), target)? {
+        match look::at(parent, target)? {
             Probe::Directory { .. } | Probe::Mount(_) | Probe::Stale => Ok(false),
             Probe::NotADirectory => Err(Error::NotADirectory { path: path() }),
             Probe::Missing => Err(Error::Gone { path: path() }),
@@ -144,30 +150,35 @@ impl Mounter for Linux {
         }
     }
 
-    fn probe(&self, target: &Target) -> Result<Probe, Error> {
+    fn probe(&self, parent: &Parent, target: &Target) -> Result<Probe, Error> {
         may_wait();
-        look::parent_if_any(target)?.map_or(Ok(Probe::Missing), |parent| {
-            look::at(parent.as_fd(), target)
-        })
+        look::at(held(parent, target)?, target)
     }
 
-    fn bind(&self, source: &Path, target: &Target) -> Result<MountId, Error> {
-        Self::show(target, "bind-mount at target", |to| mount_bind(source, to))
+    fn bind(&self, source: &Path, parent: &Parent, target: &Target) -> Result<MountId, Error> {
+        let at = (held(parent, target)?, target);
+        Self::show(at, "bind-mount at target", |to| mount_bind(source, to))
     }
 
-    fn overlay(&self, overlay: &Overlay<'_>, target: &Target) -> Result<MountId, Error> {
+    fn overlay(
+        &self,
+        overlay: &Overlay<'_>,
+        parent: &Parent,
+        target: &Target,
+    ) -> Result<MountId, Error> {
+        let at = (held(parent, target)?, target);
         let options = options(overlay, self.features, &target.path())?;
         let source = format!("{SOURCE}{}", overlay.volume);
         let options = CString::new(options.into_vec());
         let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
         flags.set(MountFlags::RDONLY, overlay.upper.is_none());
         let act = "mount overlay at target";
-        let shown = Self::show(target, act, |to| {
+        let shown = Self::show(at, act, |to| {
             let options = options.as_deref().map_err(|_| Errno::INVAL)?;
             mount(source, to, "overlay", flags, options)
         })?;
         match overlay.upper {
-            Some(Upper { upper, .. }) if look::is_read_only(target)? => {
+            Some(Upper { upper, .. }) if look::is_read_only(at.0, target)? => {
                 self.unmount(target)?;
                 let errno = if look::is_on_read_only(upper) {
                     Errno::ROFS
@@ -226,6 +237,13 @@ impl Mounter for Linux {
         may_wait();
         view::remove(view)
     }
+}
+
+/// What a parent holds open; one of the model's holds nothing.
+fn held<'a>(parent: &'a Parent, target: &Target) -> Result<BorrowedFd<'a>, Error> {
+    let path = || target.path().as_path().into();
+    let open = parent.0.as_ref().map(AsFd::as_fd);
+    open.ok_or_else(|| Error::NoParent { path: path() })
 }
 
 /// Unmounts what is topmost at a path; what stays busy is detached.

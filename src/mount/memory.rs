@@ -21,7 +21,7 @@ use rustix::io::Errno;
 
 use self::state::{KernelState, Layer, Node, What};
 use super::options::options;
-use super::{Error, Features, MountId, Mounted, Mounter, Overlay, Probe, Target};
+use super::{Error, Features, MountId, Mounted, Mounter, Overlay, Parent, Probe, Target};
 use crate::lock::Turn;
 
 /// The model. Starts with no directory but `/`. A clone is the same machine: a driver that is started again finds in
@@ -171,7 +171,15 @@ impl Memory {
 }
 
 impl Mounter for Memory {
-    fn create(&self, target: &Target) -> Result<bool, Error> {
+    fn parent(&self, target: &Target) -> Result<Parent, Error> {
+        let missing = || Error::NoParent {
+            path: target.path().as_path().into(),
+        };
+        let is_there = self.state().has_parent(target)?;
+        is_there.then_some(Parent(None)).ok_or_else(missing)
+    }
+
+    fn create(&self, _: &Parent, target: &Target) -> Result<bool, Error> {
         let mut state = self.state();
         state.refused(Act::Create, target)?;
         match state.ready(target) {
@@ -209,17 +217,13 @@ impl Mounter for Memory {
         }
     }
 
-    fn probe(&self, target: &Target) -> Result<Probe, Error> {
+    fn probe(&self, _: &Parent, target: &Target) -> Result<Probe, Error> {
         let mut state = self.state();
         state.refused(Act::Probe, target)?;
-        if state.has_parent(target)? {
-            Ok(state.at(&target.path()))
-        } else {
-            Ok(Probe::Missing)
-        }
+        Ok(state.at(&target.path()))
     }
 
-    fn bind(&self, source: &Path, target: &Target) -> Result<MountId, Error> {
+    fn bind(&self, source: &Path, _: &Parent, target: &Target) -> Result<MountId, Error> {
         let mut state = self.state();
         let path = state.ready(target)?;
         state.refused(Act::Bind, target)?;
@@ -240,7 +244,12 @@ impl Mounter for Memory {
         Ok(state.push(path, What::Bind { root }, flags))
     }
 
-    fn overlay(&self, overlay: &Overlay<'_>, target: &Target) -> Result<MountId, Error> {
+    fn overlay(
+        &self,
+        overlay: &Overlay<'_>,
+        _: &Parent,
+        target: &Target,
+    ) -> Result<MountId, Error> {
         options(overlay, Features::default(), &target.path())?;
         let mut state = self.state();
         let path = state.ready(target)?;

@@ -26,6 +26,7 @@ mod target;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -155,16 +156,23 @@ fn bound(root: &Path) -> Option<&OsStr> {
     names.next()
 }
 
-/// What the volume layer does with mounts. Every call names its target anew: nothing is held between calls.
+/// The directory that holds a target, held open from the look at the target to the mount: it is looked up once, and
+/// nobody can put another one in its place meanwhile. The model has nothing to hold.
+#[derive(Debug)]
+pub struct Parent(Option<OwnedFd>);
+
+/// What the volume layer does with mounts.
 ///
 /// All but [`view`](Self::view), [`unview`](Self::unview) and [`table`](Self::table) may be called from many
 /// threads at once; calls for one target are the caller's to put in order.
 pub trait Mounter: Send + Sync + 'static {
-    /// Makes the directory of a target (mode 0750), in a parent that exists; says whether it is new.
+    /// Opens the directory that holds a target. Errors: [`Error::NoParent`], [`Error::Symlink`].
+    fn parent(&self, target: &Target) -> Result<Parent, Error>;
+
+    /// Makes the directory of a target (mode 0750); says whether it is new.
     ///
-    /// A directory or a mount that is there already is fine. Errors: [`Error::NoParent`],
-    /// [`Error::NotADirectory`], [`Error::Symlink`].
-    fn create(&self, target: &Target) -> Result<bool, Error>;
+    /// A directory or a mount that is there already is fine. Errors: [`Error::NotADirectory`].
+    fn create(&self, parent: &Parent, target: &Target) -> Result<bool, Error>;
 
     /// Removes the empty directory of a target; one that is not there is fine.
     ///
@@ -173,15 +181,29 @@ pub trait Mounter: Send + Sync + 'static {
     fn remove(&self, target: &Target) -> Result<(), Error>;
 
     /// Looks at what stands at a target, without reading the table of mounts and without asking any server.
-    fn probe(&self, target: &Target) -> Result<Probe, Error>;
+    fn probe(&self, parent: &Parent, target: &Target) -> Result<Probe, Error>;
+
+    /// The same where the parent is not needed afterwards, and may be missing.
+    fn probe_at(&self, target: &Target) -> Result<Probe, Error> {
+        match self.parent(target) {
+            Ok(parent) => self.probe(&parent, target),
+            Err(Error::NoParent { .. }) => Ok(Probe::Missing),
+            Err(other) => Err(other),
+        }
+    }
 
     /// Shows a directory at a target that exists, on top of what is shown there.
     ///
     /// One mount(2): the new mount has the flags of the mount that `source` lies on, from its first moment.
-    fn bind(&self, source: &Path, target: &Target) -> Result<MountId, Error>;
+    fn bind(&self, source: &Path, parent: &Parent, target: &Target) -> Result<MountId, Error>;
 
     /// Shows layers at a target that exists, `nosuid` and `nodev`, on top of what is shown there; one mount(2).
-    fn overlay(&self, overlay: &Overlay<'_>, target: &Target) -> Result<MountId, Error>;
+    fn overlay(
+        &self,
+        overlay: &Overlay<'_>,
+        parent: &Parent,
+        target: &Target,
+    ) -> Result<MountId, Error>;
 
     /// Takes away the topmost mount at a target, whoever made it; `false` if there is none.
     ///

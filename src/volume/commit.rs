@@ -6,7 +6,7 @@ use super::content::Content;
 use super::plan::{self, PublishStep, TargetState, View};
 use super::request::KeyedRequest;
 use super::{Error, Shared, Sharing, VolumeState};
-use crate::mount::{Mounter, Overlay, Target, Upper};
+use crate::mount::{Mounter, Overlay, Parent, Target, Upper};
 use crate::store::{Artifact, Layers, Placement, Staged, VolumeDir};
 
 /// What the second phase is to do.
@@ -21,6 +21,7 @@ struct Making {
     dir: Option<VolumeDir>,
     placement: Placement,
     layers: Layers,
+    parent: Parent,
     /// Nothing stands at the target, so that its directory is ours to make.
     lacks_target: bool,
     made_target: bool,
@@ -75,11 +76,15 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn making(&self, work: &Work, found: VolumeState) -> Result<Making, Error> {
-        let target = || work.keyed.request.target.path();
+        let target = &work.keyed.request.target;
         let placement = work.content.placement();
         Ok(Making {
             dir: found.dir,
-            placement: placement.map_err(|e| Error::unreadable(target(), &e))?,
+            placement: placement.map_err(|e| Error::unreadable(target.path(), &e))?,
+            // One that is missing is looked for once more, for the error.
+            parent: found
+                .parent
+                .map_or_else(|| self.mounter.parent(target), Ok)?,
             layers: work.content.layers(&work.keyed.request),
             lacks_target: found.target_state == TargetState::Free,
             made_target: false,
@@ -100,10 +105,10 @@ impl<M: Mounter> Shared<M> {
                 Ok(dir(making, target)?.copy_content(&making.placement, making.layers)?)
             }
             PublishStep::MakeTarget => {
-                making.made_target = self.mounter.create(target)?;
+                making.made_target = self.mounter.create(&making.parent, target)?;
                 Ok(())
             }
-            PublishStep::Mount(view) => self.mount(work, dir(making, target)?, view),
+            PublishStep::Mount(view) => self.mount(work, making, view),
         }
     }
 
@@ -155,8 +160,9 @@ impl<M: Mounter> Shared<M> {
         })
     }
 
-    fn mount(&self, work: &Work, dir: &VolumeDir, view: View) -> Result<(), Error> {
+    fn mount(&self, work: &Work, making: &Making, view: View) -> Result<(), Error> {
         let (target, id) = (&work.keyed.request.target, work.keyed.id.as_str());
+        let (dir, parent) = (dir(making, target)?, &making.parent);
         let (content, upper, work_dir) = (dir.content(), dir.upper(), dir.work());
         let overlay = |lower: &[_], upper| {
             let overlay = Overlay {
@@ -164,13 +170,14 @@ impl<M: Mounter> Shared<M> {
                 lower,
                 upper,
             };
-            self.mounter.overlay(&overlay, target)
+            self.mounter.overlay(&overlay, parent, target)
         };
         let mount = match view {
-            View::Bind => self
-                .mounter
-                .bind(&self.view()?.join(id).join("c"), target)?,
-            View::Copy => self.mounter.bind(&upper, target)?,
+            View::Bind => {
+                let content = self.view()?.join(id).join("c");
+                self.mounter.bind(&content, parent, target)?
+            }
+            View::Copy => self.mounter.bind(&upper, parent, target)?,
             // Two lowers, because an overlay without an upper layer needs them; the second is empty.
             View::ReadOnlyOverlay => overlay(&[content, upper], None)?,
             View::Overlay => overlay(

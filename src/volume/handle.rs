@@ -110,7 +110,7 @@ impl<M: Mounter> VolumesHandle<M> {
 
     fn take_away(&self, id: &Id, target: &Target) -> Result<(), Error> {
         loop {
-            let is_ours = match self.mounter.probe(target)? {
+            let is_ours = match self.mounter.probe_at(target)? {
                 Probe::Missing | Probe::NotADirectory | Probe::Directory { empty: false } => {
                     return Ok(());
                 }

@@ -61,7 +61,7 @@ use self::status::LiveMount;
 use self::waiting::Waits;
 use crate::acquire::Acquire;
 use crate::lock::{Guard, Short, Turn};
-use crate::mount::{self, MountId, Probe};
+use crate::mount::{self, MountId, Parent, Probe};
 use crate::policy::Policy;
 use crate::store::{Store, VolumeDir};
 
@@ -199,6 +199,8 @@ struct VolumeState {
     record: Option<Record>,
     record_match: RecordMatch,
     target_state: TargetState,
+    /// What holds the target; none where that is missing.
+    parent: Option<Parent>,
     /// Whether there is a directory with a record that compares with nothing: unreadable, or of another key.
     lost: bool,
 }
@@ -236,7 +238,16 @@ impl<M: Mounter> Shared<M> {
             (Some(_), _, _) => RecordMatch::Same,
         };
         let lost = dir.is_some() && !record.as_ref().is_some_and(|r| r.is_of(self.store.key()));
-        let target_state = match self.mounter.probe(target)? {
+        let parent = match self.mounter.parent(target) {
+            Ok(parent) => Some(parent),
+            Err(mount::Error::NoParent { .. }) => None,
+            Err(other) => return Err(other.into()),
+        };
+        let stands = match &parent {
+            Some(parent) => self.mounter.probe(parent, target)?,
+            None => Probe::Missing,
+        };
+        let target_state = match stands {
             Probe::Missing => TargetState::Free,
             Probe::Directory { empty: true } => TargetState::Empty,
             Probe::Directory { empty: false } => TargetState::Full,
@@ -255,6 +266,7 @@ impl<M: Mounter> Shared<M> {
             record,
             record_match,
             target_state,
+            parent,
             lost,
         })
     }

@@ -108,7 +108,7 @@ impl<M: Mounter> Shared<M> {
             // A target is looked at only where something is mounted: others may be on a disk that hangs.
             let target = record.as_ref().and_then(Record::target);
             let target = target.filter(|_| !own.is_empty());
-            let stands = target.and_then(|target| self.mounter.probe(&target).ok());
+            let stands = target.and_then(|target| self.mounter.probe_at(&target).ok());
             let mut ids = own.iter().filter_map(|m| m.id);
             let mount = ids.find(|id| stands == Some(Probe::Mount(*id)));
             // Without a record the volume's target is not known, but its mount names it.

@@ -95,7 +95,7 @@ impl<M: Mounter> Volumes<M> {
         else {
             return false;
         };
-        let mounted = shared.mounter.probe(&request.target);
+        let mounted = shared.mounter.probe_at(&request.target);
         mounted.is_ok_and(|at| at == Probe::Mount(shown.mount))
             && matches!(shared.store.volume(id.as_str()), Ok(Some(_)))
     }
@@ -222,7 +222,7 @@ impl<M: Mounter> Shared<M> {
             .map(|(_, shown)| shown.clone())
             .collect();
         for other in others {
-            if self.mounter.probe(&other.target)? == Probe::Mount(other.mount) {
+            if self.mounter.probe_at(&other.target)? == Probe::Mount(other.mount) {
                 return Ok(Some(other.target.path()));
             }
         }

@@ -185,7 +185,7 @@ impl World {
             Op::Unpublish { volume } => {
                 if self.unpublish(volume).is_ok() {
                     self.known[volume] = None;
-                    let left = self.memory.probe(&target(volume)).unwrap();
+                    let left = self.memory.probe_at(&target(volume)).unwrap();
                     prop_assert_eq!(left, Probe::Missing, "unpublish left the target");
                 }
             }
@@ -200,11 +200,11 @@ impl World {
     }
 
     fn check_publish(&mut self, volume: usize, how: How) -> TestCaseResult {
-        let before = self.memory.probe(&target(volume)).unwrap();
+        let before = self.memory.probe_at(&target(volume)).unwrap();
         let was = self.known[volume];
         match self.publish(volume, how) {
             Ok(()) => {
-                let after = self.memory.probe(&target(volume)).unwrap();
+                let after = self.memory.probe_at(&target(volume)).unwrap();
                 prop_assert!(matches!(after, Probe::Mount(_)), "OK, but nothing is seen");
                 if matches!(before, Probe::Mount(_)) {
                     prop_assert_eq!(before, after, "a healthy volume was touched (law 3)");
@@ -221,7 +221,7 @@ impl World {
                 );
                 if was.is_none() {
                     // Law 1. A target directory that could not be taken back may stay; a mount or a lease may not.
-                    let after = self.memory.probe(&target(volume)).unwrap();
+                    let after = self.memory.probe_at(&target(volume)).unwrap();
                     prop_assert!(
                         !matches!(after, Probe::Mount(_)),
                         "an error, and yet a mount"

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use super::Fixture;
+use super::{AtTarget, Fixture};
 use crate::fault::Fault;
 use crate::mount::{Error, Overlay, Probe, Target};
 
 pub(in crate::mount) fn a_target_is_made_once_and_removed(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.target("pod/mount"));
     m.directory(&m.base().join("pod"));
-    assert_eq!(mounter.probe(&target).unwrap(), Probe::Missing);
-    assert!(mounter.create(&target).unwrap());
+    assert_eq!(mounter.probe_at(&target).unwrap(), Probe::Missing);
+    assert!(mounter.create_at(&target).unwrap());
     let empty = Probe::Directory { empty: true };
-    assert_eq!(mounter.probe(&target).unwrap(), empty);
-    assert!(!mounter.create(&target).unwrap());
+    assert_eq!(mounter.probe_at(&target).unwrap(), empty);
+    assert!(!mounter.create_at(&target).unwrap());
     mounter.remove(&target).unwrap();
-    assert_eq!(mounter.probe(&target).unwrap(), Probe::Missing);
+    assert_eq!(mounter.probe_at(&target).unwrap(), Probe::Missing);
     mounter.remove(&target).unwrap();
 }
 
@@ -23,13 +23,13 @@ pub(in crate::mount) fn a_missing_parent_is_named_and_nothing_to_clean_up(m: &dy
     m.file(&m.base().join("file"));
     for path in ["no/such/mount", "file/mount"] {
         let target = m.target(path);
-        let error = m.mounter().create(&target).unwrap_err();
+        let error = m.mounter().create_at(&target).unwrap_err();
         assert!(matches!(error, Error::NoParent { .. }), "{error:?}");
         assert!(error.to_string().contains(path), "{error}");
-        assert_eq!(m.mounter().probe(&target).unwrap(), Probe::Missing);
+        assert_eq!(m.mounter().probe_at(&target).unwrap(), Probe::Missing);
         m.mounter().remove(&target).unwrap();
         assert!(!m.mounter().unmount(&target).unwrap());
-        m.mounter().bind(m.disk(), &target).unwrap_err();
+        m.mounter().bind_at(m.disk(), &target).unwrap_err();
     }
 }
 
@@ -37,12 +37,12 @@ pub(in crate::mount) fn a_directory_with_files_is_kept(m: &dyn Fixture) {
     let target = m.made("mount");
     m.file(&target.path().join("somebody's"));
     let full = Probe::Directory { empty: false };
-    assert_eq!(m.mounter().probe(&target).unwrap(), full);
-    assert!(!m.mounter().create(&target).unwrap());
+    assert_eq!(m.mounter().probe_at(&target).unwrap(), full);
+    assert!(!m.mounter().create_at(&target).unwrap());
     let error = m.mounter().remove(&target).unwrap_err();
     assert_eq!(error.fault(), Fault::Occupied);
     assert!(error.to_string().contains("it contains files"), "{error}");
-    assert_eq!(m.mounter().probe(&target).unwrap(), full);
+    assert_eq!(m.mounter().probe_at(&target).unwrap(), full);
 }
 
 pub(in crate::mount) fn a_file_at_the_target_is_left_alone(m: &dyn Fixture) {
@@ -56,8 +56,8 @@ pub(in crate::mount) fn a_symlink_at_the_target_is_not_followed(m: &dyn Fixture)
     m.symlink(&target.path(), &aim.path());
     nothing_can_be_shown(m, &target);
     let empty = Probe::Directory { empty: true };
-    assert_eq!(m.mounter().probe(&aim).unwrap(), empty);
-    m.mounter().bind(m.disk(), &aim).unwrap();
+    assert_eq!(m.mounter().probe_at(&aim).unwrap(), empty);
+    m.mounter().bind_at(m.disk(), &aim).unwrap();
     assert!(!m.mounter().unmount(&target).unwrap());
     m.id(&aim);
 }
@@ -70,14 +70,14 @@ fn nothing_can_be_shown(m: &dyn Fixture, target: &Target) {
         upper: None,
     };
     for error in [
-        mounter.create(target).unwrap_err(),
-        mounter.bind(&a, target).unwrap_err(),
-        mounter.overlay(&overlay, target).unwrap_err(),
+        mounter.create_at(target).unwrap_err(),
+        mounter.bind_at(&a, target).unwrap_err(),
+        mounter.overlay_at(&overlay, target).unwrap_err(),
         mounter.remove(target).unwrap_err(),
     ] {
         assert_eq!(error.fault(), Fault::Occupied, "{error}");
     }
-    assert_eq!(mounter.probe(target).unwrap(), Probe::NotADirectory);
+    assert_eq!(mounter.probe_at(target).unwrap(), Probe::NotADirectory);
     assert!(!mounter.unmount(target).unwrap());
 }
 
@@ -88,9 +88,9 @@ pub(in crate::mount) fn a_symlink_on_the_way_is_refused(m: &dyn Fixture) {
     for path in ["link/mount", "link/sub/mount", "out/tmp/mount"] {
         let (mounter, target) = (m.mounter(), m.target(path));
         for error in [
-            mounter.create(&target).unwrap_err(),
-            mounter.probe(&target).unwrap_err(),
-            mounter.bind(m.disk(), &target).unwrap_err(),
+            mounter.create_at(&target).unwrap_err(),
+            mounter.probe_at(&target).unwrap_err(),
+            mounter.bind_at(m.disk(), &target).unwrap_err(),
             mounter.unmount(&target).unwrap_err(),
             mounter.remove(&target).unwrap_err(),
         ] {

@@ -4,31 +4,34 @@ use std::fs;
 
 use rustix::io::Errno;
 
-use super::{Fixture, READ_ONLY};
+use super::{AtTarget, Fixture, READ_ONLY};
 use crate::fault::Fault;
 use crate::mount::{Error, Flags, Inode, Overlay, Probe, Upper};
 
 pub(in crate::mount) fn a_target_that_was_not_made_shows_nothing(m: &dyn Fixture) {
     let target = m.target("mount");
-    let error = m.mounter().bind(m.disk(), &target).unwrap_err();
+    let error = m.mounter().bind_at(m.disk(), &target).unwrap_err();
     assert!(matches!(error, Error::Gone { .. }), "{error:?}");
-    assert_eq!(m.mounter().probe(&target).unwrap(), Probe::Missing);
+    assert_eq!(m.mounter().probe_at(&target).unwrap(), Probe::Missing);
 }
 
 pub(in crate::mount) fn a_bind_shows_its_source_and_takes_writes(m: &dyn Fixture) {
     let (source, target) = (m.content("a", "old"), m.made("mount"));
-    m.mounter().bind(&source, &target).unwrap();
+    m.mounter().bind_at(&source, &target).unwrap();
     assert_eq!(m.shown(&target), "old");
     assert_eq!(m.errno_of_write(&target), None);
     assert_eq!(fs::read(source.join("a.war")).unwrap(), b"written");
     assert!(m.mounter().unmount(&target).unwrap());
     let empty = Probe::Directory { empty: true };
-    assert_eq!(m.mounter().probe(&target).unwrap(), empty);
+    assert_eq!(m.mounter().probe_at(&target).unwrap(), empty);
 }
 
 pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Fixture) {
     let target = m.made("mount");
-    let error = m.mounter().bind(&m.disk().join("no"), &target).unwrap_err();
+    let error = m
+        .mounter()
+        .bind_at(&m.disk().join("no"), &target)
+        .unwrap_err();
     assert_eq!(error.fault(), Fault::Unavailable);
     assert!(error.to_string().contains("is missing"), "{error}");
     let overlay = Overlay {
@@ -36,10 +39,10 @@ pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Fixtu
         lower: &[m.disk().join("no"), m.empty("b")],
         upper: None,
     };
-    let error = m.mounter().overlay(&overlay, &target).unwrap_err();
+    let error = m.mounter().overlay_at(&overlay, &target).unwrap_err();
     assert_eq!(error.fault(), Fault::Unavailable);
     let empty = Probe::Directory { empty: true };
-    assert_eq!(m.mounter().probe(&target).unwrap(), empty);
+    assert_eq!(m.mounter().probe_at(&target).unwrap(), empty);
 }
 
 pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes(m: &dyn Fixture) {
@@ -51,7 +54,7 @@ pub(in crate::mount) fn a_read_only_overlay_shows_all_layers_and_takes_no_writes
         lower: &[top.clone(), below],
         upper: None,
     };
-    let id = m.mounter().overlay(&overlay, &target).unwrap();
+    let id = m.mounter().overlay_at(&overlay, &target).unwrap();
     assert_eq!(m.id(&target), id);
     assert_eq!(m.shown(&target), "top");
     assert_eq!(m.read(&target.path().join("b.war")).unwrap(), b"b");
@@ -71,7 +74,7 @@ pub(in crate::mount) fn a_writable_overlay_keeps_writes_to_itself(m: &dyn Fixtur
             work: &work,
         }),
     };
-    let id = m.mounter().overlay(&overlay, &target).unwrap();
+    let id = m.mounter().overlay_at(&overlay, &target).unwrap();
     assert_eq!(m.shown(&target), "shared");
     assert_eq!(m.errno_of_write(&target), None);
     assert_eq!(m.id(&target), id);
@@ -98,13 +101,13 @@ pub(in crate::mount) fn an_upper_layer_serves_one_mount(m: &dyn Fixture) {
             work: &work,
         }),
     };
-    m.mounter().overlay(&overlay, &target).unwrap();
+    m.mounter().overlay_at(&overlay, &target).unwrap();
     assert!(m.mounter().unmount(&target).unwrap());
-    let error = m.mounter().overlay(&overlay, &target).unwrap_err();
+    let error = m.mounter().overlay_at(&overlay, &target).unwrap_err();
     assert_eq!(error.fault(), Fault::Unavailable, "{error}");
     fs::remove_dir_all(&work).unwrap();
     fs::create_dir(&work).unwrap();
-    m.mounter().overlay(&overlay, &target).unwrap();
+    m.mounter().overlay_at(&overlay, &target).unwrap();
 }
 
 pub(in crate::mount) fn layers_that_are_no_overlay_are_our_error(m: &dyn Fixture) {
@@ -114,14 +117,14 @@ pub(in crate::mount) fn layers_that_are_no_overlay_are_our_error(m: &dyn Fixture
         lower: &[m.content("c", "alone")],
         upper: None,
     };
-    let error = m.mounter().overlay(&overlay, &target).unwrap_err();
+    let error = m.mounter().overlay_at(&overlay, &target).unwrap_err();
     assert_eq!(error.fault(), Fault::Bug);
 }
 
 pub(in crate::mount) fn an_unmounted_target_is_not_unmounted_again(m: &dyn Fixture) {
     let target = m.made("mount");
     assert!(!m.mounter().unmount(&target).unwrap());
-    m.mounter().bind(&m.content("a", "a"), &target).unwrap();
+    m.mounter().bind_at(&m.content("a", "a"), &target).unwrap();
     assert!(m.mounter().unmount(&target).unwrap());
     assert!(!m.mounter().unmount(&target).unwrap());
     m.mounter().remove(&target).unwrap();
@@ -130,8 +133,8 @@ pub(in crate::mount) fn an_unmounted_target_is_not_unmounted_again(m: &dyn Fixtu
 
 pub(in crate::mount) fn stacked_mounts_go_one_at_a_time(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.made("mount"));
-    let below = mounter.bind(&m.content("a", "below"), &target).unwrap();
-    let top = mounter.bind(&m.content("b", "top"), &target).unwrap();
+    let below = mounter.bind_at(&m.content("a", "below"), &target).unwrap();
+    let top = mounter.bind_at(&m.content("b", "top"), &target).unwrap();
     assert_eq!((m.shown(&target).as_str(), m.id(&target)), ("top", top));
     assert!(mounter.unmount(&target).unwrap());
     assert_eq!((m.shown(&target).as_str(), m.id(&target)), ("below", below));
@@ -142,33 +145,33 @@ pub(in crate::mount) fn stacked_mounts_go_one_at_a_time(m: &dyn Fixture) {
 pub(in crate::mount) fn a_mount_keeps_its_id_and_no_other_gets_it(m: &dyn Fixture) {
     let (mounter, source) = (m.mounter(), m.content("a", "a"));
     let (one, two) = (m.made("one"), m.made("two"));
-    let first = mounter.bind(&source, &one).unwrap();
-    mounter.bind(&source, &two).unwrap();
+    let first = mounter.bind_at(&source, &one).unwrap();
+    mounter.bind_at(&source, &two).unwrap();
     assert_eq!(m.id(&one), first);
     assert_ne!(m.id(&two), first);
     assert!(mounter.unmount(&one).unwrap());
-    let again = mounter.bind(&source, &one).unwrap();
+    let again = mounter.bind_at(&source, &one).unwrap();
     assert_ne!(again, first);
     assert_eq!(m.id(&one), again);
 }
 
 pub(in crate::mount) fn a_mounted_target_is_not_removed(m: &dyn Fixture) {
     let target = m.made("mount");
-    m.mounter().bind(&m.empty("a"), &target).unwrap();
+    m.mounter().bind_at(&m.empty("a"), &target).unwrap();
     let error = m.mounter().remove(&target).unwrap_err();
     assert_eq!(error.fault(), Fault::Occupied);
     assert!(error.to_string().contains("mounted"), "{error}");
-    assert!(!m.mounter().create(&target).unwrap());
+    assert!(!m.mounter().create_at(&target).unwrap());
     m.id(&target);
 }
 
 pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Fixture) {
     let target = m.made("mount");
-    m.mounter().bind(&m.content("a", "a"), &target).unwrap();
+    m.mounter().bind_at(&m.content("a", "a"), &target).unwrap();
     let held = m.hold(&target.path());
     assert!(m.mounter().unmount(&target).unwrap());
     let empty = Probe::Directory { empty: true };
-    assert_eq!(m.mounter().probe(&target).unwrap(), empty);
+    assert_eq!(m.mounter().probe_at(&target).unwrap(), empty);
     m.mounter().remove(&target).unwrap();
     drop(held);
 }
@@ -176,15 +179,18 @@ pub(in crate::mount) fn a_busy_target_is_detached(m: &dyn Fixture) {
 pub(in crate::mount) fn a_bind_is_told_by_the_directory_that_it_shows(m: &dyn Fixture) {
     let (mounter, old) = (m.mounter(), m.content("old/ab/c", "a"));
     let [one, two, three, four] = ["one", "two", "three", "four"].map(|name| m.made(name));
-    let (own, first) = (Inode::of(&old).unwrap(), mounter.bind(&old, &one).unwrap());
-    let second = mounter.bind(&old, &two).unwrap();
+    let (own, first) = (
+        Inode::of(&old).unwrap(),
+        mounter.bind_at(&old, &one).unwrap(),
+    );
+    let second = mounter.bind_at(&old, &two).unwrap();
     assert_eq!((first.root, second.root), (own, own));
     assert_ne!(first, second);
     // By another path it is the same directory, and another one by the same path is not.
     fs::rename(m.disk().join("old"), m.disk().join("new")).unwrap();
     let other = m.content("old/ab/c", "b");
-    let moved = mounter.bind(&m.disk().join("new/ab/c"), &three).unwrap();
-    let copied = mounter.bind(&other, &four).unwrap();
+    let moved = mounter.bind_at(&m.disk().join("new/ab/c"), &three).unwrap();
+    let copied = mounter.bind_at(&other, &four).unwrap();
     assert_eq!((m.id(&one), moved.root), (first, own));
     assert_eq!(copied.root, Inode::of(&other).unwrap());
     assert_ne!(copied.root, own);
@@ -198,8 +204,8 @@ pub(in crate::mount) fn an_overlay_is_told_from_others_of_the_same_layers(m: &dy
         upper: None,
     };
     let [one, two] = ["one", "two"].map(|name| m.made(name));
-    let first = m.mounter().overlay(&overlay, &one).unwrap();
-    let second = m.mounter().overlay(&overlay, &two).unwrap();
+    let first = m.mounter().overlay_at(&overlay, &one).unwrap();
+    let second = m.mounter().overlay_at(&overlay, &two).unwrap();
     assert_ne!(first.root, second.root);
     assert_ne!(first.root, Inode::of(&lower).unwrap());
     assert_eq!(m.id(&one), first);
@@ -208,7 +214,7 @@ pub(in crate::mount) fn an_overlay_is_told_from_others_of_the_same_layers(m: &dy
 pub(in crate::mount) fn what_is_mounted_over_a_mount_is_another(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.made("mount"));
     let (ours, others) = (m.content("ab/c", "ours"), m.content("xy/c", "others"));
-    let below = mounter.bind(&ours, &target).unwrap();
+    let below = mounter.bind_at(&ours, &target).unwrap();
     let listed = |volume| -> Vec<_> {
         let all = mounter.table().unwrap().into_iter();
         all.filter(|m| m.volume == volume).map(|m| m.id).collect()
@@ -227,7 +233,7 @@ pub(in crate::mount) fn what_is_mounted_over_a_mount_is_another(m: &dyn Fixture)
 
 pub(in crate::mount) fn a_bind_of_what_was_removed_keeps_its_name(m: &dyn Fixture) {
     let (mounter, target) = (m.mounter(), m.made("mount"));
-    let id = mounter.bind(&m.content("ab/c", "a"), &target).unwrap();
+    let id = mounter.bind_at(&m.content("ab/c", "a"), &target).unwrap();
     fs::remove_dir_all(m.disk().join("ab")).unwrap();
     assert_eq!(m.id(&target), id);
     let table = mounter.table().unwrap();
@@ -239,14 +245,14 @@ pub(in crate::mount) fn the_table_lists_what_bears_a_volumes_name(m: &dyn Fixtur
     let mounter = m.mounter();
     let (ours, empty) = (m.content("v1/volumes/ab/c", "a"), m.empty("none"));
     let (bound, laid, other) = (m.made("a b\\c"), m.made("laid"), m.made("other"));
-    let below = mounter.bind(&ours, &bound).unwrap();
+    let below = mounter.bind_at(&ours, &bound).unwrap();
     let overlay = Overlay {
         volume: "cd",
         lower: &[ours, empty.clone()],
         upper: None,
     };
-    let top = mounter.overlay(&overlay, &laid).unwrap();
-    mounter.bind(&empty, &other).unwrap();
+    let top = mounter.overlay_at(&overlay, &laid).unwrap();
+    mounter.bind_at(&empty, &other).unwrap();
     let names = |volume| -> Vec<_> {
         let all = mounter.table().unwrap().into_iter();
         all.filter(|mounted| mounted.volume == volume)
@@ -256,7 +262,7 @@ pub(in crate::mount) fn the_table_lists_what_bears_a_volumes_name(m: &dyn Fixtur
     assert_eq!(names("ab"), [(bound.path(), Some(below), false)]);
     assert_eq!(names("cd"), [(laid.path(), Some(top), true)]);
     assert_eq!(names("c"), []);
-    mounter.bind(&empty, &laid).unwrap();
+    mounter.bind_at(&empty, &laid).unwrap();
     assert_eq!(names("cd"), [(laid.path(), None, true)]);
     assert!(
         !mounter

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::io::Errno;
 
-use super::{Fixture, READ_ONLY};
+use super::{AtTarget, Fixture, READ_ONLY};
 
 pub(in crate::mount) fn the_view_and_what_is_bound_from_it_are_read_only(m: &dyn Fixture) {
     let content = m.content("volumes/ab/c", "a");
@@ -12,7 +12,7 @@ pub(in crate::mount) fn the_view_and_what_is_bound_from_it_are_read_only(m: &dyn
     assert!(m.mounter().view(&m.disk().join("volumes"), &view).unwrap());
     assert_eq!(m.flags(&view), READ_ONLY);
     let target = m.made("mount");
-    m.mounter().bind(&view.join("ab/c"), &target).unwrap();
+    m.mounter().bind_at(&view.join("ab/c"), &target).unwrap();
     assert_eq!(m.shown(&target), "a");
     assert_eq!(m.flags(&target.path()), READ_ONLY);
     assert_eq!(m.errno_of_write(&target), Some(Errno::ROFS));
@@ -50,7 +50,7 @@ pub(in crate::mount) fn a_view_goes_whole_and_leaves_its_binds(m: &dyn Fixture) 
     m.content("volumes/ab/c", "a");
     let (source, view, target) = (m.disk().join("volumes"), m.disk().join("ro"), m.made("t"));
     m.mounter().view(&source, &view).unwrap();
-    m.mounter().bind(&view.join("ab/c"), &target).unwrap();
+    m.mounter().bind_at(&view.join("ab/c"), &target).unwrap();
     m.mounter().unview(&view).unwrap();
     m.read(&view.join("ab/c/a.war")).unwrap_err();
     assert_eq!(m.shown(&target), "a");

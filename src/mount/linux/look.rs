@@ -78,8 +78,8 @@ pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<Owned
 
 /// Whether what is shown at a target takes no writes. A writable overlay for whose work directory there is no room
 /// comes up so, and mount(2) says that all is well.
-pub(super) fn is_read_only(target: &Target) -> Result<bool, Error> {
-    let shown = directory(parent(target)?.as_fd(), target)?;
+pub(super) fn is_read_only(parent: BorrowedFd<'_>, target: &Target) -> Result<bool, Error> {
+    let shown = directory(parent, target)?;
     fstatvfs(&shown)
         .map(|seen| takes_no_writes(&seen))
         .map_err(|e| Error::system("access target", &target.path(), e))

@@ -136,7 +136,7 @@ impl Bench {
             upper: None,
         };
         let linux = Linux { features };
-        linux.overlay(&overlay, &self.target)?;
+        linux.overlay(&overlay, &linux.parent(&self.target)?, &self.target)?;
         linux.unmount(&self.target).map(drop)
     }
 
@@ -153,7 +153,7 @@ impl Bench {
             }),
         };
         let linux = Linux { features };
-        linux.overlay(&overlay, &self.target)?;
+        linux.overlay(&overlay, &linux.parent(&self.target)?, &self.target)?;
         let shown = self.target.path().join("file");
         let copied = fs::set_permissions(&shown, Permissions::from_mode(0o600))
             .and_then(|()| fs::metadata(upper.join("file")))

@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 use rustix::thread::CapabilitySet;
 
 use super::*;
-use crate::mount::contract::{Fixture, contract};
+use crate::mount::contract::{AtTarget, Fixture, contract};
 use crate::mount::{Flags, Upper};
 
 /// A place to mount in, in a mount namespace of the test's own thread.
@@ -122,7 +122,7 @@ contract!(real);
 fn writable(m: &Private, name: &str) -> Result<Target, Error> {
     let (upper, work) = (m.empty(&format!("{name}/u")), m.empty(&format!("{name}/w")));
     let target = m.target(name);
-    m.linux.create(&target)?;
+    m.linux.create_at(&target)?;
     let overlay = Overlay {
         volume: name,
         lower: &[m.disk.join("c")],
@@ -131,7 +131,7 @@ fn writable(m: &Private, name: &str) -> Result<Target, Error> {
             work: &work,
         }),
     };
-    m.linux.overlay(&overlay, &target)?;
+    m.linux.overlay_at(&overlay, &target)?;
     Ok(target)
 }
 
@@ -324,13 +324,13 @@ fn a_file_system_whose_server_is_silent_does_not_stop_a_look() {
         let none = MountFlags::empty();
         mount("x", target.path(), "fuse", none, options.as_c_str()).unwrap();
         let start = Instant::now();
-        let silent = m.linux.probe(&target).unwrap();
+        let silent = m.linux.probe_at(&target).unwrap();
         drop(fuse);
-        let dead = m.linux.probe(&target).unwrap();
+        let dead = m.linux.probe_at(&target).unwrap();
         for probe in [silent, dead] {
             assert!(matches!(probe, Probe::Mount(_) | Probe::Stale), "{probe:?}");
         }
-        assert!(!m.linux.create(&target).unwrap());
+        assert!(!m.linux.create_at(&target).unwrap());
         m.linux.table().unwrap();
         assert!(m.linux.unmount(&target).unwrap());
         m.linux.remove(&target).unwrap();

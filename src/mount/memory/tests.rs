@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::fault::Fault;
-use crate::mount::contract::{Fixture, contract};
+use crate::mount::contract::{AtTarget, Fixture, contract};
 
 struct Modelled {
     memory: Memory,
@@ -65,7 +65,7 @@ contract!(modelled);
 fn target(memory: &Memory) -> Target {
     memory.directory(Path::new(BASE));
     let target = Target::within(Path::new(BASE), Path::new("/var/lib/kubelet/t")).unwrap();
-    memory.create(&target).unwrap();
+    memory.create_at(&target).unwrap();
     target
 }
 
@@ -74,11 +74,11 @@ fn a_refusal_is_for_the_next_call_of_its_kind_only() {
     let (memory, disk) = (Memory::default(), tempfile::tempdir().unwrap());
     let target = target(&memory);
     memory.refuse(Act::Bind, Errno::NOSPC);
-    memory.probe(&target).unwrap();
-    let error = memory.bind(disk.path(), &target).unwrap_err();
+    memory.probe_at(&target).unwrap();
+    let error = memory.bind_at(disk.path(), &target).unwrap_err();
     assert_eq!(error.fault(), Fault::NoSpace);
     assert_eq!(memory.made(), 0);
-    memory.bind(disk.path(), &target).unwrap();
+    memory.bind_at(disk.path(), &target).unwrap();
     assert_eq!(memory.made(), 1);
 }
 
@@ -87,7 +87,7 @@ fn a_dead_mount_is_stale_and_can_be_taken_away() {
     let memory = Memory::default();
     let target = target(&memory);
     memory.dead(&target.path());
-    assert_eq!(memory.probe(&target).unwrap(), Probe::Stale);
+    assert_eq!(memory.probe_at(&target).unwrap(), Probe::Stale);
     assert!(memory.unmount(&target).unwrap());
     memory.remove(&target).unwrap();
 }
@@ -96,11 +96,11 @@ fn a_dead_mount_is_stale_and_can_be_taken_away() {
 fn after_a_reboot_the_directories_are_there_and_the_mounts_are_not() {
     let (memory, disk) = (Memory::default(), tempfile::tempdir().unwrap());
     let target = target(&memory);
-    memory.bind(disk.path(), &target).unwrap();
+    memory.bind_at(disk.path(), &target).unwrap();
     memory.reboot();
     let empty = Probe::Directory { empty: true };
-    assert_eq!(memory.probe(&target).unwrap(), empty);
+    assert_eq!(memory.probe_at(&target).unwrap(), empty);
     memory.forget(&target.path());
-    assert_eq!(memory.probe(&target).unwrap(), Probe::Missing);
+    assert_eq!(memory.probe_at(&target).unwrap(), Probe::Missing);
     fs::metadata(disk.path()).unwrap();
 }
