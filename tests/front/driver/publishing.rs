@@ -3,12 +3,14 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tonic::Code;
 use war_vol::csi::proto::volume_capability::access_mode::Mode;
 use war_vol::csi::proto::volume_capability::{AccessType, BlockVolume};
 
-use super::read;
 use super::scene::Scene;
+use super::{Call, read};
+use crate::crash::strace::attach;
 use crate::node::{digest, mounts_at};
 
 #[test]
@@ -325,5 +327,56 @@ fn the_usage_of_a_volume_is_its_artifact_and_what_was_written_on_the_disk_of_the
             code,
             "{id} {path}"
         );
+    }
+}
+
+#[test]
+fn a_publish_of_what_is_cached_looks_at_the_directory_of_its_volume_once() {
+    let scene = Scene::new();
+    let checksum = digest(&scene.content);
+    let pinned = |pod| {
+        let call = scene.driver.inline(pod, &scene.url);
+        call.context(&[("checksum", &checksum)])
+    };
+    scene.driver.publish(&pinned("first")).unwrap();
+    for (pod, readonly) in [("overlay", false), ("bind", true)] {
+        let mut call = pinned(pod);
+        call.request.readonly = readonly;
+        let seen = scene.traced(&call);
+        let volume = scene.sandbox.bucket("volumes");
+        let named = |line: &&String| {
+            let texts = line.split('"').skip(1).step_by(2);
+            texts
+                .into_iter()
+                .any(|text| volume.iter().any(|v| v.to_str() == Some(text)))
+        };
+        let (made, looks): (Vec<_>, Vec<_>) = seen
+            .iter()
+            .filter(named)
+            .partition(|line| line.contains(" rename"));
+        assert_eq!(made.len(), 1, "{seen:#?}");
+        assert_eq!(looks.len(), 1, "{looks:#?}");
+        let record = |line: &&String| line.contains("want.json\"") && !line.contains("O_CREAT");
+        assert_eq!(
+            seen.iter().find(record),
+            None,
+            "a record is read that is not there"
+        );
+    }
+}
+
+impl Scene {
+    /// Publishes, and says which calls with paths the driver made for it.
+    fn traced(&self, call: &Call) -> Vec<String> {
+        let (log, process) = (self.sandbox.path("strace"), self.driver.pid());
+        let filter = ["-e", "trace=%file", "-s", "4096"].map(str::to_owned);
+        let process = process.as_raw_nonzero().get().try_into().unwrap();
+        let mut strace = attach(&filter, &log, process);
+        self.driver.publish(call).unwrap();
+        // strace leaves at that, and what it traced goes on.
+        kill_process(Pid::from_child(&strace), Signal::TERM).unwrap();
+        strace.wait().unwrap();
+        let text = fs::read_to_string(&log).unwrap();
+        text.lines().map(str::to_owned).collect()
     }
 }
