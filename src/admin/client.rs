@@ -12,11 +12,11 @@ use tonic::{Status, Streaming};
 use super::proto::admin_client::AdminClient;
 use super::proto::mount_event::Event;
 use super::proto::{
-    HelloRequest, ListCachedRequest, ListVolumesRequest, MountRequest, Pod, PruneCachedRequest,
-    UnmountRequest, VerifyCachedRequest,
+    HelloRequest, ListCachedRequest, ListVolumesRequest, Pod, PruneCachedRequest, UnmountRequest,
+    VerifyCachedRequest,
 };
 use super::space::Space;
-use super::{Error, LONGEST_MESSAGE, PodMount, SocketDir, convert};
+use super::{Error, LONGEST_MESSAGE, SocketDir, convert};
 use crate::lock::Short;
 use crate::volume::{Cached, Held, Listed, Mount, Record, Snapshot, Target, Verdict};
 
@@ -76,22 +76,16 @@ impl Client {
         Ok(all)
     }
 
-    /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
-    /// for the next time.
+    /// Shows an artifact in a directory, and says what it shows. May wait as long as the driver does. Dropped before its
+    /// end it leaves what was downloaded for the next time.
     ///
-    /// Errors: [`Error::Elsewhere`] where it would not be seen by this process.
+    /// Errors: [`Error::Elsewhere`] where it would not be seen by this process. What is mounted for a pod is in a
+    /// directory of kubelet's, and seen everywhere.
     pub async fn mount(&self, mount: Mount) -> Result<Record, Error> {
-        self.must_share_mounts()?;
-        self.mounted(convert::mount_request(mount)).await
-    }
-
-    /// The same for a pod, in a directory of kubelet's: what is mounted there is seen everywhere. May wait as long as
-    /// the driver does.
-    pub async fn mount_for_pod(&self, mount: PodMount) -> Result<Record, Error> {
-        self.mounted(convert::pod_mount_request(mount)).await
-    }
-
-    async fn mounted(&self, request: MountRequest) -> Result<Record, Error> {
+        if mount.pod.is_none() {
+            self.must_share_mounts()?;
+        }
+        let request = convert::mount_request(mount);
         let asked = self.asks("mount");
         // Told here, because a message that is cut off tells nobody why.
         let bytes = request.encoded_len();

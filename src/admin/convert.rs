@@ -1,11 +1,11 @@
 //! Between what the domain has and what goes over the wire. Pure; what cannot be read is named.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Error;
 use super::proto::mount_event::Event;
 use super::proto::progress::Phase as WirePhase;
 use super::proto::verify_event::Verdict as WireVerdict;
@@ -13,7 +13,6 @@ use super::proto::{
     CachedArtifact, MountEvent, MountRequest, Nothing, Pod as WirePod, Progress, VerifyEvent,
     Volume,
 };
-use super::{Error, PodMount};
 use crate::artifact::Digest;
 use crate::volume::{
     self, Cached, Held, Kubelet, Listed, Mount, Owner, Phase, Pod, Record, Snapshot, Target,
@@ -24,44 +23,32 @@ use crate::volume::{
 pub(super) type Unreadable = String;
 
 pub(super) fn mount_request(mount: Mount) -> MountRequest {
+    let secrets = mount.secrets.into_iter();
     MountRequest {
         dir: mount.target.path().display().to_string(),
         attributes: mount.attributes.into_iter().collect(),
-        secrets: exposed(mount.secrets),
+        secrets: secrets
+            .map(|(key, value)| (key, value.expose_secret().to_owned()))
+            .collect(),
         read_only: mount.read_only,
-        pod: None,
-    }
-}
-
-pub(super) fn pod_mount_request(mount: PodMount) -> MountRequest {
-    MountRequest {
-        dir: mount.target.path().display().to_string(),
-        attributes: mount.attributes.into_iter().collect(),
-        secrets: exposed(mount.secrets),
-        read_only: mount.read_only,
-        pod: Some(WirePod {
+        pod: mount.pod.map(|pod| WirePod {
             group: mount.group,
-            namespace: mount.pod.namespace,
-            name: mount.pod.name,
-            service_account: mount.pod.service_account,
+            namespace: pod.namespace,
+            name: pod.name,
+            service_account: pod.service_account,
         }),
     }
 }
 
-fn exposed(secrets: BTreeMap<String, SecretString>) -> HashMap<String, String> {
-    let exposed = |(key, value): (String, SecretString)| (key, value.expose_secret().to_owned());
-    secrets.into_iter().map(exposed).collect()
-}
-
-pub(super) fn mount(request: MountRequest, kubelet: &Kubelet) -> Result<Mount, Error> {
+/// What is to be mounted, and whose it is then.
+pub(super) fn mount(request: MountRequest, kubelet: &Kubelet) -> Result<(Mount, Owner), Error> {
     let secrets = request.secrets.into_iter();
     let (target, owner) = match &request.pod {
         None => (target(request.dir.clone())?, Owner::CommandLine),
         Some(_) => (pod_target(&request.dir, kubelet)?, kubelet.owner()),
     };
-    Ok(Mount {
+    let mount = Mount {
         target,
-        owner,
         group: request.pod.as_ref().and_then(|pod| pod.group),
         pod: request.pod.map(|pod| Pod {
             namespace: pod.namespace,
@@ -73,7 +60,8 @@ pub(super) fn mount(request: MountRequest, kubelet: &Kubelet) -> Result<Mount, E
             .map(|(key, value)| (key, SecretString::from(value)))
             .collect(),
         read_only: request.read_only,
-    })
+    };
+    Ok((mount, owner))
 }
 
 /// Where kubelet wants to see a volume.

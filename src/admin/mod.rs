@@ -11,7 +11,6 @@
 mod client;
 mod convert;
 mod error;
-mod pod;
 mod serve;
 mod server;
 mod space;
@@ -38,7 +37,6 @@ use rustix::fs::OFlags;
 
 pub use self::client::Client;
 pub use self::error::Error;
-pub use self::pod::PodMount;
 pub use self::serve::serve;
 
 /// The longest message in bytes. Lists are sent item by item, so no message grows with what there is.

@@ -109,16 +109,17 @@ fn all<T: Send + 'static>(answers: Vec<T>) -> Response<Answers<T>> {
 /// Mounts, and tells how far it is. Who hangs up does not come again as kubelet does.
 async fn mount<M: Mounter>(
     volumes: Arc<Volumes<M>>,
-    mount: Mount,
+    (mount, owner): (Mount, Owner),
     events: Sender<Result<MountEvent, Error>>,
 ) {
     let target = mount.target.clone();
-    let reader = match mount.owner {
+    let reader = match owner {
         Owner::CommandLine => Reader::MountByDriver,
         Owner::Kubelet { .. } => Reader::Volume,
     };
     tracing::info!(dir = ?target.path(), "a command is waiting for a mount");
-    let mut work = volumes.spawn(async move |volumes, caller| volumes.mount(mount, &caller).await);
+    let mut work =
+        volumes.spawn(async move |volumes, caller| volumes.mount(mount, owner, &caller).await);
     let mut ticks = interval(NEWS);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mounted = loop {

@@ -5,18 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::local::{self, Local};
-use super::{Error, http_of_command, store_settings, wait_for_store};
+use super::{Error, credentials, http_of_command, store_settings, volumes, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
+use crate::metrics::Downloads;
+use crate::mount::Linux;
 use crate::source;
 use crate::source::http::Factory;
 use crate::store::{self, Store};
-use crate::volume::{self, Listed, Mount, Owner, Pool, Record, Snapshot};
+use crate::volume::{self, Caller, Listed, Mount, Owner, Pool, Record, Snapshot, Volumes};
 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
@@ -78,7 +80,7 @@ pub struct VolumeAccess {
 
 /// Whose they are in.
 enum Backend {
-    Local(Box<Local>),
+    Local(Box<Volumes<Linux>>),
     Remote(Box<Client>),
 }
 
@@ -92,7 +94,7 @@ impl VolumeAccess {
         says: impl FnOnce(&str),
     ) -> Result<Self, Error> {
         let http = http_of_command(downloading, secrets)?;
-        let secrets = local::secrets(secrets)?;
+        let secrets = credentials::secrets(secrets)?;
         Self::with(http, secrets, (storing, downloading), says).await
     }
 
@@ -111,8 +113,10 @@ impl VolumeAccess {
     ) -> Result<Self, Error> {
         let backend = match find(storing, says).await? {
             StoreHolder::Store(store) => {
-                let local = Local::new(store, http, (storing, downloading))?;
-                Backend::Local(Box::new(local))
+                let shared = (Downloads::default(), Pool::default());
+                let settings = (storing, downloading);
+                let volumes = volumes(&Arc::new(store), http, settings, shared)?;
+                Backend::Local(Box::new(volumes))
             }
             StoreHolder::Driver(driver) => Backend::Remote(driver),
         };
@@ -121,10 +125,7 @@ impl VolumeAccess {
 
     /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.
     pub fn heeds_settings(&self) -> bool {
-        match &self.backend {
-            Backend::Local(_) => true,
-            Backend::Remote(_) => false,
-        }
+        matches!(self.backend, Backend::Local(_))
     }
 
     /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
@@ -142,10 +143,17 @@ impl VolumeAccess {
             read_only,
             group: None,
             pod: None,
-            owner: Owner::CommandLine,
         };
         match &self.backend {
-            Backend::Local(local) => local.mount(mount).await,
+            Backend::Local(volumes) => {
+                let caller = Caller::stays();
+                let mounted = volumes.mount(mount, Owner::CommandLine, &caller).await;
+                // A command has no background: what a failure discarded is deleted before it ends.
+                if mounted.is_err() {
+                    volumes.clean_up();
+                }
+                Ok(mounted?)
+            }
             Backend::Remote(driver) => Ok(driver.mount(mount).await?),
         }
     }
@@ -153,7 +161,7 @@ impl VolumeAccess {
     /// How far the artifact for a directory is.
     pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
         match &self.backend {
-            Backend::Local(local) => local.progress(&volume::directory(dir).ok()?),
+            Backend::Local(volumes) => volumes.mounting(&volume::directory(dir).ok()?),
             Backend::Remote(driver) => driver.progress(),
         }
     }
@@ -162,7 +170,11 @@ impl VolumeAccess {
     pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
         let target = volume::directory(dir)?;
         match &self.backend {
-            Backend::Local(local) => local.unmount(&target).await,
+            Backend::Local(volumes) => {
+                let was_there = volumes.unmount(&target).await?;
+                volumes.clean_up();
+                Ok(was_there)
+            }
             Backend::Remote(driver) => Ok(driver.unmount(&target).await?),
         }
     }
@@ -170,7 +182,7 @@ impl VolumeAccess {
     /// Every volume.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
         match &self.backend {
-            Backend::Local(local) => local.list(),
+            Backend::Local(volumes) => Ok(volumes.list()?),
             Backend::Remote(driver) => Ok(driver.list().await?),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, http_of_command, local, retry_policy};
+use super::{Error, credentials, http_of_command, retry_policy};
 use crate::acquire::{self, ByteBudget, Destination, Fetched, Progress, RetryPolicy, Stream};
 use crate::artifact::{ArtifactUrl, Digest, FileName};
 use crate::config::{Downloading, Secrets};
@@ -83,7 +83,7 @@ impl Fetcher {
     /// Reads what all of them share. `resume` is whether each goes on with what an earlier one left.
     pub fn new(settings: &Downloading, secrets: &Secrets, resume: bool) -> Result<Self, Error> {
         let budget = ByteBudget::default();
-        let keys = local::secrets(secrets)?;
+        let keys = credentials::secrets(secrets)?;
         Ok(Self {
             proves: !keys.is_empty() || secrets.cert.is_some(),
             sources: Factory::new(http_of_command(settings, secrets)?),

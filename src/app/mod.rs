@@ -3,9 +3,9 @@
 mod access;
 mod cache;
 mod commands;
+mod credentials;
 mod disk;
 mod fetch;
-mod local;
 mod serve;
 mod startup;
 mod versions;

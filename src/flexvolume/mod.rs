@@ -19,11 +19,10 @@ use std::time::{Duration, Instant};
 pub use self::error::Error;
 pub use self::install::{Home, Installed, install};
 pub use self::options::{directory, mount_of};
-pub use crate::admin::PodMount;
 
 use crate::admin::{self, Client};
 use crate::mount::{Linux, Mounter, Probe, Target};
-use crate::volume::{Phase, Snapshot, is_shown};
+use crate::volume::{Mount, Phase, Snapshot, is_shown};
 
 /// The driver's name in a pod.
 pub const DRIVER: &str = "geektime/war-vol";
@@ -45,7 +44,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const UNMOUNT: Duration = Duration::from_secs(60);
 
 /// Shows an artifact to a pod, by the driver that has the store in `root`. Must be called within a tokio runtime.
-pub async fn mount(root: &Path, mount: PodMount) -> Result<(), Error> {
+pub async fn mount(root: &Path, mount: Mount) -> Result<(), Error> {
     let (mut timeout, mut ends) = (START, 0);
     loop {
         // kubelet itself asks for nothing where it sees a mount; but a bind it does not see. It is whole, whoever began
@@ -56,7 +55,7 @@ pub async fn mount(root: &Path, mount: PodMount) -> Result<(), Error> {
         let Some(driver) = driver(root, timeout).await else {
             return taken_back(&mount.target, Error::Away { root: root.into() });
         };
-        let work = driver.mount_for_pod(mount.clone());
+        let work = driver.mount(mount.clone());
         match while_it_moves(work, || driver.progress(), STILL).await {
             Ok(Ok(_)) => break,
             Ok(Err(error)) if error.is_end_of_driver() && ends < ENDS => {

@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secrecy::SecretString;
 
-use super::{Error, PodMount};
+use super::Error;
 use crate::artifact::shown;
 use crate::mount::Target;
-use crate::volume::Pod;
+use crate::volume::{Mount, Pod};
 
 /// What kubelet writes of its own. The API server lets nobody else write such a key.
 const KUBERNETES: &str = "kubernetes.io/";
@@ -47,7 +47,7 @@ pub fn directory(dir: &OsStr) -> Result<Target, Error> {
 }
 
 /// What kubelet asks for with `mount DIR OPTIONS`.
-pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
+pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<Mount, Error> {
     let target = directory(dir)?;
     let text = options
         .to_str()
@@ -57,13 +57,14 @@ pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
             line: e.line(),
             column: e.column(),
         })?;
-    let mut mount = PodMount {
+    let mut pod = Pod::default();
+    let mut mount = Mount {
         target,
         attributes: BTreeMap::new(),
         secrets: BTreeMap::new(),
         read_only: false,
         group: None,
-        pod: Pod::default(),
+        pod: None,
     };
     for (name, value) in options {
         let wrong = |why| Error::Option {
@@ -83,12 +84,13 @@ pub fn mount_of(dir: &OsStr, options: &OsStr) -> Result<PodMount, Error> {
         } else if name == GROUP {
             let group = value.parse().map_err(|_| wrong("use a numeric group ID"))?;
             mount.group = Some(group);
-        } else if let Some(said) = of_pod(&mut mount.pod, &name) {
+        } else if let Some(said) = of_pod(&mut pod, &name) {
             *said = value;
         } else if !name.starts_with(KUBERNETES) {
             mount.attributes.insert(name, value);
         }
     }
+    mount.pod = Some(pod);
     Ok(mount)
 }
 
@@ -118,7 +120,7 @@ mod tests {
 
     const DIR: &str = "/var/lib/kubelet/pods/1b2c/volumes/geektime~war-vol/app-volume";
 
-    fn of(options: &str) -> Result<PodMount, Error> {
+    fn of(options: &str) -> Result<Mount, Error> {
         mount_of(OsStr::new(DIR), OsStr::new(options))
     }
 
@@ -144,7 +146,7 @@ mod tests {
             name: "p".to_owned(),
             service_account: "s".to_owned(),
         };
-        assert_eq!(mount.pod, pod);
+        assert_eq!(mount.pod, Some(pod));
         assert_eq!(mount.secrets["token"].expose_secret(), "c4nary");
         let bare = of("{}").unwrap();
         assert_eq!((bare.read_only, bare.group), (false, None));

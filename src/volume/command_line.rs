@@ -37,8 +37,6 @@ pub struct Mount {
     pub group: Option<u32>,
     /// The pod that it is for; nothing at a command line.
     pub pod: Option<Pod>,
-    /// Who asks.
-    pub owner: Owner,
 }
 
 /// A directory as somebody typed it: seen from the working directory of this process.
@@ -60,9 +58,14 @@ pub fn directory(dir: &Path) -> Result<Target, Error> {
 }
 
 impl<M: Mounter> Volumes<M> {
-    /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
-    /// for the next time; one who will not come again says so with [`give_up`](Self::give_up).
-    pub async fn mount(&self, mount: Mount, caller: &Caller) -> Result<Record, Error> {
+    /// Shows an artifact in a directory for its owner, and says what it shows. Dropped before its end it leaves what was
+    /// downloaded for the next time; one who will not come again says so with [`give_up`](Self::give_up).
+    pub async fn mount(
+        &self,
+        mount: Mount,
+        owner: Owner,
+        caller: &Caller,
+    ) -> Result<Record, Error> {
         let target = mount.target.clone();
         // Found out now, and not after the download.
         let path = target.path();
@@ -85,7 +88,7 @@ impl<M: Mounter> Volumes<M> {
             attributes: mount.attributes,
             secrets: mount.secrets,
             // At a command line nobody below keeps a mount of ours read-only, so that has to be an overlay of our own.
-            readonly: mount.read_only && mount.owner != Owner::CommandLine,
+            readonly: mount.read_only && owner != Owner::CommandLine,
             writable: if mount.read_only {
                 Writable::No
             } else {
@@ -94,7 +97,7 @@ impl<M: Mounter> Volumes<M> {
             sharing: Sharing::ManyTargets,
             group: mount.group,
             pod: mount.pod,
-            owner: mount.owner,
+            owner,
             target: mount.target,
         };
         while let Err(error) = self.publish(publish.clone(), caller).await {

@@ -1,70 +1,14 @@
-//! The volumes of this machine for one command, in the command's own process.
+//! What a command shows to the servers that it asks.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Error, volumes};
-use crate::acquire::Snapshot;
-use crate::config::{Downloading, Secrets, Storing};
-use crate::metrics::Downloads;
-use crate::mount::Linux;
+use super::Error;
+use crate::config::Secrets;
 use crate::source::Credentials;
-use crate::source::http::Factory;
-use crate::store::Store;
-use crate::volume::{Caller, Listed, Mount, Pool, Record, Target, Volumes};
-
-/// The volumes of this machine, for one command.
-pub(super) struct Local {
-    volumes: Volumes<Linux>,
-}
-
-impl Local {
-    /// Finds out what is mounted. Must be called within a tokio runtime.
-    pub(super) fn new(
-        store: Store,
-        http: Factory,
-        settings: (&Storing, &Downloading),
-    ) -> Result<Self, Error> {
-        let volumes = volumes(
-            &Arc::new(store),
-            http,
-            settings,
-            (Downloads::default(), Pool::default()),
-        )?;
-        Ok(Self { volumes })
-    }
-
-    /// Shows an artifact in a directory. Dropped before its end it leaves what was downloaded for the next time.
-    pub(super) async fn mount(&self, mount: Mount) -> Result<Record, Error> {
-        let mounted = self.volumes.mount(mount, &Caller::stays()).await;
-        // A command has no background: what a failure discarded is deleted before it ends.
-        if mounted.is_err() {
-            self.volumes.clean_up();
-        }
-        Ok(mounted?)
-    }
-
-    /// How far the artifact for a directory is.
-    pub(super) fn progress(&self, target: &Target) -> Option<Snapshot> {
-        self.volumes.mounting(target)
-    }
-
-    /// Takes away what was mounted on a directory. False if there was nothing of ours.
-    pub(super) async fn unmount(&self, target: &Target) -> Result<bool, Error> {
-        let was_there = self.volumes.unmount(target).await?;
-        self.volumes.clean_up();
-        Ok(was_there)
-    }
-
-    /// Every volume.
-    pub(super) fn list(&self) -> Result<Vec<Listed>, Error> {
-        Ok(self.volumes.list()?)
-    }
-}
 
 /// The credentials of a command: a file's lines, or the environment, and the headers that were typed. What is wrong
 /// with them is said of where they are from.
