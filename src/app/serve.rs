@@ -275,7 +275,7 @@ async fn opened(driver: &Arc<Driver>, handle: &Arc<VolumesHandle<Linux>>) -> Res
             let why = fault::line(&error);
             if matches!(
                 error,
-                Error::Mount(mount::Error::NotShared { .. } | mount::Error::Privilege { .. })
+                Error::Mount(mount::Error::NotShared(_) | mount::Error::Privilege { .. })
             ) {
                 handle.blind(why);
             } else {

@@ -40,16 +40,13 @@ pub enum Error {
         /// What is wrong, and what is allowed.
         why: &'static str,
     },
-    /// No driver.
+    /// No driver of this store.
     #[error(
         "no war-vol driver answers on this node ({}); check that its pod runs here: kubectl get pods -A -l \
          app.kubernetes.io/name=war-vol -o wide",
-        root.join("admin.sock").display()
+        .0.join("admin.sock").display()
     )]
-    Away {
-        /// Its store.
-        root: PathBuf,
-    },
+    Away(PathBuf),
     /// It has stood still for too long.
     #[error(
         "no progress for {minutes} minutes ({at}); the partial download is kept, and kubelet retries; see the driver's \
@@ -61,22 +58,16 @@ pub enum Error {
         /// How far it was.
         at: String,
     },
-    /// The driver mounts, and nobody sees it.
+    /// The driver mounts here, and nobody sees it.
     #[error(
         "the driver's mount on {} is not visible on this node; its pod needs kubelet's directory with \
          mountPropagation: Bidirectional",
-        dir.display()
+        .0.display()
     )]
-    Unseen {
-        /// Where.
-        dir: PathBuf,
-    },
-    /// Not ours to take away.
-    #[error("something other than a war-vol volume is mounted on {}; unmount it", dir.display())]
-    Foreign {
-        /// Where.
-        dir: PathBuf,
-    },
+    Unseen(PathBuf),
+    /// What is mounted here is not ours to take away.
+    #[error("something other than a war-vol volume is mounted on {}; unmount it", .0.display())]
+    Foreign(PathBuf),
     /// What `install` has written beside the program.
     #[error("{}: {why}; reinstall the program: war-vol flexvolume install DIR", path.display())]
     Settings {
@@ -86,11 +77,8 @@ pub enum Error {
         why: String,
     },
     /// A root that is no place on every node.
-    #[error("--root {}: not an absolute UTF-8 path; use the driver's --root", root.display())]
-    Root {
-        /// As it was typed.
-        root: PathBuf,
-    },
+    #[error("--root {}: not an absolute UTF-8 path; use the driver's --root", .0.display())]
+    Root(PathBuf),
     /// The installation.
     #[error("cannot {act} {}: {source}", path.display())]
     Install {
@@ -117,11 +105,11 @@ impl Error {
             | Self::Directory { .. }
             | Self::Options { .. }
             | Self::Option { .. }
-            | Self::Unseen { .. }
+            | Self::Unseen(_)
             | Self::Settings { .. }
-            | Self::Root { .. } => Fault::Invalid,
-            Self::Away { .. } | Self::Still { .. } => Fault::Unavailable,
-            Self::Foreign { .. } => Fault::Occupied,
+            | Self::Root(_) => Fault::Invalid,
+            Self::Away(_) | Self::Still { .. } => Fault::Unavailable,
+            Self::Foreign(_) => Fault::Occupied,
             Self::Install { source, .. } => Fault::of_io(source),
             Self::Mount(e) => e.fault(),
             Self::Admin(e) => e.fault(),

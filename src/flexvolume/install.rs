@@ -63,7 +63,7 @@ pub struct Installed {
 /// What runs meanwhile is not disturbed.
 pub fn install(dir: &Path, root: &Path) -> Result<Installed, Error> {
     if !root.is_absolute() || root.to_str().is_none() {
-        return Err(Error::Root { root: root.into() });
+        return Err(Error::Root(root.into()));
     }
     fs::create_dir_all(dir).map_err(failed("create", dir))?;
     // Two at once would write the same file.

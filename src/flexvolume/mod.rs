@@ -53,7 +53,7 @@ pub async fn mount(root: &Path, mount: Mount) -> Result<(), Error> {
             return Ok(());
         }
         let Some(driver) = driver(root, timeout).await else {
-            return taken_back(&mount.target, Error::Away { root: root.into() });
+            return taken_back(&mount.target, Error::Away(root.into()));
         };
         let work = driver.mount(mount.clone());
         match while_it_moves(work, || driver.progress(), STILL).await {
@@ -75,9 +75,7 @@ pub async fn mount(root: &Path, mount: Mount) -> Result<(), Error> {
     if let Some(driver) = Client::find(root).await {
         let _ = driver.unmount_for_pod(&mount.target).await;
     }
-    Err(Error::Unseen {
-        dir: mount.target.path(),
-    })
+    Err(Error::Unseen(mount.target.path()))
 }
 
 /// Takes away what a pod sees, by the driver that has the store in `root`, or without one where none answers.
@@ -167,7 +165,7 @@ fn take_away(target: &Target) -> Result<(), Error> {
         match look(target)? {
             Seen::Nothing => return Ok(()),
             Seen::Ours => drop(Linux::untested().unmount(target)?),
-            Seen::Foreign => return Err(Error::Foreign { dir: target.path() }),
+            Seen::Foreign => return Err(Error::Foreign(target.path())),
         }
     }
 }

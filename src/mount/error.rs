@@ -33,32 +33,20 @@ pub enum Error {
         why: &'static str,
     },
     /// A directory on the way to the target is a symlink.
-    #[error("target {path}: leads through a symlink; use the real path")]
-    Symlink {
-        /// The target.
-        path: ShownPath,
-    },
+    #[error("target {0}: leads through a symlink; use the real path")]
+    Symlink(ShownPath),
     /// The directory in which the target should be made is not there.
     #[error(
-        "target {path}: its parent directory does not exist; if the caller created it, the driver does not see the \
+        "target {0}: its parent directory does not exist; if the caller created it, the driver does not see the \
          same directory: check its hostPath and mount propagation"
     )]
-    NoParent {
-        /// The target.
-        path: ShownPath,
-    },
+    NoParent(ShownPath),
     /// The target is not there, or was moved while something was mounted on it.
-    #[error("target {path}: missing, or moved in the meantime; publish again")]
-    Gone {
-        /// The target.
-        path: ShownPath,
-    },
+    #[error("target {0}: missing, or moved in the meantime; publish again")]
+    Gone(ShownPath),
     /// A file, a symlink or the like stands at the target.
-    #[error("target {path}: not a directory; remove what is there")]
-    NotADirectory {
-        /// The target.
-        path: ShownPath,
-    },
+    #[error("target {0}: not a directory; remove what is there")]
+    NotADirectory(ShownPath),
     /// The target's directory cannot be removed because of what is in it or on it.
     #[error(
         "cannot remove target {path}: {why}; war-vol did not create that, so remove it and unpublish again"
@@ -102,15 +90,12 @@ pub enum Error {
         /// What the kernel answered.
         errno: Errno,
     },
-    /// The store cannot hold writable layers.
+    /// The store in this directory cannot hold writable layers.
     #[error(
-        "store {path}: is on an overlay file system (a container's root?), which cannot hold a writable layer; put it \
+        "store {0}: is on an overlay file system (a container's root?), which cannot hold a writable layer; put it \
          on a real one, such as a hostPath or a disk (ext4, xfs)"
     )]
-    OnOverlay {
-        /// The directory of the store.
-        path: ShownPath,
-    },
+    OnOverlay(ShownPath),
     /// This kernel, or the file system of the store, cannot do what every volume needs.
     #[error("self-test in {path} failed: {why}")]
     Unsupported {
@@ -119,15 +104,12 @@ pub enum Error {
         /// What it cannot do, and what can.
         why: &'static str,
     },
-    /// What is mounted here stays here.
+    /// What is mounted below kubelet's directory stays in this mount namespace.
     #[error(
-        "mounts below {path} are invisible outside the driver, because that mount is not shared; mount it with \
+        "mounts below {0} are invisible outside the driver, because that mount is not shared; mount it with \
          mountPropagation: Bidirectional (on a host: mount --make-rshared)"
     )]
-    NotShared {
-        /// kubelet's directory.
-        path: ShownPath,
-    },
+    NotShared(ShownPath),
     /// The kernel refused a mount.
     #[error("cannot {act} {path}: {errno}{}", hint(*errno))]
     Mount {
@@ -154,15 +136,15 @@ impl Error {
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::NotATarget { .. } | Self::Symlink { .. } => Fault::Invalid,
-            Self::NotADirectory { .. } | Self::NotRemovable { .. } => Fault::Occupied,
+            Self::NotATarget { .. } | Self::Symlink(_) => Fault::Invalid,
+            Self::NotADirectory(_) | Self::NotRemovable { .. } => Fault::Occupied,
             Self::Layers { .. } => Fault::Bug,
             Self::Privilege { .. } => Fault::Denied,
-            Self::NoParent { .. }
-            | Self::Gone { .. }
+            Self::NoParent(_)
+            | Self::Gone(_)
             | Self::TooLong { .. }
-            | Self::OnOverlay { .. }
-            | Self::NotShared { .. }
+            | Self::OnOverlay(_)
+            | Self::NotShared(_)
             | Self::Unsupported { .. } => Fault::Unavailable,
             Self::Mount { errno, .. } | Self::System { errno, .. } => {
                 Fault::of_io(&io::Error::from(*errno))

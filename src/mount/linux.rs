@@ -83,7 +83,7 @@ impl Linux {
         if on.is_some_and(|entry| entry.shared) {
             return Ok(());
         }
-        Err(Error::NotShared { path: dir.into() })
+        Err(Error::NotShared(dir.into()))
     }
 
     /// Mounts by `call` onto the directory of a target, and sees that it is there afterwards.
@@ -99,9 +99,7 @@ impl Linux {
         match look::at(parent, target)? {
             Probe::Mount(id) => Ok(id),
             Probe::Missing | Probe::Directory { .. } | Probe::NotADirectory | Probe::Stale => {
-                Err(Error::Gone {
-                    path: path.as_path().into(),
-                })
+                Err(Error::Gone(path.as_path().into()))
             }
         }
     }
@@ -124,8 +122,8 @@ impl Mounter for Linux {
         let path = || target.path().as_path().into();
         match look::at(parent, target)? {
             Probe::Directory { .. } | Probe::Mount(_) | Probe::Stale => Ok(false),
-            Probe::NotADirectory => Err(Error::NotADirectory { path: path() }),
-            Probe::Missing => Err(Error::Gone { path: path() }),
+            Probe::NotADirectory => Err(Error::NotADirectory(path())),
+            Probe::Missing => Err(Error::Gone(path())),
         }
     }
 
@@ -143,9 +141,7 @@ impl Mounter for Linux {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Err(not_removable("it contains files")),
             Err(Errno::BUSY) => Err(not_removable("something is mounted there")),
-            Err(Errno::NOTDIR) => Err(Error::NotADirectory {
-                path: path.as_path().into(),
-            }),
+            Err(Errno::NOTDIR) => Err(Error::NotADirectory(path.as_path().into())),
             Err(e) => Err(Error::system("remove target", &path, e)),
         }
     }
@@ -243,7 +239,7 @@ impl Mounter for Linux {
 fn held<'a>(parent: &'a Parent, target: &Target) -> Result<BorrowedFd<'a>, Error> {
     let path = || target.path().as_path().into();
     let open = parent.0.as_ref().map(AsFd::as_fd);
-    open.ok_or_else(|| Error::NoParent { path: path() })
+    open.ok_or_else(|| Error::NoParent(path()))
 }
 
 /// Unmounts what is topmost at a path; what stays busy is detached.

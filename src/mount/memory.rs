@@ -172,9 +172,7 @@ impl Memory {
 
 impl Mounter for Memory {
     fn parent(&self, target: &Target) -> Result<Parent, Error> {
-        let missing = || Error::NoParent {
-            path: target.path().as_path().into(),
-        };
+        let missing = || Error::NoParent(target.path().as_path().into());
         let is_there = self.state().has_parent(target)?;
         is_there.then_some(Parent(None)).ok_or_else(missing)
     }
@@ -184,7 +182,7 @@ impl Mounter for Memory {
         state.refused(Act::Create, target)?;
         match state.ready(target) {
             Ok(_) => Ok(false),
-            Err(Error::Gone { .. }) => {
+            Err(Error::Gone(_)) => {
                 state.nodes.insert(target.path(), Node::Directory);
                 Ok(true)
             }
@@ -211,9 +209,7 @@ impl Mounter for Memory {
             }
             Probe::Directory { empty: false } => Err(not_removable("it contains files")),
             Probe::Mount(_) | Probe::Stale => Err(not_removable("something is mounted there")),
-            Probe::NotADirectory => Err(Error::NotADirectory {
-                path: path.as_path().into(),
-            }),
+            Probe::NotADirectory => Err(Error::NotADirectory(path.as_path().into())),
         }
     }
 

@@ -187,7 +187,7 @@ pub trait Mounter: Send + Sync + 'static {
     fn probe_at(&self, target: &Target) -> Result<Probe, Error> {
         match self.parent(target) {
             Ok(parent) => self.probe(&parent, target),
-            Err(Error::NoParent { .. }) => Ok(Probe::Missing),
+            Err(Error::NoParent(_)) => Ok(Probe::Missing),
             Err(other) => Err(other),
         }
     }

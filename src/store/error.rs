@@ -28,16 +28,13 @@ pub enum Error {
         /// Who holds the lock, as it wrote down itself.
         holder: String,
     },
-    /// A newer version has been here.
+    /// A newer version has been here, and has made this.
     #[error(
         "the store contains {}, which a newer war-vol has created; run that version, or delete the pods and remove \
          what it created",
-        found.display()
+        .0.display()
     )]
-    Newer {
-        /// What it has made.
-        found: PathBuf,
-    },
+    Newer(PathBuf),
     /// Not enough room, by the file system's count or by our limits.
     #[error("no space for {what} in {}: {}; free some space, or change the cache's limits", root.display(), shortage)]
     Full {
@@ -111,7 +108,7 @@ impl Error {
         match self {
             Self::Io { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
             Self::Locked { .. }
-            | Self::Newer { .. }
+            | Self::Newer(_)
             | Self::Full { .. }
             | Self::Key { .. }
             | Self::Gone(_)
@@ -124,7 +121,7 @@ impl Error {
         match self {
             Self::Io { source, .. } => Fault::of_io(source),
             Self::Full { .. } => Fault::NoSpace,
-            Self::Locked { .. } | Self::Newer { .. } | Self::Key { .. } | Self::Gone(_) => {
+            Self::Locked { .. } | Self::Newer(_) | Self::Key { .. } | Self::Gone(_) => {
                 Fault::Unavailable
             }
             Self::Record { .. } => Fault::Bug,

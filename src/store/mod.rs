@@ -216,7 +216,7 @@ fn refuse_newer(root: &Path) -> Result<(), Error> {
         name.and_then(number) > known
     });
     match newer {
-        Some(found) => Err(Error::Newer { found }),
+        Some(found) => Err(Error::Newer(found)),
         None => Ok(()),
     }
 }

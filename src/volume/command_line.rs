@@ -108,9 +108,7 @@ impl<M: Mounter> Volumes<M> {
             Record::read(&shared.store.record(&dir))
         });
         let record = record.await.map_err(|what| bug(&target, what))?;
-        record.ok_or(Error::GoneAgain {
-            target: target.path(),
-        })
+        record.ok_or(Error::GoneAgain(target.path()))
     }
 
     /// How far the artifact for a directory is.
@@ -137,7 +135,7 @@ impl<M: Mounter> Volumes<M> {
             .find(|r| r.target == path);
         let volume = match known {
             Some(record) if record.owner != Owner::CommandLine => {
-                return Err(Error::Kubelets { target: path });
+                return Err(Error::Kubelets(path));
             }
             Some(record) => record.volume,
             None => name(target),
@@ -169,7 +167,7 @@ impl<M: Mounter> Volumes<M> {
 
 /// kubelet asks again where another call is at work; a command waits for its turn, as it would for the store.
 async fn unless_busy(error: Error) -> Result<(), Error> {
-    if !matches!(error, Error::Busy { .. }) {
+    if !matches!(error, Error::Busy(_)) {
         return Err(error);
     }
     tokio::time::sleep(TURN).await;

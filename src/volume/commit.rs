@@ -120,7 +120,7 @@ impl<M: Mounter> Shared<M> {
         };
         let (Some(artifact), Content::New(new)) = (&work.artifact, &work.content) else {
             // The first look was taken beside an unpublish that was not through: the volume was still there.
-            return Err(Error::Busy { target });
+            return Err(Error::Busy(target));
         };
         let content = (artifact.digest().clone(), artifact.size());
         let missing = making.lacks_target;

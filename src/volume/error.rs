@@ -30,16 +30,13 @@ pub enum Error {
          persistentVolumeClaim.readOnly: true in the pod, or writable: scratch in the StorageClass"
     )]
     NoSafeForm,
-    /// Published before, from other attributes.
+    /// Published at this target before, from other attributes.
     #[error(
         "{} already has this volume with other attributes or another readonly flag; unpublish it first, or repeat the \
          same request",
-        target.display()
+        .0.display()
     )]
-    Differs {
-        /// Where.
-        target: PathBuf,
-    },
+    Differs(PathBuf),
     /// Something in the way.
     #[error("{}: {}; nothing was changed", target.display(), in_the_way(*state))]
     Occupied {
@@ -65,17 +62,11 @@ pub enum Error {
     #[error("the driver is not ready: {0}")]
     NotReady(String),
     /// Another call has it locked.
-    #[error("another operation on the volume at {} is in progress; try again", target.display())]
-    Busy {
-        /// Where.
-        target: PathBuf,
-    },
+    #[error("another operation on the volume at {} is in progress; try again", .0.display())]
+    Busy(PathBuf),
     /// An unpublish came while the artifact was waited for.
-    #[error("the volume at {} was unpublished while it was waiting for its artifact", target.display())]
-    Ended {
-        /// Where.
-        target: PathBuf,
-    },
+    #[error("the volume at {} was unpublished while it was waiting for its artifact", .0.display())]
+    Ended(PathBuf),
     /// A directory that was typed.
     #[error("the directory \"{}\": {why}", dir.display())]
     Directory {
@@ -85,17 +76,11 @@ pub enum Error {
         why: String,
     },
     /// Not the command line's to take away.
-    #[error("{} is the volume of a pod; delete the pod, and kubelet unmounts it", target.display())]
-    Kubelets {
-        /// Where.
-        target: PathBuf,
-    },
+    #[error("{} is the volume of a pod; delete the pod, and kubelet unmounts it", .0.display())]
+    Kubelets(PathBuf),
     /// An unmount came right after.
-    #[error("{} was unmounted in the meantime", target.display())]
-    GoneAgain {
-        /// Where.
-        target: PathBuf,
-    },
+    #[error("{} was unmounted in the meantime", .0.display())]
+    GoneAgain(PathBuf),
     /// What the volume showed before cannot be shown again.
     #[error("the content of the volume at {} is damaged ({why}); delete the pod, so that it is downloaded again", target.display())]
     Damaged {
@@ -135,13 +120,12 @@ impl Error {
             Self::Acquire(e) => e.fault(),
             Self::Store(e) => e.fault(),
             Self::Mount(e) => e.fault(),
-            Self::NoSafeForm
-            | Self::Directory { .. }
-            | Self::Kubelets { .. }
-            | Self::GoneAgain { .. } => Fault::Invalid,
-            Self::Differs { .. } => Fault::Differs,
+            Self::NoSafeForm | Self::Directory { .. } | Self::Kubelets(_) | Self::GoneAgain(_) => {
+                Fault::Invalid
+            }
+            Self::Differs(_) => Fault::Differs,
             Self::Occupied { .. } | Self::SecondTarget { .. } => Fault::Occupied,
-            Self::Busy { .. } | Self::Ended { .. } => Fault::Pending,
+            Self::Busy(_) | Self::Ended(_) => Fault::Pending,
             Self::Damaged { .. } | Self::Published(_) | Self::NotReady(_) | Self::Thread(_) => {
                 Fault::Unavailable
             }
@@ -151,14 +135,14 @@ impl Error {
 
     pub(super) fn of_busy(busy: Busy, target: PathBuf) -> Self {
         match busy {
-            Busy::Committing => Self::Busy { target },
-            Busy::Ended => Self::Ended { target },
+            Busy::Committing => Self::Busy(target),
+            Busy::Ended => Self::Ended(target),
         }
     }
 
     pub(super) fn of_refusal(refusal: Refusal, target: PathBuf) -> Self {
         match refusal {
-            Refusal::Differs => Self::Differs { target },
+            Refusal::Differs => Self::Differs(target),
             Refusal::Occupied(state) => Self::Occupied { target, state },
         }
     }

@@ -240,7 +240,7 @@ impl<M: Mounter> Shared<M> {
         let lost = dir.is_some() && !record.as_ref().is_some_and(|r| r.is_of(self.store.key()));
         let parent = match self.mounter.parent(target) {
             Ok(parent) => Some(parent),
-            Err(mount::Error::NoParent { .. }) => None,
+            Err(mount::Error::NoParent(_)) => None,
             Err(other) => return Err(other.into()),
         };
         let stands = match &parent {

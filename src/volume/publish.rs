@@ -61,7 +61,7 @@ impl<M: Mounter> Volumes<M> {
         let id = keyed.id.clone();
         let once = self.publish_once(Arc::new(keyed), caller);
         let published = once.instrument(span).await;
-        if matches!(published, Err(Error::Ended { .. })) {
+        if matches!(published, Err(Error::Ended(_))) {
             // The unpublish may have come before the interest that it was to withdraw.
             self.want_no_more(&id);
         }

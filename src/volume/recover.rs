@@ -99,7 +99,7 @@ impl<M: Mounter> Shared<M> {
         let all = self.store.volumes()?;
         if let Some(newer) = all.iter().find(|kept| Record::is_newer(&kept.bytes)) {
             let found = self.store.volumes_dir().join(&newer.id);
-            return Err(store::Error::Newer { found }.into());
+            return Err(store::Error::Newer(found).into());
         }
         let volumes = all.into_iter().map(|kept| {
             let record = Record::read(&kept.bytes);

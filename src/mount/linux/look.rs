@@ -43,9 +43,9 @@ pub(super) fn parent(target: &Target) -> Result<OwnedFd, Error> {
             let path = target.path();
             let shown = path.as_path().into();
             if matches!(errno, Errno::NOENT | Errno::NOTDIR) {
-                Error::NoParent { path: shown }
+                Error::NoParent(shown)
             } else if errno == Errno::LOOP {
-                Error::Symlink { path: shown }
+                Error::Symlink(shown)
             } else {
                 Error::system("reach target", &path, errno)
             }
@@ -56,7 +56,7 @@ pub(super) fn parent(target: &Target) -> Result<OwnedFd, Error> {
 pub(super) fn parent_if_any(target: &Target) -> Result<Option<OwnedFd>, Error> {
     match parent(target) {
         Ok(parent) => Ok(Some(parent)),
-        Err(Error::NoParent { .. }) => Ok(None),
+        Err(Error::NoParent(_)) => Ok(None),
         Err(other) => Err(other),
     }
 }
@@ -67,9 +67,9 @@ pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<Owned
         let path = target.path();
         let shown = path.as_path().into();
         if errno == Errno::NOENT {
-            Error::Gone { path: shown }
+            Error::Gone(shown)
         } else if matches!(errno, Errno::NOTDIR | Errno::LOOP) {
-            Error::NotADirectory { path: shown }
+            Error::NotADirectory(shown)
         } else {
             Error::system("open target", &path, errno)
         }

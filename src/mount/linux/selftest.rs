@@ -31,9 +31,7 @@ pub(super) fn run(scratch: &Path) -> Result<Features, Error> {
     }
     let seen = statfs(scratch).map_err(|e| Error::system("access store", scratch, e))?;
     if seen.f_type == OVERLAYFS_SUPER_MAGIC {
-        return Err(Error::OnOverlay {
-            path: scratch.into(),
-        });
+        return Err(Error::OnOverlay(scratch.into()));
     }
     let directory = open(scratch, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .map_err(|e| Error::system("access store", scratch, e))?;

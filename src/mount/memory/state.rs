@@ -76,9 +76,7 @@ impl KernelState {
             match self.nodes.get(&way) {
                 Some(Node::Directory) => {}
                 Some(Node::Symlink) => {
-                    return Err(Error::Symlink {
-                        path: target.path().as_path().into(),
-                    });
+                    return Err(Error::Symlink(target.path().as_path().into()));
                 }
                 Some(Node::File) | None => return Ok(false),
             }
@@ -143,12 +141,12 @@ impl KernelState {
         let path = target.path();
         let shown = path.as_path().into();
         if !self.has_parent(target)? {
-            return Err(Error::NoParent { path: shown });
+            return Err(Error::NoParent(shown));
         }
         match self.at(&path) {
             Probe::Directory { .. } | Probe::Mount(_) | Probe::Stale => Ok(path),
-            Probe::NotADirectory => Err(Error::NotADirectory { path: shown }),
-            Probe::Missing => Err(Error::Gone { path: shown }),
+            Probe::NotADirectory => Err(Error::NotADirectory(shown)),
+            Probe::Missing => Err(Error::Gone(shown)),
         }
     }
 
