@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{Shared, Volumes};
+use super::{Error, Shared, Target, Volumes};
 
 /// How long work takes as a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,9 @@ pub(super) enum Takes {
 }
 
 impl<M: Send + Sync + 'static> Volumes<M> {
-    /// Runs work that nothing cuts in two, and least of all a caller that hangs up; what it panicked with is the error.
+    /// Runs work on the volume at `target` that nothing cuts in two, and least of all a caller that hangs up.
+    ///
+    /// Errors: those of the work; [`Error::Bug`] with what it panicked with.
     ///
     /// Short work takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on
     /// a busy machine ten times as long. So it runs on the thread that asks for it, whose other tasks move elsewhere.
@@ -28,8 +30,9 @@ impl<M: Send + Sync + 'static> Volumes<M> {
     pub(super) async fn run_blocking<T: Send + 'static>(
         &self,
         takes: Takes,
-        work: impl FnOnce(&Shared<M>) -> T + Send + 'static,
-    ) -> Result<T, String> {
+        target: &Target,
+        work: impl FnOnce(&Shared<M>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let can_stay = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
         let permit = match takes {
             Takes::Microseconds if can_stay => self.pool.in_place(),
@@ -40,10 +43,11 @@ impl<M: Send + Sync + 'static> Volumes<M> {
             let _in = span.enter();
             work(&shared)
         };
-        match permit {
+        let ended = match permit {
             Some(permit) => catch_unwind(AssertUnwindSafe(|| permit.work(run))).map_err(words),
             None => self.pool.run(run).await,
-        }
+        };
+        ended.unwrap_or_else(|what| Err(Error::bug(target, what)))
     }
 }
 

@@ -11,7 +11,6 @@ use secrecy::SecretString;
 
 use super::blocking::Takes;
 use super::ours::is_ours;
-use super::status::bug;
 use super::{
     Caller, Error, Id, Owner, Pod, PublishRequest, Record, Shared, Sharing, Target, Volumes,
     Writable,
@@ -70,11 +69,10 @@ impl<M: Mounter> Volumes<M> {
         // Found out now, and not after the download.
         let path = target.path();
         let has_parent = self
-            .run_blocking(Takes::Microseconds, move |_| {
-                path.parent().is_some_and(Path::is_dir)
+            .run_blocking(Takes::Microseconds, &target, move |_| {
+                Ok(path.parent().is_some_and(Path::is_dir))
             })
-            .await
-            .map_err(|what| bug(&target, what))?;
+            .await?;
         if !has_parent {
             return Err(Error::Directory {
                 dir: target.path(),
@@ -103,12 +101,11 @@ impl<M: Mounter> Volumes<M> {
         while let Err(error) = self.publish(publish.clone(), caller).await {
             unless_busy(error).await?;
         }
-        let record = self.run_blocking(Takes::Microseconds, move |shared| {
-            let dir = shared.store.volume(id.as_str()).ok().flatten()?;
-            Record::read(&shared.store.record(&dir))
+        let record = self.run_blocking(Takes::Microseconds, &target, move |shared| {
+            let dir = shared.store.volume(id.as_str()).ok().flatten();
+            Ok(dir.and_then(|dir| Record::read(&shared.store.record(&dir))))
         });
-        let record = record.await.map_err(|what| bug(&target, what))?;
-        record.ok_or(Error::GoneAgain(target.path()))
+        record.await?.ok_or(Error::GoneAgain(target.path()))
     }
 
     /// How far the artifact for a directory is.
@@ -127,9 +124,9 @@ impl<M: Mounter> Volumes<M> {
     /// Errors: a volume of kubelet's is [`Error::Kubelets`].
     pub async fn unmount(&self, target: &Target) -> Result<bool, Error> {
         let path = target.path();
-        let listed = self.run_blocking(Takes::Long, Shared::list).await;
+        let listed = self.run_blocking(Takes::Long, target, Shared::list);
         let known = listed
-            .unwrap_or_else(|what| Err(bug(target, what)))?
+            .await?
             .into_iter()
             .filter_map(|v| v.record)
             .find(|r| r.target == path);
@@ -153,11 +150,10 @@ impl<M: Mounter> Volumes<M> {
     async fn unmounted(&self, volume: &str, target: &Target, ours: bool) -> Result<bool, Error> {
         let id = Id::of(volume, target);
         let was_there = self
-            .run_blocking(Takes::Microseconds, move |shared| {
-                Ok::<_, Error>(shared.store.volume(id.as_str())?.is_some())
+            .run_blocking(Takes::Microseconds, target, move |shared| {
+                Ok(shared.store.volume(id.as_str())?.is_some())
             })
-            .await
-            .map_err(|what| bug(target, what))??;
+            .await?;
         while let Err(error) = self.end(volume, target, ours).await {
             unless_busy(error).await?;
         }

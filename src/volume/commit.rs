@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::content::Content;
+use super::locks::Busy;
 use super::plan::{self, PublishStep, TargetState, View};
 use super::request::KeyedRequest;
 use super::{Error, Shared, Sharing, VolumeState};
@@ -113,19 +114,15 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn make_directory(&self, work: &Work, making: &Making) -> Result<VolumeDir, Error> {
-        let target = work.keyed.request.target.path();
-        let bug = |what: &str| Error::Bug {
-            target: target.clone(),
-            what: what.to_owned(),
-        };
         let (Some(artifact), Content::New(new)) = (&work.artifact, &work.content) else {
             // The first look was taken beside an unpublish that was not through: the volume was still there.
-            return Err(Error::Busy(target));
+            return Err(work.keyed.busy(Busy::Committing));
         };
         let content = (artifact.digest().clone(), artifact.size());
         let missing = making.lacks_target;
         let record = self.record(&work.keyed, new, content, missing);
-        let record = serde_json::to_vec_pretty(&record).map_err(|e| bug(&e.to_string()))?;
+        let record =
+            serde_json::to_vec_pretty(&record).map_err(|e| work.keyed.bug(e.to_string()))?;
         let staged = Staged {
             artifact,
             placement: &making.placement,
@@ -219,9 +216,6 @@ impl<M: Mounter> Shared<M> {
 }
 
 fn dir<'a>(making: &'a Making, target: &Target) -> Result<&'a VolumeDir, Error> {
-    let bug = || Error::Bug {
-        target: target.path(),
-        what: "the volume has no directory".into(),
-    };
+    let bug = || Error::bug(target, "the volume has no directory");
     making.dir.as_ref().ok_or_else(bug)
 }

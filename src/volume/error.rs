@@ -7,6 +7,7 @@ use super::attributes;
 use super::locks::Busy;
 use super::plan::{Refusal, TargetState};
 use crate::fault::Fault;
+use crate::mount::Target;
 use crate::{acquire, artifact, mount, store};
 
 /// A publish or unpublish that failed.
@@ -130,6 +131,13 @@ impl Error {
                 Fault::Unavailable
             }
             Self::Bug { .. } => Fault::Bug,
+        }
+    }
+
+    pub(super) fn bug(target: &Target, what: impl Into<String>) -> Self {
+        Self::Bug {
+            target: target.path(),
+            what: what.into(),
         }
     }
 

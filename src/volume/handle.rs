@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::claims::Claims;
 use super::ours::is_ours;
 use super::plan::TargetState;
-use super::status::bug;
 use super::{Error, Id, Pool, Volumes};
 use crate::lock::Short;
 use crate::mount::{Mounter, Probe, Target};
@@ -72,25 +71,23 @@ impl<M: Mounter> VolumesHandle<M> {
 
     /// Whether the volumes are there, or why not.
     pub fn check(&self) -> Result<(), String> {
-        match &*self.state.lock() {
-            HandleState::Open(_) => Ok(()),
-            HandleState::Shut(why) | HandleState::Blind(why) => Err(why.clone()),
-        }
+        self.volumes().map(drop)
     }
 
     /// The volumes, or [`Error::NotReady`].
     pub fn get(&self) -> Result<Arc<Volumes<M>>, Error> {
+        self.volumes().map_err(Error::NotReady)
+    }
+
+    fn volumes(&self) -> Result<Arc<Volumes<M>>, String> {
         match &*self.state.lock() {
             HandleState::Open(volumes) => Ok(Arc::clone(volumes)),
-            HandleState::Shut(why) | HandleState::Blind(why) => Err(Error::NotReady(why.clone())),
+            HandleState::Shut(why) | HandleState::Blind(why) => Err(why.clone()),
         }
     }
 
     fn is_blind(&self) -> bool {
-        match &*self.state.lock() {
-            HandleState::Blind(_) => true,
-            HandleState::Shut(_) | HandleState::Open(_) => false,
-        }
+        matches!(&*self.state.lock(), HandleState::Blind(_))
     }
 
     /// Takes a volume away. Where the store cannot be used its directory there stays, for the sweep of a driver that
@@ -103,7 +100,7 @@ impl<M: Mounter> VolumesHandle<M> {
                 tracing::warn!(target = %target.path().display(), %not_ready, "unpublishing without the store");
                 let (handle, at, id) = (Arc::clone(self), target.clone(), Id::of(volume, target));
                 let taken = self.pool.run(move || handle.take_away(&id, &at)).await;
-                taken.unwrap_or_else(|what| Err(bug(target, what)))
+                taken.unwrap_or_else(|what| Err(Error::bug(target, what)))
             }
         }
     }

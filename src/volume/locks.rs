@@ -15,7 +15,7 @@ use crate::lock::{Guard, Short};
 #[derive(Clone, Debug, Default)]
 pub(super) struct VolumeLocks(Arc<Short<HashMap<String, Slot>>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Slot {
     /// Counts the unpublishes: a wait that began before one has ended.
     ended: watch::Sender<u64>,
@@ -61,7 +61,7 @@ impl VolumeLocks {
 
     pub(super) fn wait(&self, id: &str) -> Wait {
         let mut slots = self.slots();
-        let slot = slots.entry(id.to_owned()).or_insert_with(Slot::new);
+        let slot = slots.entry(id.to_owned()).or_default();
         slot.users += 1;
         let commits = (!slot.committing).then_some(slot.commits);
         let ended = slot.ended.subscribe();
@@ -78,7 +78,7 @@ impl VolumeLocks {
     /// Ends all waits for a volume and takes it: for an unpublish.
     pub(super) fn end(&self, id: &str) -> Result<VolumeLock, Busy> {
         let mut slots = self.slots();
-        let slot = slots.entry(id.to_owned()).or_insert_with(Slot::new);
+        let slot = slots.entry(id.to_owned()).or_default();
         slot.ended.send_modify(|n| *n += 1);
         if slot.committing {
             return Err(Busy::Committing);
@@ -119,15 +119,6 @@ impl VolumeLocks {
 }
 
 impl Slot {
-    fn new() -> Self {
-        Self {
-            ended: watch::Sender::new(0),
-            committing: false,
-            commits: 0,
-            users: 0,
-        }
-    }
-
     fn begin(&mut self) {
         self.committing = true;
         self.commits += 1;

@@ -82,13 +82,12 @@ impl<M: Mounter> Volumes<M> {
             let begin = move |shared: &Shared<M>| {
                 // Law 1; looked up before anything of the request is parsed.
                 let dir = shared.store.volume(begun.keyed.id.as_str())?;
-                Ok::<_, Error>((dir.is_some(), shared.begin(&begun, dir)))
+                Ok((dir.is_some(), shared.begin(&begun, dir)))
             };
             // Until that is known no error is final.
             let (is_there, first) = self
-                .run_blocking(Takes::Microseconds, begin)
+                .run_blocking(Takes::Microseconds, call.keyed.target(), begin)
                 .await
-                .unwrap_or_else(|what| Err(call.keyed.bug(what)))
                 .map_err(Error::of_published)?;
             let was_there = *was_there.get_or_insert(is_there);
             let done = match first {
@@ -140,8 +139,7 @@ impl<M: Mounter> Volumes<M> {
         let keyed = Arc::clone(&call.keyed);
         let commit =
             move |shared: &Shared<M>| shared.commit_now(&call, held, (content, artifact), None);
-        let committed = self.run_blocking(takes, commit).await;
-        committed.map_err(|what| keyed.bug(what))??;
+        self.run_blocking(takes, keyed.target(), commit).await?;
         Ok(Next::Done)
     }
 
@@ -151,15 +149,15 @@ impl<M: Mounter> Volumes<M> {
         let _shown = self.shared.shows(call.keyed.id.as_str(), progress);
         let work = async {
             let _turn = self.making_room.acquire().await;
-            let work = |shared: &Shared<M>| shared.store.make_room(0, "a writable volume");
-            self.run_blocking(Takes::Long, work).await
+            let work = |shared: &Shared<M>| Ok(shared.store.make_room(0, "a writable volume")?);
+            self.run_blocking(Takes::Long, call.keyed.target(), work)
+                .await
         };
-        let made = tokio::select! {
+        tokio::select! {
             biased;
-            () = call.wait.ended() => return Err(call.keyed.busy(Busy::Ended)),
+            () = call.wait.ended() => Err(call.keyed.busy(Busy::Ended)),
             made = work => made,
-        };
-        Ok(made.map_err(|what| call.keyed.bug(what))??)
+        }
     }
 }
 

@@ -20,11 +20,12 @@ impl<M: Mounter> Volumes<M> {
     pub(super) async fn renew(&self, keyed: &Arc<KeyedRequest>, wait: &Wait) {
         let Ok(held) = wait.lock() else { return };
         let asked = Arc::clone(keyed);
-        let renewed = self.run_blocking(Takes::Long, move |shared| {
+        let renewed = self.run_blocking(Takes::Long, keyed.target(), move |shared| {
             let _held = held;
             shared.renew(&asked, false);
+            Ok(())
         });
-        if let Err(error) = renewed.await {
+        if let Err(Error::Bug { what: error, .. }) = renewed.await {
             tracing::error!(%error, "the task that rewrites a lost record ended unexpectedly");
         }
     }

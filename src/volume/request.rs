@@ -17,10 +17,7 @@ impl KeyedRequest {
     }
 
     pub(super) fn bug(&self, what: impl Into<String>) -> Error {
-        Error::Bug {
-            target: self.target().path(),
-            what: what.into(),
-        }
+        Error::bug(self.target(), what)
     }
 
     pub(super) fn busy(&self, busy: Busy) -> Error {

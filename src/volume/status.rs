@@ -78,9 +78,7 @@ impl<M: Mounter> Volumes<M> {
                 None => Standing::Unknown,
             })
         };
-        self.run_blocking(Takes::Microseconds, look)
-            .await
-            .map_err(|what| bug(target, what))?
+        self.run_blocking(Takes::Microseconds, target, look).await
     }
 
     /// Whether a volume is known to be shown as this request would have it: what kubelet asks every minute for every
@@ -105,7 +103,7 @@ impl<M: Mounter> Volumes<M> {
     pub async fn usage(&self, volume: &str, target: &Target) -> Result<Option<Usage>, Error> {
         let id = Id::of(volume, target);
         let digits = id.as_str().to_owned();
-        let look = move |shared: &Shared<M>| -> Result<Option<Usage>, Error> {
+        let look = move |shared: &Shared<M>| {
             let Some(dir) = shared.store.volume(id.as_str())? else {
                 return Ok(None);
             };
@@ -126,8 +124,7 @@ impl<M: Mounter> Volumes<M> {
                 free: disk.free,
             }))
         };
-        let looked = self.run_blocking(Takes::Microseconds, look).await;
-        let usage = looked.map_err(|what| bug(target, what))??;
+        let usage = self.run_blocking(Takes::Microseconds, target, look).await?;
         if usage.is_some() {
             self.count_layer(digits);
         }
@@ -153,13 +150,6 @@ impl<M: Mounter> Volumes<M> {
                 shown.layer = Some((Instant::now(), bytes));
             }
         });
-    }
-}
-
-pub(super) fn bug(target: &Target, what: String) -> Error {
-    Error::Bug {
-        target: target.path(),
-        what,
     }
 }
 
