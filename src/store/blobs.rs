@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::artifact::{Blob, leases};
 use super::error::{Error, IoContext};
 use super::key::Name;
-use super::{Artifact, Cached, Completed, Entry, Partial, Store, list, remove, sync_dir};
+use super::{Artifact, Cached, Completed, Entry, Partial, Store, list, name, remove, sync_dir};
 use crate::artifact::Digest;
 use crate::fault::Fault;
 
@@ -38,16 +38,15 @@ impl Store {
     /// (a crash of the file system, a careless hand): it is set aside and counts as missing.
     pub fn artifact(&self, entry: &Entry) -> Result<Option<Artifact>, Error> {
         let path = self.blob_path(&entry.sha256);
-        match fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_file() && meta.len() == entry.size => {
+        match fs::symlink_metadata(&path).if_there("access", &path)? {
+            Some(meta) if meta.is_file() && meta.len() == entry.size => {
                 Ok(Some(Artifact::File(Blob {
                     sha256: entry.sha256.clone(),
                     size: entry.size,
                 })))
             }
-            Ok(_) => self.discard(&path).map(|()| None),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e).at("access", &path),
+            Some(_) => self.discard(&path).map(|()| None),
+            None => Ok(None),
         }
     }
 
@@ -126,22 +125,16 @@ impl Store {
     pub fn cached(&self) -> Result<Vec<Cached>, Error> {
         let mut all = Vec::new();
         for path in list(&self.bucket("blobs"))? {
-            let digits = path
-                .file_name()
-                .and_then(|n| n.to_str())
-                .unwrap_or_default();
-            let Ok(sha256) = format!("sha256:{digits}").parse() else {
+            let Ok(sha256) = format!("sha256:{}", name(&path)).parse() else {
                 continue;
             };
-            match fs::symlink_metadata(&path) {
-                Ok(meta) => all.push(Cached {
+            if let Some(meta) = fs::symlink_metadata(&path).if_there("access", &path)? {
+                all.push(Cached {
                     sha256,
                     size: meta.len(),
                     leases: leases(&meta),
                     used: meta.accessed().unwrap_or(SystemTime::UNIX_EPOCH),
-                }),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e).at("access", &path),
+                });
             }
         }
         Ok(all)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::error::{Error, IoContext};
 use super::key::write_durably;
-use super::{FORMAT, NEW, Store, list, make_private, remove, sync_dir};
+use super::{FORMAT, NEW, Store, list, make_private, name, remove, sync_dir};
 
 impl Store {
     /// Makes the bucket where it is missing, and durable what a killed process left in it under a name. Needed once
@@ -17,8 +17,7 @@ impl Store {
         let dir = self.claims();
         make_private(&dir)?;
         for path in list(&dir)? {
-            let name = path.file_name().unwrap_or_default();
-            if name.as_encoded_bytes().starts_with(NEW.as_bytes()) {
+            if name(&path).starts_with(NEW) {
                 remove(&path)?;
             }
         }
@@ -49,10 +48,8 @@ impl Store {
     pub fn remove_claim(&self, id: &str) -> Result<(), Error> {
         let dir = self.claims();
         let path = dir.join(id);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed.at("remove", &path).and_then(|()| sync_dir(&dir)),
-        }
+        let removed = fs::remove_file(&path).if_there("remove", &path)?;
+        removed.map_or(Ok(()), |()| sync_dir(&dir))
     }
 
     fn claims(&self) -> PathBuf {

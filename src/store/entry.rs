@@ -1,9 +1,8 @@
 //! What a URL gave.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,20 +74,14 @@ impl Store {
     /// program wrote in its own way, is no entry.
     pub fn entry(&self, name: &Name) -> Result<Option<Entry>, Error> {
         let path = self.bucket("index").join(name.as_str());
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Parsed::of(&bytes).known()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e).at("read", &path),
-        }
+        let bytes = fs::read(&path).if_there("read", &path)?;
+        Ok(bytes.and_then(|bytes| Parsed::of(&bytes).known()))
     }
 
     /// Every entry that can be read, for people.
     pub fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let read = |path: &std::path::PathBuf| Parsed::of(&fs::read(path).ok()?).known();
-        Ok(list(&self.bucket("index"))?
-            .iter()
-            .filter_map(read)
-            .collect())
+        let all = list(&self.bucket("index"))?;
+        Ok(all.iter().filter_map(|path| read(path)).collect())
     }
 
     /// Remembers durably what a URL gave.
@@ -102,46 +95,34 @@ impl Store {
         sync_dir(&dir)?;
         let before = self.remembered.fetch_add(1, Ordering::Relaxed);
         if before.is_multiple_of(LOOK)
-            && let Err(error) = self.forget_oldest()
+            && let Err(error) = list(&dir).and_then(|all| keep_youngest(all, MOST))
         {
             tracing::warn!(%error, "cannot compact the index");
         }
         Ok(())
     }
 
-    /// Forgets what URLs gave longest ago, where there are too many of them. No harm if one is lost: it is a miss.
-    fn forget_oldest(&self) -> Result<(), Error> {
-        let mut all: Vec<_> = list(&self.bucket("index"))?
-            .into_iter()
-            .map(|path| (modified(&path), path))
-            .collect();
-        all.sort_by(|a, b| b.cmp(a));
-        all.iter().skip(MOST).try_for_each(|(_, path)| remove(path))
-    }
-
     /// Forgets what URLs gave once the bytes are collected, so that the index does not grow for ever. Young entries
     /// without bytes stay: they are the memory of wrong checksums. No harm if one is lost: it is a miss.
     pub(super) fn forget_collected(&self) -> Result<(), Error> {
-        let mut orphans = Vec::new();
-        for path in list(&self.bucket("index"))? {
-            let entry = fs::read(&path)
-                .ok()
-                .and_then(|bytes| Parsed::<Entry>::of(&bytes).known());
-            if entry.is_none_or(|e| !self.has(&e)) {
-                orphans.push((modified(&path), path));
-            }
-        }
-        orphans.sort_by(|a, b| b.cmp(a));
-        orphans
-            .iter()
-            .skip(ORPHANS)
-            .try_for_each(|(_, path)| remove(path))
+        let mut orphans = list(&self.bucket("index"))?;
+        orphans.retain(|path| read(path).is_none_or(|entry| !self.has(&entry)));
+        keep_youngest(orphans, ORPHANS)
     }
 }
 
-/// By the wall clock: an order, never an age.
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::symlink_metadata(path).and_then(|m| m.modified()).ok()
+fn read(path: &Path) -> Option<Entry> {
+    Parsed::of(&fs::read(path).ok()?).known()
+}
+
+/// Removes what URLs gave longest ago, where it is more than so many entries.
+fn keep_youngest(entries: Vec<PathBuf>, most: usize) -> Result<(), Error> {
+    // By the wall clock: an order, never an age.
+    let modified = |path: &PathBuf| fs::symlink_metadata(path).and_then(|m| m.modified()).ok();
+    let all = entries.into_iter().map(|path| (modified(&path), path));
+    let mut all: Vec<_> = all.collect();
+    all.sort_by(|a, b| b.cmp(a));
+    all.iter().skip(most).try_for_each(|(_, path)| remove(path))
 }
 
 #[cfg(test)]

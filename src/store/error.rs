@@ -105,15 +105,7 @@ pub enum Shortage {
 impl Error {
     /// Whether the file system takes no writes.
     pub fn is_read_only(&self) -> bool {
-        match self {
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
-            Self::Locked { .. }
-            | Self::Newer(_)
-            | Self::Full { .. }
-            | Self::Key { .. }
-            | Self::Gone(_)
-            | Self::Record { .. } => false,
-        }
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem)
     }
 
     /// Who has to act.
@@ -140,8 +132,16 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 /// Adds what was attempted to an error of the operating system.
-pub(super) trait IoContext<T> {
+pub(super) trait IoContext<T>: Sized {
     fn at(self, act: &'static str, path: &Path) -> Result<T, Error>;
+
+    /// The same where it is no error that there is nothing at the path.
+    fn if_there(self, act: &'static str, path: &Path) -> Result<Option<T>, Error> {
+        match self.at(act, path) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            other => other.map(Some),
+        }
+    }
 }
 
 impl<T, E: Into<io::Error>> IoContext<T> for Result<T, E> {

@@ -38,26 +38,19 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl Key {
     /// Reads the key, or makes it: written beside, durable, then given its name, so that no half key is ever read.
     pub(super) fn load(root: &Path) -> Result<Self, Error> {
         let path = root.join("key");
-        match fs::read(&path) {
-            Ok(bytes) => {
+        match fs::read(&path).if_there("read", &path)? {
+            Some(bytes) => {
                 let found = bytes.len();
                 bytes
                     .try_into()
                     .map(Self)
                     .map_err(|_| Error::Key { path, found })
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::make(root, &path),
-            Err(e) => Err(e).at("read", &path),
+            None => Self::make(root, &path),
         }
     }
 

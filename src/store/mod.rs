@@ -106,16 +106,17 @@ const FORMAT: &str = "v1";
 impl Store {
     /// Opens the store, or says who has it: [`Error::Locked`].
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        Self::with_lock(settings, Lock::try_take(&prepared(&settings.root)?)?)
+        make_private(&settings.root)?;
+        Self::with_lock(settings, Lock::try_take(&settings.root)?)
     }
 
     /// Opens the store, and waits while another process has it; `says` is told who.
     pub fn wait_for(settings: &Settings, says: impl FnOnce(&Error)) -> Result<Self, Error> {
-        let root = prepared(&settings.root)?;
-        let lock = match Lock::try_take(&root) {
+        make_private(&settings.root)?;
+        let lock = match Lock::try_take(&settings.root) {
             Err(locked @ Error::Locked { .. }) => {
                 says(&locked);
-                Lock::take(&root)?
+                Lock::take(&settings.root)?
             }
             other => other?,
         };
@@ -164,12 +165,9 @@ impl Store {
     /// Takes out of sight what a killed process left half-made; whatever has a name of its own stays. Deleting it may
     /// take long: that is [`try_to_empty_trash`](Self::try_to_empty_trash)'s, for one who has the time.
     fn sweep(&self) -> Result<(), Error> {
-        for name in ["blobs", "index", "volumes"] {
-            for entry in list(&self.bucket(name))? {
-                if entry
-                    .file_name()
-                    .is_some_and(|n| n.as_encoded_bytes().starts_with(NEW.as_bytes()))
-                {
+        for bucket in ["blobs", "index", "volumes"] {
+            for entry in list(&self.bucket(bucket))? {
+                if name(&entry).starts_with(NEW) {
                     self.discard(&entry)?;
                 }
             }
@@ -211,19 +209,9 @@ const NEW: &str = ".new-";
 fn refuse_newer(root: &Path) -> Result<(), Error> {
     let number = |name: &str| name.strip_prefix('v')?.parse::<u32>().ok();
     let known = number(FORMAT);
-    let newer = list(root)?.into_iter().find(|path| {
-        let name = path.file_name().and_then(|n| n.to_str());
-        name.and_then(number) > known
-    });
-    match newer {
-        Some(found) => Err(Error::Newer(found)),
-        None => Ok(()),
-    }
-}
-
-fn prepared(root: &Path) -> Result<PathBuf, Error> {
-    make_private(root)?;
-    Ok(root.to_owned())
+    let mut all = list(root)?.into_iter();
+    let newer = all.find(|path| number(name(path)) > known);
+    newer.map_or(Ok(()), |found| Err(Error::Newer(found)))
 }
 
 fn make_private(path: &Path) -> Result<(), Error> {
@@ -241,6 +229,12 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, Error> {
         .collect()
 }
 
+/// The name at a path's end; empty if it is not UTF-8, and so none of ours.
+fn name(path: &Path) -> &str {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.unwrap_or_default()
+}
+
 /// Removes a file or a directory of our own making; what pods made goes by way of the trash.
 fn remove(path: &Path) -> Result<(), Error> {
     let removed = match fs::symlink_metadata(path) {
@@ -248,10 +242,7 @@ fn remove(path: &Path) -> Result<(), Error> {
         Ok(_) => fs::remove_file(path),
         Err(e) => Err(e),
     };
-    match removed {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other.at("remove", path),
-    }
+    removed.if_there("remove", path).map(drop)
 }
 
 /// Makes a directory's entries durable.

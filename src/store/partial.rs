@@ -84,7 +84,7 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => made.at("create", &dir)?,
         }
-        let mut partial = Partial::opened(&dir).map_err(|error| {
+        let mut partial = Partial::in_directory(&dir).map_err(|error| {
             let error = self.explain(error, "a download");
             if error.fault() == Fault::NoSpace {
                 // Even an empty directory takes an inode of those that are missing. Nobody else has claimed it yet.
@@ -110,10 +110,8 @@ impl Store {
 
     /// Removes a partial download.
     pub fn drop_partial(&self, partial: Partial) -> Result<(), Error> {
-        match partial.meta.as_deref().and_then(Path::parent) {
-            Some(dir) => remove(dir),
-            None => Ok(()),
-        }
+        let dir = partial.meta.as_deref().and_then(Path::parent);
+        dir.map_or(Ok(()), remove)
     }
 }
 
@@ -134,10 +132,6 @@ impl Partial {
     /// A download into a directory that is its own, with what a former process left of it. That nobody else has it open
     /// is the caller's to see to.
     pub fn in_directory(dir: &Path) -> Result<Self, Error> {
-        Self::opened(dir)
-    }
-
-    fn opened(dir: &Path) -> Result<Self, Error> {
         let (path, meta) = (dir.join("data"), dir.join("meta"));
         let file = OpenOptions::new()
             .read(true)
@@ -186,10 +180,8 @@ impl Partial {
             facts: facts.clone(),
             boot: boot.to_owned(),
         })?;
-        match facts.length {
-            Some(length) if length > 0 => self.reserve(length),
-            Some(_) | None => Ok(()),
-        }
+        let length = facts.length.filter(|length| *length > 0);
+        length.map_or(Ok(()), |length| self.reserve(length))
     }
 
     /// Parts of different names were joined: from now on none of them names the whole.
@@ -228,10 +220,7 @@ impl Partial {
         self.file.set_len(0).at("empty", &self.path)?;
         (self.length, self.started) = (0, 0);
         self.note = None;
-        match &self.meta {
-            Some(meta) => remove(meta),
-            None => Ok(()),
-        }
+        self.meta.as_deref().map_or(Ok(()), remove)
     }
 
     /// Appends.

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::Store;
 use super::error::{Error, IoContext, Shortage};
+use crate::fault::Fault;
 
 /// How much may lie in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +66,13 @@ pub struct Usage {
     pub inodes_free: u64,
 }
 
+impl Usage {
+    fn no_inodes(&self) -> Option<Shortage> {
+        let total = self.inodes;
+        (total > 0 && self.inodes_free == 0).then_some(Shortage::Inodes { total })
+    }
+}
+
 impl Store {
     /// Looks at the file system.
     pub fn usage(&self) -> Result<Usage, Error> {
@@ -95,10 +103,8 @@ impl Store {
     /// What is missing for so many bytes more on the file system.
     pub(super) fn disk_shortage(&self, bytes: u64) -> Result<Option<Shortage>, Error> {
         let usage = self.usage()?;
-        if usage.inodes > 0 && usage.inodes_free == 0 {
-            return Ok(Some(Shortage::Inodes {
-                total: usage.inodes,
-            }));
+        if let Some(shortage) = usage.no_inodes() {
+            return Ok(Some(shortage));
         }
         let reserve = self.reserve(&usage);
         let wanted = bytes.saturating_add(reserve);
@@ -129,26 +135,17 @@ impl Store {
 
     /// Says how full it is where a write found no room; any other error as it is.
     pub fn explain(&self, error: Error, what: &str) -> Error {
-        let Error::Io { source, .. } = &error else {
-            return error;
-        };
-        if crate::fault::Fault::of_io(source) != crate::fault::Fault::NoSpace {
+        if !matches!(error, Error::Io { .. }) || error.fault() != Fault::NoSpace {
             return error;
         }
         let Ok(usage) = self.usage() else {
             return error;
         };
-        let shortage = if usage.inodes > 0 && usage.inodes_free == 0 {
-            Shortage::Inodes {
-                total: usage.inodes,
-            }
-        } else {
-            Shortage::Bytes {
-                missing: 1,
-                free: usage.free,
-                reserve: self.reserve(&usage),
-            }
-        };
+        let shortage = usage.no_inodes().unwrap_or(Shortage::Bytes {
+            missing: 1,
+            free: usage.free,
+            reserve: self.reserve(&usage),
+        });
         Error::Full {
             what: what.to_owned(),
             root: self.root.clone(),

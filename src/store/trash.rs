@@ -5,7 +5,6 @@
 
 use std::ffi::CStr;
 use std::fs;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -20,10 +19,8 @@ impl Store {
     /// Takes something out of sight in one step.
     pub(super) fn discard(&self, path: &Path) -> Result<(), Error> {
         let trash = self.bucket("trash").join(random_name());
-        match fs::rename(path, &trash) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other.at("discard", path),
-        }
+        let renamed = fs::rename(path, &trash);
+        renamed.if_there("discard", path).map(drop)
     }
 
     /// Deletes what was discarded. Takes as long as it takes: never under a lock, never in a call's way. What cannot

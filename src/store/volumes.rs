@@ -3,14 +3,13 @@
 //! A volume's directory appears with one rename and vanishes with one. Nothing in it is made durable: after a power
 //! loss there is no mount that needs it.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::io;
+use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, IoContext};
 use super::key::random_name;
-use super::{Artifact, NEW, Placement, Store, list};
+use super::{Artifact, NEW, Placement, Store, list, name};
 use crate::artifact::VolumePath;
 
 /// What a volume's directory is made from.
@@ -140,11 +139,8 @@ impl Store {
     /// final answer to a volume that was published.
     pub fn volume(&self, id: &str) -> Result<Option<VolumeDir>, Error> {
         let path = self.volumes_dir().join(id);
-        match fs::symlink_metadata(&path) {
-            Ok(meta) => Ok(meta.is_dir().then_some(VolumeDir { path })),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e).at("access", &path),
-        }
+        let found = fs::symlink_metadata(&path).if_there("access", &path)?;
+        Ok(found.filter(Metadata::is_dir).map(|_| VolumeDir { path }))
     }
 
     /// The bytes of a volume's record; empty if it cannot be read.
@@ -163,11 +159,7 @@ impl Store {
     pub fn volumes(&self) -> Result<Vec<StoredRecord>, Error> {
         let mut all = Vec::new();
         for path in list(&self.volumes_dir())? {
-            let id = path
-                .file_name()
-                .and_then(|n| n.to_str())
-                .unwrap_or_default()
-                .to_owned();
+            let id = name(&path).to_owned();
             if !id.starts_with(NEW) {
                 let dir = VolumeDir { path };
                 let bytes = self.record(&dir);
