@@ -93,13 +93,14 @@ pub(super) enum Command {
     Unmount(Unmount),
     /// List, verify or prune the cached artifacts
     #[command(after_help = exit::HELP)]
-    Cache(Cache),
+    #[command(subcommand)]
+    Cache(CacheAction),
     /// Act as a FlexVolume driver for kubelet: init, mount DIR OPTIONS, unmount DIR. Deprecated since Kubernetes 1.23
     #[command(after_help = exit::HELP)]
     Flexvolume(Flexvolume),
     /// List the volumes on this machine
     #[command(after_help = exit::HELP)]
-    Volumes(Volumes),
+    Volumes(Storing),
 }
 
 #[derive(Args, Debug)]
@@ -116,17 +117,6 @@ pub(super) struct Serve {
 
     #[command(flatten)]
     pub(super) downloading: Downloading,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Artifact {
-    /// http or https URL of the artifact
-    #[arg(value_name = "URL")]
-    pub(super) url: String,
-
-    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, or a line of sha256sum output
-    #[arg(long, value_name = "CHECKSUM")]
-    pub(super) checksum: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -163,8 +153,13 @@ pub(super) struct Fetch {
 
 #[derive(Args, Debug)]
 pub(super) struct Mount {
-    #[command(flatten)]
-    pub(super) artifact: Artifact,
+    /// http or https URL of the artifact
+    #[arg(value_name = "URL")]
+    pub(super) url: String,
+
+    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, or a line of sha256sum output
+    #[arg(long, value_name = "CHECKSUM")]
+    pub(super) checksum: Option<String>,
 
     /// Mount point: an empty directory, created if its parent exists
     #[arg(value_name = "DIR")]
@@ -214,12 +209,6 @@ pub(super) struct Unmount {
     pub(super) storing: Storing,
 }
 
-#[derive(Args, Debug)]
-pub(super) struct Cache {
-    #[command(subcommand)]
-    pub(super) action: CacheAction,
-}
-
 #[derive(Subcommand, Clone, Debug)]
 pub(super) enum CacheAction {
     /// List the cached artifacts
@@ -254,12 +243,6 @@ pub(super) enum FlexvolumeAction {
     /// What kubelet calls, word for word; the answer is one JSON object on stdout, and the exit code is 0
     #[command(external_subcommand)]
     Call(Vec<OsString>),
-}
-
-#[derive(Args, Debug)]
-pub(super) struct Volumes {
-    #[command(flatten)]
-    pub(super) storing: Storing,
 }
 
 impl Cli {
@@ -333,19 +316,12 @@ fn settings(matches: &ArgMatches) -> Vec<String> {
         .collect()
 }
 
-impl Artifact {
+impl Mount {
     /// The flags by the names of the attributes: one parser, one kind of message.
     pub(super) fn attributes(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::from([("downloadURL".to_owned(), self.url.clone())]);
-        all.extend(self.checksum.clone().map(|c| ("checksum".to_owned(), c)));
-        all
-    }
-}
-
-impl Mount {
-    pub(super) fn attributes(&self) -> BTreeMap<String, String> {
-        let mut all = self.artifact.attributes();
         let given = [
+            ("checksum", &self.checksum),
             ("layout", &self.layout),
             ("fileName", &self.file_name),
             ("path", &self.path),

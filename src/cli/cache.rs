@@ -5,17 +5,17 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::args::{Cache, CacheAction};
+use super::args::CacheAction;
 use super::voice::{Report, Voice};
 use super::{exit, needs_root};
 use crate::app::{self, Cached, Error, Held, Verdict};
 use crate::artifact::Bytes;
 use crate::fault::Fault;
 
-pub(super) async fn run(args: &Cache, voice: Voice) -> Result<Report, Error> {
+pub(super) async fn run(action: &CacheAction, voice: Voice) -> Result<Report, Error> {
     needs_root("cache", "reads the store")?;
     let open = |storing| app::CacheAccess::open(storing, voice.says_it_waits());
-    match &args.action {
+    match action {
         CacheAction::Ls(storing) => {
             let cache = open(storing).await?;
             Ok(list(&cache.list().await?))

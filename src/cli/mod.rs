@@ -89,20 +89,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// kubelet's calls many may wait at a time, each a process.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     use tokio::runtime::Builder;
-    match command {
-        Command::Fetch(_) | Command::Flexvolume(_) => {
-            Builder::new_current_thread().enable_all().build()
-        }
-        Command::Serve(_)
-        | Command::Mount(_)
-        | Command::Unmount(_)
-        | Command::Cache(_)
-        | Command::Volumes(_) => Builder::new_multi_thread()
-            .worker_threads(2)
-            .max_blocking_threads(app::THREADS)
-            .enable_all()
-            .build(),
+    if matches!(command, Command::Fetch(_) | Command::Flexvolume(_)) {
+        return Builder::new_current_thread().enable_all().build();
     }
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(app::THREADS)
+        .enable_all()
+        .build()
 }
 
 async fn interrupted() {
@@ -126,9 +120,9 @@ async fn command(command: &Command, voice: Voice) -> Result<Report, Error> {
         Command::Fetch(args) => fetch::run(args, voice).await,
         Command::Mount(args) => mount(args, voice).await,
         Command::Unmount(args) => unmount(args, voice).await,
-        Command::Cache(args) => cache::run(args, voice).await,
+        Command::Cache(action) => cache::run(action, voice).await,
         Command::Flexvolume(args) => flexvolume::run(args).await,
-        Command::Volumes(args) => volumes::run(args, voice).await,
+        Command::Volumes(storing) => volumes::run(storing, voice).await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is said to whoever typed no command, or a wrong one.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{Error, ErrorKind};
@@ -8,7 +9,6 @@ use serde_json::json;
 
 use super::args::{Cli, Output};
 use super::exit;
-use super::voice::Voice;
 use crate::fault::{self, Fault};
 
 /// Ends a command line that is none: help and version on stdout and with 0, everything else on stderr and with 2.
@@ -24,8 +24,8 @@ pub(super) fn end(error: &Error, arguments: &[OsString]) -> ExitCode {
     }
     if output(arguments) == Output::Json {
         let data = json!({ "fault": Fault::Invalid.name(), "message": message(error) });
-        let voice = Voice::untold(Output::Json);
-        voice.result(&json!({ "error": data }).to_string());
+        // A reader that has seen enough is no error.
+        let _ = writeln!(std::io::stdout(), "{}", json!({ "error": data }));
     }
     exit::exit(Fault::Invalid)
 }

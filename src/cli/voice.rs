@@ -25,30 +25,16 @@ pub(super) struct Voice {
 impl Voice {
     /// As it was typed.
     pub(super) fn of(cli: &Cli) -> Self {
-        let (reader, on_stderr) = match &cli.command {
-            Command::Fetch(args) => (Reader::Fetch, takes_stdout(args)),
-            Command::Serve(_)
-            | Command::Mount(_)
-            | Command::Unmount(_)
-            | Command::Cache(_)
-            | Command::Flexvolume(_)
-            | Command::Volumes(_) => (Reader::Mount, false),
+        let (reader, on_stderr) = if let Command::Fetch(args) = &cli.command {
+            (Reader::Fetch, takes_stdout(args))
+        } else {
+            (Reader::Mount, false)
         };
         Self {
             output: cli.output,
             reader,
             on_stderr,
             quiet: cli.quiet,
-        }
-    }
-
-    /// Where nothing could be read of how to speak.
-    pub(super) fn untold(output: Output) -> Self {
-        Self {
-            output,
-            reader: Reader::Mount,
-            on_stderr: false,
-            quiet: false,
         }
     }
 

@@ -4,15 +4,15 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::args::Volumes;
 use super::needs_root;
 use super::voice::{Report, Voice};
 use crate::app::{Error, Owner, VolumeAccess};
 use crate::artifact::Bytes;
+use crate::config::Storing;
 
-pub(super) async fn run(args: &Volumes, voice: Voice) -> Result<Report, Error> {
+pub(super) async fn run(storing: &Storing, voice: Voice) -> Result<Report, Error> {
     needs_root("volumes", "reads the store")?;
-    let access = VolumeAccess::open_idle(&args.storing, voice.says_it_waits()).await?;
+    let access = VolumeAccess::open_idle(storing, voice.says_it_waits()).await?;
     let mut text = format!(
         "{:<7}  {:<17}  {:>10}  {:<12}  DIRECTORY  ARTIFACT",
         "MOUNTED", "LAYOUT", "SIZE", "OWNER"

@@ -103,20 +103,8 @@ pub enum Error {
     )]
     Stopping,
     /// A socket.
-    #[error("the socket {path}: {why}")]
-    Socket {
-        /// Which.
-        path: String,
-        /// What is wrong, and what to do.
-        why: String,
-    },
-}
-
-impl From<socket::Error> for Error {
-    fn from(error: socket::Error) -> Self {
-        let socket::Error { path, why } = error;
-        Self::Socket { path, why }
-    }
+    #[error("the socket {}: {}", .0.path, .0.why)]
+    Socket(#[from] socket::Error),
 }
 
 impl Error {
@@ -136,7 +124,7 @@ impl Error {
             | Self::Content
             | Self::Mutable
             | Self::FsType(_)
-            | Self::Socket { .. } => Fault::Invalid,
+            | Self::Socket(_) => Fault::Invalid,
             Self::NoSize { .. } => Fault::TooLarge,
             Self::Unknown { .. } => Fault::NotFound,
             Self::Pending(_) => Fault::Pending,

@@ -1,5 +1,6 @@
 //! The Node service: a volume is seen, or no more, on this node.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,17 +49,16 @@ impl<M: Mounter> Node<M> {
         let volume = convert::id(&request.volume_id)?.to_owned();
         let target = convert::target(&self.kubelet, &request.target_path)?;
         let volumes = self.volumes.get()?;
-        let asked = Asked {
-            volume: volume.clone(),
-            target: target.clone(),
-            attributes: convert::attributes(&request.volume_context),
-            readonly: request.readonly,
-        };
+        let asked = (
+            convert::attributes(&request.volume_context),
+            request.readonly,
+        );
         let published = match convert::publish(request, target.clone(), &self.kubelet) {
             Ok(request) => self.publish(&volumes, request, time_left).await,
             Err(error) => {
                 let what = || format!("checking the volume at {target}");
-                within(time_left, refuse(&volumes, asked, error), what).await
+                let place = (volume.clone(), target.clone());
+                within(time_left, refuse(&volumes, place, asked, error), what).await
             }
         };
         log_result("publish", &volume, published)
@@ -109,14 +109,14 @@ impl<M: Mounter> Node<M> {
 /// and asked for as before is fine, and of any other no error is final (docs/design/laws.md, laws 3 and 1).
 async fn refuse<M: Mounter>(
     volumes: &Arc<Volumes<M>>,
-    asked: Asked,
+    (volume, target): (String, Target),
+    (attributes, readonly): (BTreeMap<String, String>, bool),
     error: Error,
 ) -> Result<(), Status> {
-    let volume = asked.volume.clone();
+    let id = volume.clone();
     let standing = volumes.spawn(async move |volumes, _| {
-        let as_before = (&asked.attributes, asked.readonly);
-        let standing = volumes.standing(&asked.volume, &asked.target, as_before);
-        standing.await
+        let asked = (&attributes, readonly);
+        volumes.standing(&id, &target, asked).await
     });
     match standing.await? {
         Standing::Shown => {
@@ -153,14 +153,6 @@ pub(super) fn log_result(
         }
     }
     answer
-}
-
-/// What names a volume in a request.
-struct Asked {
-    volume: String,
-    target: Target,
-    attributes: std::collections::BTreeMap<String, String>,
-    readonly: bool,
 }
 
 #[async_trait]
@@ -215,17 +207,15 @@ impl<M: Mounter> node_server::Node for Node<M> {
             volume: request.volume_id,
             path: request.volume_path,
         })?;
-        let of = |unit: Unit, used: u64, total: u64, free: u64| {
-            let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-            VolumeUsage {
-                unit: unit.into(),
-                used: number(used),
-                total: number(total),
-                available: number(free),
-            }
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let bytes = VolumeUsage {
+            unit: Unit::Bytes.into(),
+            used: number(usage.used),
+            total: number(usage.total),
+            available: number(usage.free),
         };
         Ok(Response::new(NodeGetVolumeStatsResponse {
-            usage: vec![of(Unit::Bytes, usage.used, usage.total, usage.free)],
+            usage: vec![bytes],
             volume_condition: None,
         }))
     }

@@ -10,7 +10,7 @@ use tonic_health::ServingStatus;
 use super::proto::controller_server::ControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
-use super::socket::{Bound, Replaces, private_directory};
+use super::socket::{self, Bound, Replaces, private_directory};
 use super::{Controller, Endpoint, Error, Identity, Node, Registration};
 use crate::volume::Mounter;
 
@@ -75,10 +75,11 @@ pub async fn serve<M: Mounter>(
     if let Some(registration) = registration {
         registration.end().await;
     }
-    ended.map_err(|e| Error::Socket {
+    let failed = |e: tonic::transport::Error| socket::Error {
         path: endpoint.to_string(),
         why: e.to_string(),
-    })
+    };
+    Ok(ended.map_err(failed)?)
 }
 
 async fn late(stop: &CancellationToken) {

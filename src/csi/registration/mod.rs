@@ -30,7 +30,7 @@ pub use self::state::Registered;
 use self::state::{RegistrationState, Teller};
 use super::pluginregistration::PluginInfo;
 use super::pluginregistration::registration_server::RegistrationServer;
-use super::socket::{Bound, Name, Replaces};
+use super::socket::{self, Bound, Name, Replaces};
 use super::{Endpoint, Error};
 use crate::fault;
 
@@ -71,13 +71,13 @@ impl Registration {
     /// Nothing is made yet.
     pub fn new(dir: &Path, name: &str, endpoint: &Endpoint) -> Result<Self, Error> {
         let path = dir.join(format!("{name}{SUFFIX}"));
-        let wrong = |why: String| Error::Socket {
+        let wrong = |why: String| socket::Error {
             path: path.display().to_string(),
             why,
         };
         let meta = fs::metadata(dir).map_err(|e| wrong(format!("its directory: {e}")))?;
         if !meta.is_dir() {
-            return Err(wrong("its parent is not a directory".to_owned()));
+            return Err(wrong("its parent is not a directory".to_owned()).into());
         }
         let text = path.to_str().ok_or_else(|| wrong("not UTF-8".to_owned()))?;
         Ok(Self {
@@ -180,7 +180,7 @@ impl Registration {
                     }
                     None => {}
                 },
-                () = until(anew) => {
+                () = sleep_until(anew.unwrap_or_else(Instant::now)), if anew.is_some() => {
                     return if name.is_there() { Replaces::Any } else { Replaces::Stale };
                 }
                 _ = looks.tick() => if !name.is_there() {
@@ -216,13 +216,6 @@ fn pauses() -> ExponentialBackoff {
         .with_max_delay(LONGEST_PAUSE)
         .without_max_times()
         .build()
-}
-
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
 }
 
 #[cfg(test)]
