@@ -155,18 +155,12 @@ pub enum Mode {
 impl Mode {
     /// Whether volumes are shown.
     pub fn node(self) -> bool {
-        match self {
-            Self::Node | Self::All => true,
-            Self::Controller => false,
-        }
+        matches!(self, Self::Node | Self::All)
     }
 
     /// Whether volumes are provisioned.
     pub fn controller(self) -> bool {
-        match self {
-            Self::Controller | Self::All => true,
-            Self::Node => false,
-        }
+        matches!(self, Self::Controller | Self::All)
     }
 }
 

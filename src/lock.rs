@@ -108,8 +108,7 @@ pub fn may_wait() {
     );
 }
 
-/// How many [`Short`] locks this thread holds.
-#[cfg(debug_assertions)]
+/// How many [`Short`] locks this thread holds. Nothing is counted where nothing is checked.
 mod held {
     use std::cell::Cell;
 
@@ -123,36 +122,23 @@ mod held {
 
     impl Counted {
         pub(super) fn new() -> Self {
-            HELD.set(HELD.get() + 1);
+            if cfg!(debug_assertions) {
+                HELD.set(HELD.get() + 1);
+            }
             Self
         }
     }
 
     impl Drop for Counted {
         fn drop(&mut self) {
-            HELD.set(HELD.get() - 1);
+            if cfg!(debug_assertions) {
+                HELD.set(HELD.get() - 1);
+            }
         }
     }
 
     pub(super) fn any() -> bool {
         HELD.get() > 0
-    }
-}
-
-/// Nothing is counted where nothing is checked.
-#[cfg(not(debug_assertions))]
-mod held {
-    #[derive(Debug)]
-    pub(super) struct Counted;
-
-    impl Counted {
-        pub(super) fn new() -> Self {
-            Self
-        }
-    }
-
-    pub(super) fn any() -> bool {
-        false
     }
 }
 

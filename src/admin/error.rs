@@ -105,17 +105,7 @@ impl Error {
 
     /// Whether the driver went in the middle of it: the next one can be asked.
     pub fn is_end_of_driver(&self) -> bool {
-        match self {
-            Self::Lost { .. } | Self::Stopping => true,
-            Self::Told { .. }
-            | Self::TooLong { .. }
-            | Self::Unreadable { .. }
-            | Self::Elsewhere { .. }
-            | Self::Relative(_)
-            | Self::Bug(_)
-            | Self::Socket(_)
-            | Self::Volume(_) => false,
-        }
+        matches!(self, Self::Lost { .. } | Self::Stopping)
     }
 
     /// What a call ended with that was not answered.

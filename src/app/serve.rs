@@ -196,10 +196,10 @@ async fn run(
     stopping: CancellationToken,
 ) -> Result<(), Error> {
     // A store that is another's is waited for before anything is served: until then the other one serves.
-    let open = tokio::select! {
-        open = opened(&driver, &handle) => open?,
-        // Another's store may take for ever.
-        () = stopping.cancelled() => return Ok(()),
+    // Another's store may take for ever.
+    let open = stopping.run_until_cancelled(opened(&driver, &handle));
+    let Some(open) = open.await.transpose()? else {
+        return Ok(());
     };
     let rest = looked_after(
         open,
@@ -248,12 +248,10 @@ async fn looked_after(
             tokio::time::sleep(AGAIN).await;
             opened(&driver, &handle).await
         };
-        let opened = tokio::select! {
-            opened = again => opened,
-            // Another's store may take for ever.
-            () = stopping.cancelled() => return,
+        // Another's store may take for ever.
+        let Some(Ok(now)) = stopping.run_until_cancelled(again).await else {
+            return;
         };
-        let Ok(now) = opened else { return };
         open = now;
     }
     if let (Ok(volumes), Some(kubelet)) = (handle.get(), driver.kubelet.clone()) {
@@ -376,12 +374,6 @@ fn registration(
     let Some(dir) = &serving.registration_dir else {
         return Ok(None);
     };
-    let wrong = |why: &dyn std::fmt::Display| {
-        Error::Setting(format!(
-            "--registration-dir {}: {why}; use plugins_registry in kubelet's directory",
-            dir.display()
-        ))
-    };
     if !serving.mode.node() {
         return Err(Error::Setting(
             "--registration-dir is only for --mode node and all; remove it".to_owned(),
@@ -395,6 +387,11 @@ fn registration(
             path.parse().map_err(wrong)?
         }
     };
-    let registration = Registration::new(dir, name, &on_host);
-    Ok(Some(registration.map_err(|e| wrong(&e))?))
+    let registration = Registration::new(dir, name, &on_host).map_err(|e| {
+        Error::Setting(format!(
+            "--registration-dir {}: {e}; use plugins_registry in kubelet's directory",
+            dir.display()
+        ))
+    });
+    registration.map(Some)
 }

@@ -43,24 +43,26 @@ impl Watch {
         ];
         conditions.extend(registered.clone());
         let readiness = Readiness::new(conditions);
-        let watched = Watched {
+        let watched = Arc::new(Watched {
             readiness: readiness.clone(),
-            warnings: {
-                let (versions, commands) = (versions.clone(), commands.clone());
-                Arc::new(move || {
-                    versions
-                        .too_old()
-                        .into_iter()
-                        .chain(commands.warning())
-                        .collect()
-                })
-            },
             metrics: metrics.clone(),
             handle: Arc::clone(handle),
             disk,
             registered,
+        });
+        let (versions, commands) = (versions.clone(), commands.clone());
+        let warnings = move || {
+            let too_old = versions.too_old().into_iter();
+            too_old.chain(commands.warning()).collect()
         };
-        let server = address.map(|a| watched.serve(a)).transpose()?;
+        let ops = Ops {
+            heartbeat: Heartbeat::new(),
+            readiness: readiness.clone(),
+            warnings: Arc::new(warnings),
+            metrics: metrics.clone(),
+            look: Arc::new(move || Arc::clone(&watched).look().boxed()),
+        };
+        let server = address.map(|a| serve(a, ops)).transpose()?;
         Ok(Self {
             readiness,
             _server: server,
@@ -91,10 +93,21 @@ fn takes_writes(disk: Arc<DiskWatch>) -> Condition {
     Arc::new(move || disk.check())
 }
 
+fn serve(address: SocketAddr, ops: Ops) -> Result<Server, Error> {
+    let heartbeat = ops.heartbeat.clone();
+    let server = Server::start(address, ops).map_err(|e| {
+        Error::Setting(format!(
+            "--http-addr {address}: {e}; choose a free address of this machine"
+        ))
+    })?;
+    tokio::spawn(heartbeat.beat());
+    tracing::info!(address = %server.address(), "serving /healthz, /readyz and /metrics");
+    Ok(server)
+}
+
 /// What a scrape asks.
 struct Watched {
     readiness: Readiness,
-    warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     metrics: Metrics,
     handle: Arc<VolumesHandle<Linux>>,
     disk: Arc<DiskWatch>,
@@ -102,32 +115,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn serve(self, address: SocketAddr) -> Result<Server, Error> {
-        let heartbeat = Heartbeat::new();
-        let (readiness, metrics) = (self.readiness.clone(), self.metrics.clone());
-        let warnings = Arc::clone(&self.warnings);
-        let watched = Arc::new(self);
-        let ops = Ops {
-            heartbeat: heartbeat.clone(),
-            readiness,
-            warnings,
-            metrics,
-            look: Arc::new(move || {
-                let watched = Arc::clone(&watched);
-                async move { watched.look().await }.boxed()
-            }),
-        };
-        let server = Server::start(address, ops).map_err(|e| {
-            Error::Setting(format!(
-                "--http-addr {address}: {e}; choose a free address of this machine"
-            ))
-        })?;
-        tokio::spawn(heartbeat.beat());
-        tracing::info!(address = %server.address(), "serving /healthz, /readyz and /metrics");
-        Ok(server)
-    }
-
-    async fn look(&self) {
+    async fn look(self: Arc<Self>) {
         let found = self.disk.fresh().await;
         self.metrics.node.set(Seen {
             ready: self.readiness.is_ready(),

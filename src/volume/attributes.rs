@@ -194,9 +194,7 @@ impl VolumeSpec {
 fn parsed<T: std::str::FromStr<Err: ToString>>(
     (name, text): (Setting, Option<&str>),
 ) -> Result<Option<T>, Error> {
-    text.map(str::parse)
-        .transpose()
-        .map_err(|e| Error::value(name, e))
+    text.map(|text| value(name, text)).transpose()
 }
 
 /// Reads one value, for whoever has no other.

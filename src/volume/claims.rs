@@ -203,10 +203,6 @@ impl Claims {
         self.store().map(drop)
     }
 
-    fn get(&self) -> Result<Arc<Store>, Error> {
-        self.store().map_err(Error::NotReady)
-    }
-
     fn store(&self) -> Result<Arc<Store>, String> {
         self.store.lock().clone()
     }
@@ -216,10 +212,8 @@ impl Claims {
         let made = asked.checked()?;
         self.run(move |store| {
             let record = asked.record(store.key());
-            match store
-                .claim(&made.id)
-                .map(|bytes| Parsed::<ClaimRecord>::of(&bytes))
-            {
+            let bytes = store.claim(&made.id);
+            match bytes.map(|bytes| Parsed::<ClaimRecord>::of(&bytes)) {
                 Some(Parsed::Known(before)) if before == record => Ok(made),
                 Some(Parsed::Known(before)) if before.key == record.key => {
                     Err(Error::Differs(asked.name))
@@ -248,11 +242,10 @@ impl Claims {
     pub async fn find(&self, id: &str) -> Result<(), Error> {
         let id = id.to_owned();
         self.run(move |store| {
-            if is_ours(&id) && store.claim(&id).is_some() {
-                Ok(())
-            } else {
-                Err(Error::Unknown(id))
+            if !is_ours(&id) || store.claim(&id).is_none() {
+                return Err(Error::Unknown(id));
             }
+            Ok(())
         })
         .await
     }
@@ -262,7 +255,7 @@ impl Claims {
         &self,
         work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = self.get()?;
+        let store = self.store().map_err(Error::NotReady)?;
         let alone = Arc::clone(&self.alone).lock_owned().await;
         let work = move || {
             let _alone = alone;

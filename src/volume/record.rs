@@ -76,10 +76,7 @@ impl Record {
 
     /// Whether a newer program wrote it, in a way that this one would misread.
     pub(super) fn is_newer(bytes: &[u8]) -> bool {
-        match Parsed::<Self>::of(bytes) {
-            Parsed::Newer => true,
-            Parsed::Known(_) | Parsed::Lost => false,
-        }
+        Parsed::<Self>::of(bytes) == Parsed::Newer
     }
 
     /// Whether it may have been made from the request of this fingerprint.

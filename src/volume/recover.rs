@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::ours::is_of;
 use super::status::LiveMount;
@@ -129,10 +129,6 @@ fn pod_is_gone(record: &Record) -> bool {
         return false;
     };
     let same_kubelet = std::fs::metadata(dir).is_ok_and(|meta| meta.ino() == *inode);
-    let parent: PathBuf = record
-        .target
-        .parent()
-        .map(Path::to_owned)
-        .unwrap_or_default();
-    same_kubelet && matches!(parent.try_exists(), Ok(false))
+    let is_gone = |parent: &Path| matches!(parent.try_exists(), Ok(false));
+    same_kubelet && record.target.parent().is_none_or(is_gone)
 }
