@@ -80,7 +80,7 @@ pub struct Secrets {
 
     /// Extra request header, sent to the URL's own origin only; repeatable. Visible in the process list, so put tokens
     /// into the credentials file
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = secret)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub headers: Vec<SecretString>,
 
     /// PEM client certificate, presented to the URL's own origin only
@@ -225,14 +225,6 @@ pub struct Serving {
         requires = "registration_dir"
     )]
     pub startup_taint: Option<String>,
-}
-
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "a parser of clap's; what is wrong with a header is found where all are known"
-)]
-fn secret(text: &str) -> Result<SecretString, String> {
-    Ok(SecretString::from(text))
 }
 
 fn size(text: &str) -> Result<u64, String> {

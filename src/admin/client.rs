@@ -66,8 +66,11 @@ impl Client {
     /// Every volume.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
         let asked = self.asks("list the volumes");
-        let mut service = self.service.clone();
-        let answer = service.list_volumes(ListVolumesRequest {}).await;
+        let answer = self
+            .service
+            .clone()
+            .list_volumes(ListVolumesRequest {})
+            .await;
         let mut volumes = asked.answered(answer)?;
         let mut all = Vec::new();
         while let Some(volume) = asked.next(&mut volumes).await? {
@@ -139,8 +142,7 @@ impl Client {
     /// Every cached artifact.
     pub async fn cached(&self) -> Result<Vec<Held>, Error> {
         let asked = self.asks("list the cache");
-        let mut service = self.service.clone();
-        let answer = service.list_cached(ListCachedRequest {}).await;
+        let answer = self.service.clone().list_cached(ListCachedRequest {}).await;
         let mut artifacts = asked.answered(answer)?;
         let mut all = Vec::new();
         while let Some(artifact) = asked.next(&mut artifacts).await? {
@@ -156,8 +158,11 @@ impl Client {
         mut says: impl FnMut(&Cached, Option<Verdict>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let asked = self.asks("verify the cache");
-        let mut service = self.service.clone();
-        let answer = service.verify_cached(VerifyCachedRequest {}).await;
+        let answer = self
+            .service
+            .clone()
+            .verify_cached(VerifyCachedRequest {})
+            .await;
         let mut events = asked.answered(answer)?;
         while let Some(next) = asked.next(&mut events).await? {
             let seen = convert::verdict(next).map_err(|what| asked.unreadable(&what))?;
@@ -171,8 +176,11 @@ impl Client {
     /// Removes all that no volume uses, and the downloads that were broken off. Returns how many artifacts and bytes
     /// went.
     pub async fn prune(&self) -> Result<(usize, u64), Error> {
-        let mut service = self.service.clone();
-        let answer = service.prune_cached(PruneCachedRequest {}).await;
+        let answer = self
+            .service
+            .clone()
+            .prune_cached(PruneCachedRequest {})
+            .await;
         let pruned = self.asks("prune the cache").answered(answer)?;
         let artifacts = usize::try_from(pruned.artifacts).unwrap_or(usize::MAX);
         Ok((artifacts, pruned.bytes))

@@ -42,6 +42,9 @@ pub(super) struct Server<M> {
     pub(super) verifying: Arc<Semaphore>,
 }
 
+/// What a call of gRPC comes to.
+type Answer<T> = Result<Response<T>, Status>;
+
 type Answers<T> = BoxStream<'static, Result<T, Status>>;
 
 impl<M: Mounter> Server<M> {
@@ -182,7 +185,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
     type ListCachedStream = Answers<CachedArtifact>;
     type VerifyCachedStream = Answers<VerifyEvent>;
 
-    async fn meet(&self, _: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+    async fn meet(&self, _: Request<HelloRequest>) -> Answer<HelloResponse> {
         Ok(Response::new(HelloResponse {
             pid: std::process::id(),
             mounts_device: self.space.device,
@@ -190,10 +193,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         }))
     }
 
-    async fn list_volumes(
-        &self,
-        _: Request<ListVolumesRequest>,
-    ) -> Result<Response<Answers<Volume>>, Status> {
+    async fn list_volumes(&self, _: Request<ListVolumesRequest>) -> Answer<Answers<Volume>> {
         let list = |volumes: &Volumes<M>| {
             let listed = volumes.list()?.into_iter();
             listed.map(convert::volume).collect()
@@ -201,10 +201,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         Ok(all(self.blocking(list).await?))
     }
 
-    async fn mount(
-        &self,
-        request: Request<MountRequest>,
-    ) -> Result<Response<Answers<MountEvent>>, Status> {
+    async fn mount(&self, request: Request<MountRequest>) -> Answer<Answers<MountEvent>> {
         let request = request.into_inner();
         if request.pod.is_some() {
             self.sweep();
@@ -215,10 +212,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         Ok(answers(events, self.stopping.clone()))
     }
 
-    async fn unmount(
-        &self,
-        request: Request<UnmountRequest>,
-    ) -> Result<Response<UnmountResponse>, Status> {
+    async fn unmount(&self, request: Request<UnmountRequest>) -> Answer<UnmountResponse> {
         let request = request.into_inner();
         let target = match request.pod {
             None => convert::target(request.dir)?,
@@ -241,19 +235,13 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         Ok(Response::new(UnmountResponse { was_there }))
     }
 
-    async fn list_cached(
-        &self,
-        _: Request<ListCachedRequest>,
-    ) -> Result<Response<Answers<CachedArtifact>>, Status> {
+    async fn list_cached(&self, _: Request<ListCachedRequest>) -> Answer<Answers<CachedArtifact>> {
         let list = |volumes: &Volumes<M>| Ok(volumes.cache().list()?);
         let held = self.blocking(list).await?;
         Ok(all(held.into_iter().map(convert::artifact).collect()))
     }
 
-    async fn verify_cached(
-        &self,
-        _: Request<VerifyCachedRequest>,
-    ) -> Result<Response<Answers<VerifyEvent>>, Status> {
+    async fn verify_cached(&self, _: Request<VerifyCachedRequest>) -> Answer<Answers<VerifyEvent>> {
         let (sender, events) = channel(AHEAD);
         let (cache, verifying) = (self.volumes.cache(), Arc::clone(&self.verifying));
         let pool = self.volumes.pool().clone();
@@ -273,10 +261,7 @@ impl<M: Mounter> admin_server::Admin for Server<M> {
         Ok(answers(events, self.stopping.clone()))
     }
 
-    async fn prune_cached(
-        &self,
-        _: Request<PruneCachedRequest>,
-    ) -> Result<Response<PruneCachedResponse>, Status> {
+    async fn prune_cached(&self, _: Request<PruneCachedRequest>) -> Answer<PruneCachedResponse> {
         let prune = |volumes: &Volumes<M>| Ok(volumes.cache().prune()?);
         let (artifacts, bytes) = self.blocking(prune).await?;
         tracing::info!(artifacts, bytes, "pruned");

@@ -125,13 +125,8 @@ impl DiskReport {
         if !asked {
             return;
         }
-        self.disk = volumes.disk().ok().map(|(usage, low)| Disk {
-            total: usage.total,
-            free: usage.free,
-            low,
-        });
-        let cached = volumes.cached().ok();
-        self.cache = cached.map(|(objects, bytes)| CacheUsage { objects, bytes });
+        self.disk = volumes.disk().ok();
+        self.cache = volumes.cached().ok();
     }
 }
 

@@ -24,7 +24,7 @@ use super::proto::{
     ListVolumesRequest, ListVolumesResponse, ValidateVolumeCapabilitiesRequest,
     ValidateVolumeCapabilitiesResponse, Volume,
 };
-use super::{Error, convert};
+use super::{Answer, Error, convert};
 use crate::fault;
 use crate::volume::attributes::VolumeSpec;
 use crate::volume::claims::{Claims, Provisioned};
@@ -66,7 +66,7 @@ impl controller_server::Controller for Controller {
     async fn create_volume(
         &self,
         request: Request<CreateVolumeRequest>,
-    ) -> Result<Response<CreateVolumeResponse>, Status> {
+    ) -> Answer<CreateVolumeResponse> {
         let request = request.into_inner();
         let name = convert::name(&request.name)?.to_owned();
         let made = self.create(request).await;
@@ -88,7 +88,7 @@ impl controller_server::Controller for Controller {
     async fn delete_volume(
         &self,
         request: Request<DeleteVolumeRequest>,
-    ) -> Result<Response<DeleteVolumeResponse>, Status> {
+    ) -> Answer<DeleteVolumeResponse> {
         let request = request.into_inner();
         let id = convert::id(&request.volume_id)?;
         let deleted = self.claims.delete(id).await;
@@ -99,7 +99,7 @@ impl controller_server::Controller for Controller {
     async fn validate_volume_capabilities(
         &self,
         request: Request<ValidateVolumeCapabilitiesRequest>,
-    ) -> Result<Response<ValidateVolumeCapabilitiesResponse>, Status> {
+    ) -> Answer<ValidateVolumeCapabilitiesResponse> {
         let request = request.into_inner();
         let id = convert::id(&request.volume_id)?;
         if request.volume_capabilities.is_empty() {
@@ -122,7 +122,7 @@ impl controller_server::Controller for Controller {
     async fn controller_get_capabilities(
         &self,
         _: Request<ControllerGetCapabilitiesRequest>,
-    ) -> Result<Response<ControllerGetCapabilitiesResponse>, Status> {
+    ) -> Answer<ControllerGetCapabilitiesResponse> {
         let capabilities = [Can::CreateDeleteVolume, Can::SingleNodeMultiWriter].map(|can| {
             ControllerServiceCapability {
                 r#type: Some(Type::Rpc(Rpc { r#type: can.into() })),
@@ -136,77 +136,68 @@ impl controller_server::Controller for Controller {
     async fn controller_publish_volume(
         &self,
         _: Request<ControllerPublishVolumeRequest>,
-    ) -> Result<Response<ControllerPublishVolumeResponse>, Status> {
+    ) -> Answer<ControllerPublishVolumeResponse> {
         Err(Status::unimplemented(ATTACHED))
     }
 
     async fn controller_unpublish_volume(
         &self,
         _: Request<ControllerUnpublishVolumeRequest>,
-    ) -> Result<Response<ControllerUnpublishVolumeResponse>, Status> {
+    ) -> Answer<ControllerUnpublishVolumeResponse> {
         Err(Status::unimplemented(ATTACHED))
     }
 
     async fn controller_expand_volume(
         &self,
         _: Request<ControllerExpandVolumeRequest>,
-    ) -> Result<Response<ControllerExpandVolumeResponse>, Status> {
+    ) -> Answer<ControllerExpandVolumeResponse> {
         Err(Status::unimplemented(SIZE))
     }
 
-    async fn get_capacity(
-        &self,
-        _: Request<GetCapacityRequest>,
-    ) -> Result<Response<GetCapacityResponse>, Status> {
+    async fn get_capacity(&self, _: Request<GetCapacityRequest>) -> Answer<GetCapacityResponse> {
         Err(Status::unimplemented(SIZE))
     }
 
-    async fn list_volumes(
-        &self,
-        _: Request<ListVolumesRequest>,
-    ) -> Result<Response<ListVolumesResponse>, Status> {
+    async fn list_volumes(&self, _: Request<ListVolumesRequest>) -> Answer<ListVolumesResponse> {
         Err(Status::unimplemented(LISTED))
     }
 
     async fn controller_get_volume(
         &self,
         _: Request<ControllerGetVolumeRequest>,
-    ) -> Result<Response<ControllerGetVolumeResponse>, Status> {
+    ) -> Answer<ControllerGetVolumeResponse> {
         Err(Status::unimplemented(LISTED))
     }
 
     async fn controller_modify_volume(
         &self,
         _: Request<ControllerModifyVolumeRequest>,
-    ) -> Result<Response<ControllerModifyVolumeResponse>, Status> {
+    ) -> Answer<ControllerModifyVolumeResponse> {
         Err(Status::unimplemented(MODIFIED))
     }
 
     async fn create_snapshot(
         &self,
         _: Request<CreateSnapshotRequest>,
-    ) -> Result<Response<CreateSnapshotResponse>, Status> {
+    ) -> Answer<CreateSnapshotResponse> {
         Err(Status::unimplemented(SNAPSHOTS))
     }
 
     async fn delete_snapshot(
         &self,
         _: Request<DeleteSnapshotRequest>,
-    ) -> Result<Response<DeleteSnapshotResponse>, Status> {
+    ) -> Answer<DeleteSnapshotResponse> {
         Err(Status::unimplemented(SNAPSHOTS))
     }
 
     async fn list_snapshots(
         &self,
         _: Request<ListSnapshotsRequest>,
-    ) -> Result<Response<ListSnapshotsResponse>, Status> {
+    ) -> Answer<ListSnapshotsResponse> {
         Err(Status::unimplemented(SNAPSHOTS))
     }
 
-    async fn get_snapshot(
-        &self,
-        _: Request<GetSnapshotRequest>,
-    ) -> Result<Response<GetSnapshotResponse>, Status> {
+    async fn get_snapshot(&self, _: Request<GetSnapshotRequest>) -> Answer<GetSnapshotResponse> {
         Err(Status::unimplemented(SNAPSHOTS))
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, async_trait};
 
+use super::Answer;
 use super::proto::identity_server;
 use super::proto::plugin_capability::{Service, Type, service};
 use super::proto::{
@@ -27,7 +28,7 @@ impl identity_server::Identity for Identity {
     async fn get_plugin_info(
         &self,
         _: Request<GetPluginInfoRequest>,
-    ) -> Result<Response<GetPluginInfoResponse>, Status> {
+    ) -> Answer<GetPluginInfoResponse> {
         Ok(Response::new(GetPluginInfoResponse {
             name: self.name.clone(),
             vendor_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -38,23 +39,18 @@ impl identity_server::Identity for Identity {
     async fn get_plugin_capabilities(
         &self,
         _: Request<GetPluginCapabilitiesRequest>,
-    ) -> Result<Response<GetPluginCapabilitiesResponse>, Status> {
-        let of = |service: service::Type| PluginCapability {
+    ) -> Answer<GetPluginCapabilitiesResponse> {
+        let controller = self.controller.then(|| PluginCapability {
             r#type: Some(Type::Service(Service {
-                r#type: service.into(),
+                r#type: service::Type::ControllerService.into(),
             })),
-        };
-        let capabilities = self
-            .controller
-            .then(|| of(service::Type::ControllerService))
-            .into_iter()
-            .collect();
+        });
         Ok(Response::new(GetPluginCapabilitiesResponse {
-            capabilities,
+            capabilities: controller.into_iter().collect(),
         }))
     }
 
-    async fn probe(&self, _: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
+    async fn probe(&self, _: Request<ProbeRequest>) -> Answer<ProbeResponse> {
         Ok(Response::new(ProbeResponse {
             ready: Some((self.ready)()),
         }))

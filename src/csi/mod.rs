@@ -51,3 +51,6 @@ pub use self::serve::{Services, serve};
 pub use crate::socket::Endpoint;
 
 use crate::socket;
+
+/// What a call of gRPC comes to.
+type Answer<T> = Result<tonic::Response<T>, tonic::Status>;

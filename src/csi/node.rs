@@ -20,7 +20,7 @@ use super::proto::{
     NodeStageVolumeResponse, NodeUnpublishVolumeRequest, NodeUnpublishVolumeResponse,
     NodeUnstageVolumeRequest, NodeUnstageVolumeResponse, VolumeUsage,
 };
-use super::{Error, convert, deadline, status};
+use super::{Answer, Error, convert, deadline, status};
 use crate::metrics::Calls;
 use crate::volume::{Kubelet, Mounter, PublishRequest, Standing, Target, Volumes, VolumesHandle};
 
@@ -160,7 +160,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
     async fn node_publish_volume(
         &self,
         request: Request<NodePublishVolumeRequest>,
-    ) -> Result<Response<NodePublishVolumeResponse>, Status> {
+    ) -> Answer<NodePublishVolumeResponse> {
         let running = self.calls.publishes.begin();
         let answer = self.answer_publish(request).await;
         running.end(status::outcome(&answer));
@@ -171,7 +171,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
     async fn node_unpublish_volume(
         &self,
         request: Request<NodeUnpublishVolumeRequest>,
-    ) -> Result<Response<NodeUnpublishVolumeResponse>, Status> {
+    ) -> Answer<NodeUnpublishVolumeResponse> {
         let running = self.calls.unpublishes.begin();
         let answer = self.answer_unpublish(request).await;
         running.end(status::outcome(&answer));
@@ -182,7 +182,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
     async fn node_get_volume_stats(
         &self,
         request: Request<NodeGetVolumeStatsRequest>,
-    ) -> Result<Response<NodeGetVolumeStatsResponse>, Status> {
+    ) -> Answer<NodeGetVolumeStatsResponse> {
         let time_left = deadline::time_left(request.metadata());
         let request = request.into_inner();
         if request.volume_id.is_empty() {
@@ -223,7 +223,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
     async fn node_get_capabilities(
         &self,
         _: Request<NodeGetCapabilitiesRequest>,
-    ) -> Result<Response<NodeGetCapabilitiesResponse>, Status> {
+    ) -> Answer<NodeGetCapabilitiesResponse> {
         let all = [
             Can::VolumeMountGroup,
             Can::GetVolumeStats,
@@ -237,10 +237,7 @@ impl<M: Mounter> node_server::Node for Node<M> {
         }))
     }
 
-    async fn node_get_info(
-        &self,
-        _: Request<NodeGetInfoRequest>,
-    ) -> Result<Response<NodeGetInfoResponse>, Status> {
+    async fn node_get_info(&self, _: Request<NodeGetInfoRequest>) -> Answer<NodeGetInfoResponse> {
         Ok(Response::new(NodeGetInfoResponse {
             node_id: self.id.clone(),
             max_volumes_per_node: 0,
@@ -251,21 +248,21 @@ impl<M: Mounter> node_server::Node for Node<M> {
     async fn node_stage_volume(
         &self,
         _: Request<NodeStageVolumeRequest>,
-    ) -> Result<Response<NodeStageVolumeResponse>, Status> {
+    ) -> Answer<NodeStageVolumeResponse> {
         Err(Status::unimplemented("this driver does not stage volumes"))
     }
 
     async fn node_unstage_volume(
         &self,
         _: Request<NodeUnstageVolumeRequest>,
-    ) -> Result<Response<NodeUnstageVolumeResponse>, Status> {
+    ) -> Answer<NodeUnstageVolumeResponse> {
         Err(Status::unimplemented("this driver does not stage volumes"))
     }
 
     async fn node_expand_volume(
         &self,
         _: Request<NodeExpandVolumeRequest>,
-    ) -> Result<Response<NodeExpandVolumeResponse>, Status> {
+    ) -> Answer<NodeExpandVolumeResponse> {
         Err(Status::unimplemented("artifact volumes have a fixed size"))
     }
 }

@@ -14,6 +14,9 @@ use super::{DRIVER, Error};
 
 const SETTINGS: &str = ".war-vol.json";
 
+/// How many bytes of two files are compared at a time.
+const PIECE: u64 = 1 << 16;
+
 /// What the program is told.
 #[derive(Deserialize, Serialize)]
 struct Settings {
@@ -141,29 +144,19 @@ fn holds(path: &Path, mode: u32, mut bytes: impl Read) -> bool {
         if !meta.is_file() || meta.mode() & 0o7777 != mode {
             return Ok(false);
         }
-        let (mut a, mut b) = (vec![0; 1 << 16], vec![0; 1 << 16]);
         loop {
-            let (n, m) = (fill_up(&mut file, &mut a)?, fill_up(&mut bytes, &mut b)?);
-            if a.get(..n) != b.get(..m) {
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            file.by_ref().take(PIECE).read_to_end(&mut a)?;
+            bytes.by_ref().take(PIECE).read_to_end(&mut b)?;
+            if a != b {
                 return Ok(false);
             }
-            if n == 0 {
+            if a.is_empty() {
                 return Ok(true);
             }
         }
     };
     same().unwrap_or(false)
-}
-
-fn fill_up(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match from.read(rest)? {
-            0 => break,
-            n => filled += n,
-        }
-    }
-    Ok(filled)
 }
 
 /// Whatever the umask says.

@@ -81,15 +81,14 @@ pub async fn mount(root: &Path, mount: Mount) -> Result<(), Error> {
 /// Takes away what a pod sees, by the driver that has the store in `root`, or without one where none answers.
 pub async fn unmount(root: Option<&Path>, dir: &OsStr) -> Result<(), Error> {
     let target = directory(dir)?;
-    let driver = match root {
-        Some(root) => Client::find(root).await,
-        None => None,
-    };
-    if let Some(driver) = driver {
-        let ended = tokio::time::timeout(UNMOUNT, driver.unmount_for_pod(&target)).await;
-        match ended {
-            Ok(Err(error)) if !error.is_end_of_driver() => return Err(error.into()),
-            Ok(_) | Err(_) => {}
+    if let Some(root) = root
+        && let Some(driver) = Client::find(root).await
+    {
+        let ended = tokio::time::timeout(UNMOUNT, driver.unmount_for_pod(&target));
+        if let Ok(Err(error)) = ended.await
+            && !error.is_end_of_driver()
+        {
+            return Err(error.into());
         }
     }
     take_away(&target)
@@ -172,9 +171,8 @@ fn take_away(target: &Target) -> Result<(), Error> {
 
 /// kubelet takes the failure for the last word and never unmounts what a driver may have shown meanwhile.
 fn taken_back(target: &Target, error: Error) -> Result<(), Error> {
-    match look(target)? {
-        Seen::Ours => take_away(target)?,
-        Seen::Nothing | Seen::Foreign => {}
+    if look(target)? == Seen::Ours {
+        take_away(target)?;
     }
     Err(error)
 }

@@ -129,7 +129,7 @@ impl Mounter for Linux {
 
     fn remove(&self, target: &Target) -> Result<(), Error> {
         may_wait();
-        let Some(parent) = look::parent_if_any(target)? else {
+        let Some(parent) = self.parent_if_any(target)? else {
             return Ok(());
         };
         let path = target.path();
@@ -137,7 +137,7 @@ impl Mounter for Linux {
             path: path.as_path().into(),
             why,
         };
-        match unlinkat(&parent, target.name(), AtFlags::REMOVEDIR) {
+        match unlinkat(held(&parent, target)?, target.name(), AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Err(not_removable("it contains files")),
             Err(Errno::BUSY) => Err(not_removable("something is mounted there")),
@@ -189,19 +189,17 @@ impl Mounter for Linux {
 
     fn unmount(&self, target: &Target) -> Result<bool, Error> {
         may_wait();
-        let Some(parent) = look::parent_if_any(target)? else {
+        let Some(parent) = self.parent_if_any(target)? else {
             return Ok(false);
         };
-        let path = by_descriptor(parent.as_fd()).join(target.name());
+        let parent = held(&parent, target)?;
+        let path = by_descriptor(parent).join(target.name());
         let Err(errno) = let_go(&path) else {
             return Ok(true);
         };
         // EINVAL is how the kernel says that nothing is mounted, and also that it does not let go.
         if matches!(errno, Errno::INVAL | Errno::NOENT | Errno::NOTDIR)
-            && !matches!(
-                look::at(parent.as_fd(), target)?,
-                Probe::Mount(_) | Probe::Stale
-            )
+            && !matches!(look::at(parent, target)?, Probe::Mount(_) | Probe::Stale)
         {
             return Ok(false);
         }

@@ -169,6 +169,14 @@ pub trait Mounter: Send + Sync + 'static {
     /// Opens the directory that holds a target. Errors: [`Error::NoParent`], [`Error::Symlink`].
     fn parent(&self, target: &Target) -> Result<Parent, Error>;
 
+    /// The same where a missing one is no error.
+    fn parent_if_any(&self, target: &Target) -> Result<Option<Parent>, Error> {
+        match self.parent(target) {
+            Err(Error::NoParent(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Makes the directory of a target (mode 0750); says whether it is new.
     ///
     /// A directory or a mount that is there already is fine. Errors: [`Error::NotADirectory`].
@@ -185,11 +193,8 @@ pub trait Mounter: Send + Sync + 'static {
 
     /// The same where the parent is not needed afterwards, and may be missing.
     fn probe_at(&self, target: &Target) -> Result<Probe, Error> {
-        match self.parent(target) {
-            Ok(parent) => self.probe(&parent, target),
-            Err(Error::NoParent(_)) => Ok(Probe::Missing),
-            Err(other) => Err(other),
-        }
+        let parent = self.parent_if_any(target)?;
+        parent.map_or(Ok(Probe::Missing), |parent| self.probe(&parent, target))
     }
 
     /// Shows a directory at a target that exists, on top of what is shown there.

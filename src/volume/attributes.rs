@@ -14,16 +14,14 @@ pub enum Error {
         "the attribute {0} is missing; set it to the URL of the artifact, such as https://example.com/v2/sample.war"
     )]
     Missing(&'static str),
-    /// It has no such name.
+    /// There is none of this name, which is escaped.
     #[error(
-        "unknown attribute {name}{}; known attributes: {}",
-        nearest(name),
+        "unknown attribute {}{}; known attributes: {}",
+        .0,
+        nearest(.0),
         known()
     )]
-    Unknown {
-        /// The name, escaped.
-        name: String,
-    },
+    Unknown(String),
     /// It is planned, and not there yet.
     #[error("the attribute {0} is not supported yet; remove it (known attributes: {known})", known = known())]
     NotBuilt(&'static str),
@@ -35,12 +33,9 @@ pub enum Error {
         /// What is wrong, and what is allowed.
         why: String,
     },
-    /// The URL gives the file no name.
-    #[error("{url:#}: {why}; set {name}", url = Setting::Url, name = Setting::FileName)]
-    Nameless {
-        /// What is wrong with its end.
-        why: String,
-    },
+    /// The URL gives the file no name, because of what is wrong with its end.
+    #[error("{url:#}: {0}; set {name}", url = Setting::Url, name = Setting::FileName)]
+    Nameless(String),
 }
 
 impl Error {
@@ -148,9 +143,7 @@ impl VolumeSpec {
                 return Err(Error::NotBuilt(later));
             }
             if !ATTRIBUTES.iter().any(|(known, _)| known == name) {
-                return Err(Error::Unknown {
-                    name: artifact::shown(name),
-                });
+                return Err(Error::Unknown(artifact::shown(name)));
             }
         }
         let get = |name: Setting| (name, attributes.get(name.attribute()).map(String::as_str));
@@ -204,8 +197,7 @@ pub fn value<T: std::str::FromStr<Err: ToString>>(name: Setting, text: &str) -> 
 
 /// The name that a URL gives to the file.
 pub fn file_name(url: &ArtifactUrl) -> Result<FileName, Error> {
-    url.file_name()
-        .map_err(|e| Error::Nameless { why: e.to_string() })
+    url.file_name().map_err(|e| Error::Nameless(e.to_string()))
 }
 
 fn one_of<T: Copy>(

@@ -238,11 +238,7 @@ impl<M: Mounter> Shared<M> {
             (Some(_), _, _) => RecordMatch::Same,
         };
         let lost = dir.is_some() && !record.as_ref().is_some_and(|r| r.is_of(self.store.key()));
-        let parent = match self.mounter.parent(target) {
-            Ok(parent) => Some(parent),
-            Err(mount::Error::NoParent(_)) => None,
-            Err(other) => return Err(other.into()),
-        };
+        let parent = self.mounter.parent_if_any(target)?;
         let stands = match &parent {
             Some(parent) => self.mounter.probe(parent, target)?,
             None => Probe::Missing,

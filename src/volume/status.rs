@@ -9,8 +9,8 @@ use super::blocking::Takes;
 use super::plan::View;
 use super::record::fingerprint;
 use super::{Error, Id, PublishRequest, Record, Shared, Volumes, plan};
+use crate::metrics::{CacheUsage, Disk};
 use crate::mount::{MountId, Mounter, Probe, Target};
-use crate::store;
 
 /// A mount of ours.
 #[derive(Clone, Debug)]
@@ -172,15 +172,22 @@ impl<M: Mounter> Volumes<M> {
 
     /// The file system that the store lies on, and how many of its bytes are to stay free. Takes as long as the disk
     /// does.
-    pub fn disk(&self) -> Result<(store::Usage, u64), Error> {
+    pub fn disk(&self) -> Result<Disk, Error> {
         let usage = self.shared.store.usage()?;
-        Ok((usage, self.shared.store.reserve(&usage)))
+        Ok(Disk {
+            total: usage.total,
+            free: usage.free,
+            low: self.shared.store.reserve(&usage),
+        })
     }
 
     /// How many artifacts are cached, and their bytes. Takes as long as the disk does.
-    pub fn cached(&self) -> Result<(u64, u64), Error> {
+    pub fn cached(&self) -> Result<CacheUsage, Error> {
         let cached = self.shared.store.cached()?;
-        Ok((cached.len() as u64, cached.iter().map(|c| c.size).sum()))
+        Ok(CacheUsage {
+            objects: cached.len() as u64,
+            bytes: cached.iter().map(|c| c.size).sum(),
+        })
     }
 }
 

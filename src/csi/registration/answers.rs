@@ -1,8 +1,9 @@
 //! The service that kubelet calls: who this is, and how registering it went.
 
 use tokio::sync::watch;
-use tonic::{Request, Response, Status, async_trait};
+use tonic::{Request, Response, async_trait};
 
+use crate::csi::Answer;
 use crate::csi::pluginregistration::registration_server;
 use crate::csi::pluginregistration::{
     InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse,
@@ -20,14 +21,14 @@ pub(super) struct Answers {
 
 #[async_trait]
 impl registration_server::Registration for Answers {
-    async fn get_info(&self, _: Request<InfoRequest>) -> Result<Response<PluginInfo>, Status> {
+    async fn get_info(&self, _: Request<InfoRequest>) -> Answer<PluginInfo> {
         Ok(Response::new(self.info.clone()))
     }
 
     async fn notify_registration_status(
         &self,
         request: Request<RegistrationStatus>,
-    ) -> Result<Response<RegistrationStatusResponse>, Status> {
+    ) -> Answer<RegistrationStatusResponse> {
         let status = request.into_inner();
         let verdict = match status.plugin_registered {
             true => Ok(()),

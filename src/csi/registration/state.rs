@@ -19,9 +19,7 @@ impl Registered {
             | RegistrationState::Without(_)) => Err(missing.to_string()),
         }
     }
-}
 
-impl Registered {
     /// Something each time that this may have changed; ends with the driver.
     pub fn news(self) -> BoxStream<'static, ()> {
         let next = |mut state: watch::Receiver<RegistrationState>| async move {

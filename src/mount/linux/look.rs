@@ -52,15 +52,6 @@ pub(super) fn parent(target: &Target) -> Result<OwnedFd, Error> {
         })
 }
 
-/// As [`parent`], where a missing one is no error.
-pub(super) fn parent_if_any(target: &Target) -> Result<Option<OwnedFd>, Error> {
-    match parent(target) {
-        Ok(parent) => Ok(Some(parent)),
-        Err(Error::NoParent(_)) => Ok(None),
-        Err(other) => Err(other),
-    }
-}
-
 /// The directory of a target itself (what is mounted there, if anything is), to mount on.
 pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<OwnedFd, Error> {
     openat2(parent, target.name(), PLACE, Mode::empty(), INSIDE).map_err(|errno| {
