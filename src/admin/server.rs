@@ -62,15 +62,12 @@ impl<M: Mounter> Server<M> {
     /// A pod may have gone while no driver was there, and its directories only after the next one had looked.
     fn sweep(&self) {
         let volumes = Arc::clone(&self.volumes);
-        self.volumes
-            .pool()
-            .try_begin(move || match volumes.sweep() {
-                Ok(0) => {}
-                Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot check for volumes whose pods are gone")
-                }
-            });
+        let sweep = move || match volumes.sweep() {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "volumes whose pods are gone"),
+            Err(error) => tracing::warn!(%error, "cannot check for volumes whose pods are gone"),
+        };
+        self.volumes.pool().try_begin(sweep);
     }
 
     async fn unless_stopping<T>(

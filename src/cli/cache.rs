@@ -8,20 +8,18 @@ use serde_json::json;
 use super::args::CacheAction;
 use super::voice::{Report, Voice};
 use super::{exit, needs_root};
-use crate::app::{self, Cached, Error, Held, Verdict};
+use crate::app::{CacheAccess, Cached, Error, Held, Verdict};
 use crate::artifact::Bytes;
 use crate::fault::Fault;
 
 pub(super) async fn run(action: &CacheAction, voice: Voice) -> Result<Report, Error> {
     needs_root("cache", "reads the store")?;
-    let open = |storing| app::CacheAccess::open(storing, voice.says_it_waits());
+    let (CacheAction::Ls(storing) | CacheAction::Verify(storing) | CacheAction::Prune(storing)) =
+        action;
+    let cache = CacheAccess::open(storing, voice.says_it_waits()).await?;
     match action {
-        CacheAction::Ls(storing) => {
-            let cache = open(storing).await?;
-            Ok(list(&cache.list().await?))
-        }
-        CacheAction::Verify(storing) => {
-            let cache = open(storing).await?;
+        CacheAction::Ls(_) => Ok(list(&cache.list().await?)),
+        CacheAction::Verify(_) => {
             let begins = |cached: &Cached| {
                 voice.remark(&format!(
                     "verifying {} ({})",
@@ -31,8 +29,8 @@ pub(super) async fn run(action: &CacheAction, voice: Voice) -> Result<Report, Er
             };
             Ok(verified(&cache.verify(begins).await?))
         }
-        CacheAction::Prune(storing) => {
-            let (objects, bytes) = open(storing).await?.prune().await?;
+        CacheAction::Prune(_) => {
+            let (objects, bytes) = cache.prune().await?;
             Ok(Report::done(
                 format!("removed {objects} artifacts ({})", Bytes(bytes)),
                 json!({ "removed": objects, "bytes": bytes }),

@@ -52,10 +52,8 @@ pub(super) fn run_by_kubelet(home: &Home, call: &[OsString]) -> ExitCode {
 
 /// The answer to a call of kubelet's, for the driver that has its store in `root`.
 async fn answer(root: Result<PathBuf, flexvolume::Error>, call: &[OsString]) -> Value {
-    match done(root, call).await {
-        Ok(answer) => answer,
-        Err(error) => failure(&error),
-    }
+    let done = done(root, call).await;
+    done.unwrap_or_else(|error| failure(&error))
 }
 
 fn failure(error: &Error) -> Value {

@@ -38,56 +38,52 @@ pub(super) async fn shown<T>(
     }
 }
 
-enum Display {
-    Bar(ProgressBar),
-    Lines { last: Instant },
+/// A bar, or, where there is no terminal, lines.
+struct Display {
+    bar: Option<ProgressBar>,
+    last: Instant,
 }
 
 impl Display {
     fn new() -> Self {
-        if std::io::stderr().is_terminal() {
-            Self::Bar(ProgressBar::no_length())
-        } else {
-            Self::Lines {
-                last: Instant::now(),
-            }
+        let on_terminal = std::io::stderr().is_terminal();
+        Self {
+            bar: on_terminal.then(ProgressBar::no_length),
+            last: Instant::now(),
         }
     }
 
     fn draw(&mut self, snapshot: &Snapshot) {
-        match self {
-            Self::Bar(bar) => {
-                let known = snapshot.phase == Phase::Downloading && snapshot.total.is_some();
-                let template = if known {
-                    "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} {wide_msg}"
-                } else {
-                    "{spinner} {bytes} {wide_msg}"
-                };
-                if let Ok(style) = ProgressStyle::with_template(template) {
-                    bar.set_style(style);
-                }
-                if let Some(total) = snapshot.total {
-                    bar.set_length(total);
-                }
-                bar.set_position(snapshot.done);
-                let words = if known {
-                    snapshot.url.clone()
-                } else {
-                    snapshot.to_string()
-                };
-                bar.set_message(words);
+        let Some(bar) = &self.bar else {
+            if self.last.elapsed() >= LINE {
+                self.last = Instant::now();
+                eprintln!("{snapshot}");
             }
-            Self::Lines { last } => {
-                if last.elapsed() >= LINE {
-                    *last = Instant::now();
-                    eprintln!("{snapshot}");
-                }
-            }
+            return;
+        };
+        let known = snapshot.phase == Phase::Downloading && snapshot.total.is_some();
+        let template = if known {
+            "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} {wide_msg}"
+        } else {
+            "{spinner} {bytes} {wide_msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
         }
+        if let Some(total) = snapshot.total {
+            bar.set_length(total);
+        }
+        bar.set_position(snapshot.done);
+        let words = if known {
+            snapshot.url.clone()
+        } else {
+            snapshot.to_string()
+        };
+        bar.set_message(words);
     }
 
     fn clear(&self) {
-        if let Self::Bar(bar) = self {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -69,10 +69,7 @@ impl controller_server::Controller for Controller {
     ) -> Answer<CreateVolumeResponse> {
         let request = request.into_inner();
         let name = convert::name(&request.name)?.to_owned();
-        let made = self.create(request).await;
-        let said = made.as_ref().map(drop).map_err(Clone::clone);
-        log_result("create", &name, said)?;
-        let made = made?;
+        let made = log_result("create", &name, self.create(request).await)?;
         let volume = Volume {
             capacity_bytes: i64::try_from(made.capacity).unwrap_or(i64::MAX),
             volume_id: made.id,

@@ -141,13 +141,13 @@ async fn within<T>(
 }
 
 /// Says in the log what the caller is told.
-pub(super) fn log_result(
+pub(super) fn log_result<T>(
     call: &str,
     volume: &str,
-    answer: Result<(), Status>,
-) -> Result<(), Status> {
+    answer: Result<T, Status>,
+) -> Result<T, Status> {
     match &answer {
-        Ok(()) => tracing::debug!(volume, "{call}: done"),
+        Ok(_) => tracing::debug!(volume, "{call}: done"),
         Err(status) => {
             tracing::warn!(volume, code = ?status.code(), "{call}: {}", status.message());
         }

@@ -11,7 +11,7 @@ use rustix::process::getgid;
 use super::artifact::leases;
 use super::blobs::hash_file;
 use super::error::{Error, IoContext};
-use super::{Artifact, Entry, Layers, Placement, Store, VolumeDir};
+use super::{Artifact, Entry, Layers, Placement, Staged, Store, VolumeDir};
 use crate::artifact::{Digest, VolumePath};
 
 impl Store {
@@ -21,14 +21,10 @@ impl Store {
     }
 
     /// Puts an artifact into a new volume's directory, and takes the lease by that.
-    pub(super) fn stage(
-        &self,
-        (artifact, content): (&Artifact, &Placement),
-        dir: &VolumeDir,
-        layers: Layers,
-    ) -> Result<(), Error> {
-        match (artifact, content) {
+    pub(super) fn stage(&self, staged: &Staged<'_>, dir: &VolumeDir) -> Result<(), Error> {
+        match (staged.artifact, staged.placement) {
             (Artifact::File(blob), Placement::File(place)) => {
+                let layers = staged.layers;
                 let parent = layers.make_directories(&dir.content(), place)?;
                 self.link(&blob.sha256, &parent.join(place.name().as_str()))
             }

@@ -129,7 +129,7 @@ impl Store {
         if !exact {
             set_mode(new, 0o700)?;
         }
-        self.stage((staged.artifact, staged.placement), &dir, staged.layers)?;
+        self.stage(staged, &dir)?;
         make_layers(&dir, staged.layers, exact)?;
         let record = new.join("want.json");
         fs::write(&record, staged.record).at("write", &record)
