@@ -25,7 +25,7 @@ pub struct Downloading {
     pub ca_file: Option<PathBuf>,
 
     /// Largest artifact to download
-    #[arg(long, env = "WAR_VOL_MAX_SIZE", value_name = "SIZE", default_value = "64Gi", value_parser = size)]
+    #[arg(long, env = "WAR_VOL_MAX_SIZE", value_name = "SIZE", default_value = "64Gi", value_parser = parse_size)]
     pub max_size: u64,
 
     /// Consecutive failed attempts before a download fails
@@ -45,11 +45,11 @@ pub struct Downloading {
     pub stall_time: Duration,
 
     /// Lowest acceptable speed, in bytes per second
-    #[arg(long, env = "WAR_VOL_STALL_SPEED", value_name = "SIZE", default_value = "1Ki", value_parser = size)]
+    #[arg(long, env = "WAR_VOL_STALL_SPEED", value_name = "SIZE", default_value = "1Ki", value_parser = parse_size)]
     pub stall_speed: u64,
 
     /// Highest speed of all downloads together, in bytes per second [default: unlimited]
-    #[arg(long, env = "WAR_VOL_LIMIT_RATE", value_name = "SIZE", value_parser = size)]
+    #[arg(long, env = "WAR_VOL_LIMIT_RATE", value_name = "SIZE", value_parser = parse_size)]
     pub limit_rate: Option<u64>,
 }
 
@@ -115,7 +115,7 @@ pub struct Storing {
     pub at: Rooted,
 
     /// Maximum size of the cache, such as 20Gi; unused artifacts are removed first [default: limited by --keep-free]
-    #[arg(long, env = "WAR_VOL_CACHE_SIZE", value_name = "SIZE", value_parser = size)]
+    #[arg(long, env = "WAR_VOL_CACHE_SIZE", value_name = "SIZE", value_parser = parse_size)]
     pub cache_size: Option<u64>,
 
     /// Share of the disk to keep free: below it unused artifacts are removed, then new ones are refused
@@ -225,10 +225,6 @@ pub struct Serving {
         requires = "registration_dir"
     )]
     pub startup_taint: Option<String>,
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    parse_size(text).map_err(|e| e.to_string())
 }
 
 fn time(text: &str) -> Result<Duration, String> {

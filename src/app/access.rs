@@ -23,28 +23,31 @@ use crate::volume::{self, Caller, Listed, Mount, Owner, Pool, Record, Snapshot, 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Who has the store.
-pub(super) enum StoreHolder {
+/// Who has something of this machine.
+pub(super) enum Holder<T> {
     /// This process.
-    Store(Store),
+    Local(T),
     /// A driver.
     Driver(Box<Client>),
 }
 
 /// Opens the store for one command, or finds the driver that has it; `says` is told if another process has it and
 /// this one waits.
-pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<StoreHolder, Error> {
+pub(super) async fn find(
+    storing: &Storing,
+    says: impl FnOnce(&str),
+) -> Result<Holder<Store>, Error> {
     let found = match Store::open(&store_settings(storing)?) {
         Err(locked @ store::Error::Locked { .. }) => match Client::find(&storing.at.root).await {
-            Some(driver) => StoreHolder::Driver(Box::new(driver)),
+            Some(driver) => Holder::Driver(Box::new(driver)),
             None => {
                 says(&locked.to_string());
                 wait(storing).await?
             }
         },
-        opened => StoreHolder::Store(opened?),
+        opened => Holder::Local(opened?),
     };
-    if let StoreHolder::Store(store) = &found {
+    if let Holder::Local(store) = &found {
         // A command has no background.
         store.try_to_empty_trash();
     }
@@ -52,7 +55,7 @@ pub(super) async fn find(storing: &Storing, says: impl FnOnce(&str)) -> Result<S
 }
 
 /// Waits for the lock, and for a driver that was still starting when it took it.
-async fn wait(storing: &Storing) -> Result<StoreHolder, Error> {
+async fn wait(storing: &Storing) -> Result<Holder<Store>, Error> {
     let its = storing.clone();
     // If a driver answers first, the lock may still be got once that has ended; then it is given back at once.
     let pool = Pool::default();
@@ -66,22 +69,16 @@ async fn wait(storing: &Storing) -> Result<StoreHolder, Error> {
         }
     };
     tokio::select! {
-        store = lock => Ok(StoreHolder::Store(store.map_err(Error::Bug)??)),
-        driver = driver => Ok(StoreHolder::Driver(Box::new(driver))),
+        store = lock => Ok(Holder::Local(store.map_err(Error::Bug)??)),
+        driver = driver => Ok(Holder::Driver(Box::new(driver))),
     }
 }
 
 /// The volumes of this machine, for one command.
 pub struct VolumeAccess {
-    backend: Backend,
+    volumes: Holder<Box<Volumes<Linux>>>,
     /// What origins want to see.
     secrets: BTreeMap<String, SecretString>,
-}
-
-/// Whose they are in.
-enum Backend {
-    Local(Box<Volumes<Linux>>),
-    Remote(Box<Client>),
 }
 
 impl VolumeAccess {
@@ -111,21 +108,21 @@ impl VolumeAccess {
         (storing, downloading): (&Storing, &Downloading),
         says: impl FnOnce(&str),
     ) -> Result<Self, Error> {
-        let backend = match find(storing, says).await? {
-            StoreHolder::Store(store) => {
+        let volumes = match find(storing, says).await? {
+            Holder::Local(store) => {
                 let shared = (Downloads::default(), Pool::default());
                 let settings = (storing, downloading);
                 let volumes = volumes(&Arc::new(store), http, settings, shared)?;
-                Backend::Local(Box::new(volumes))
+                Holder::Local(Box::new(volumes))
             }
-            StoreHolder::Driver(driver) => Backend::Remote(driver),
+            Holder::Driver(driver) => Holder::Driver(driver),
         };
-        Ok(Self { backend, secrets })
+        Ok(Self { volumes, secrets })
     }
 
     /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.
     pub fn heeds_settings(&self) -> bool {
-        matches!(self.backend, Backend::Local(_))
+        matches!(self.volumes, Holder::Local(_))
     }
 
     /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
@@ -144,8 +141,8 @@ impl VolumeAccess {
             group: None,
             pod: None,
         };
-        match &self.backend {
-            Backend::Local(volumes) => {
+        match &self.volumes {
+            Holder::Local(volumes) => {
                 let caller = Caller::stays();
                 let mounted = volumes.mount(mount, Owner::CommandLine, &caller).await;
                 // A command has no background: what a failure discarded is deleted before it ends.
@@ -154,36 +151,36 @@ impl VolumeAccess {
                 }
                 Ok(mounted?)
             }
-            Backend::Remote(driver) => Ok(driver.mount(mount).await?),
+            Holder::Driver(driver) => Ok(driver.mount(mount).await?),
         }
     }
 
     /// How far the artifact for a directory is.
     pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
-        match &self.backend {
-            Backend::Local(volumes) => volumes.mounting(&volume::directory(dir).ok()?),
-            Backend::Remote(driver) => driver.progress(),
+        match &self.volumes {
+            Holder::Local(volumes) => volumes.mounting(&volume::directory(dir).ok()?),
+            Holder::Driver(driver) => driver.progress(),
         }
     }
 
     /// Takes away what was mounted on a directory. False if there was nothing of ours.
     pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
         let target = volume::directory(dir)?;
-        match &self.backend {
-            Backend::Local(volumes) => {
+        match &self.volumes {
+            Holder::Local(volumes) => {
                 let was_there = volumes.unmount(&target).await?;
                 volumes.clean_up();
                 Ok(was_there)
             }
-            Backend::Remote(driver) => Ok(driver.unmount(&target).await?),
+            Holder::Driver(driver) => Ok(driver.unmount(&target).await?),
         }
     }
 
     /// Every volume.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
-        match &self.backend {
-            Backend::Local(volumes) => Ok(volumes.list()?),
-            Backend::Remote(driver) => Ok(driver.list().await?),
+        match &self.volumes {
+            Holder::Local(volumes) => Ok(volumes.list()?),
+            Holder::Driver(driver) => Ok(driver.list().await?),
         }
     }
 }

@@ -4,34 +4,28 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Error;
-use super::access::{StoreHolder, find};
-use crate::admin::Client;
+use super::access::{Holder, find};
 use crate::config::Storing;
 use crate::volume::{self, Cached, Held, Verdict};
 
 /// The cache of this machine, for one command. It needs no mounts, so none are looked at.
-pub enum CacheAccess {
-    /// This process has it.
-    Local(volume::Cache),
-    /// A driver has it.
-    Remote(Box<Client>),
-}
+pub struct CacheAccess(Holder<volume::Cache>);
 
 impl CacheAccess {
     /// Finds out who has the cache; `says` is told if another process has it and this one waits. Must be called within
     /// a tokio runtime.
     pub async fn open(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
-        Ok(match find(storing, says).await? {
-            StoreHolder::Store(store) => Self::Local(volume::Cache::of(Arc::new(store))),
-            StoreHolder::Driver(driver) => Self::Remote(driver),
-        })
+        Ok(Self(match find(storing, says).await? {
+            Holder::Local(store) => Holder::Local(volume::Cache::of(Arc::new(store))),
+            Holder::Driver(driver) => Holder::Driver(driver),
+        }))
     }
 
     /// Every artifact.
     pub async fn list(&self) -> Result<Vec<Held>, Error> {
-        match self {
-            Self::Local(cache) => Ok(cache.list()?),
-            Self::Remote(driver) => Ok(driver.cached().await?),
+        match &self.0 {
+            Holder::Local(cache) => Ok(cache.list()?),
+            Holder::Driver(driver) => Ok(driver.cached().await?),
         }
     }
 
@@ -49,9 +43,9 @@ impl CacheAccess {
             }
             ControlFlow::Continue(())
         };
-        match self {
-            Self::Local(cache) => cache.verify(says)?,
-            Self::Remote(driver) => driver.verify(says).await?,
+        match &self.0 {
+            Holder::Local(cache) => cache.verify(says)?,
+            Holder::Driver(driver) => driver.verify(says).await?,
         }
         Ok(seen)
     }
@@ -59,9 +53,9 @@ impl CacheAccess {
     /// Removes all that no volume uses, and the downloads that were broken off. Returns how many artifacts and bytes
     /// went.
     pub async fn prune(&self) -> Result<(usize, u64), Error> {
-        match self {
-            Self::Local(cache) => Ok(cache.prune()?),
-            Self::Remote(driver) => Ok(driver.prune().await?),
+        match &self.0 {
+            Holder::Local(cache) => Ok(cache.prune()?),
+            Holder::Driver(driver) => Ok(driver.prune().await?),
         }
     }
 }
