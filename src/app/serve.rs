@@ -295,7 +295,7 @@ impl Driver {
             node = self.node,
             endpoint = %self.endpoint,
             registration = self.registration.as_ref().map(ToString::to_string),
-            startup_taint = self.startup_taint.as_ref().map(ToString::to_string),
+            startup_taint = self.startup_taint.as_ref().map(|t| t.key.to_string()),
             kubelet_dir = self.kubelet.as_ref().map(|k| k.dir.display().to_string()),
             http_addr = self.http_addr.map(tracing::field::display),
             ?storing,

@@ -1,7 +1,5 @@
 //! The start-up taint of this node, where the driver was told to remove it.
 
-use std::fmt;
-
 use super::Error;
 use super::versions::Versions;
 use crate::cluster::{self, Account, Key, Startup};
@@ -14,13 +12,7 @@ use crate::source::http;
 /// A taint that is to be removed, and who is asked for it.
 pub(super) struct Removal {
     account: Account,
-    key: Key,
-}
-
-impl fmt::Display for Removal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.key.fmt(f)
-    }
+    pub(super) key: Key,
 }
 
 impl Removal {
@@ -52,8 +44,11 @@ impl Removal {
             key: self.key,
             counted,
         };
-        let teller = versions.teller();
         tokio::spawn(versions.clone().listen());
-        tokio::spawn(startup.keep(move || readiness.is_ready(), registered.news(), teller));
+        tokio::spawn(startup.keep(
+            move || readiness.is_ready(),
+            registered.news(),
+            versions.node.clone(),
+        ));
     }
 }

@@ -25,7 +25,8 @@ pub const CONTAINERD: Version = (1, 7);
 #[derive(Clone)]
 pub(super) struct Versions {
     kernel: Arc<str>,
-    node: watch::Sender<NodeInfo>,
+    /// Where it is told what the node says of itself.
+    pub(super) node: watch::Sender<NodeInfo>,
 }
 
 impl Versions {
@@ -38,11 +39,6 @@ impl Versions {
         };
         versions.log();
         versions
-    }
-
-    /// Where it is told what the node says of itself.
-    pub(super) fn teller(&self) -> watch::Sender<NodeInfo> {
-        self.node.clone()
     }
 
     /// Logs what is told from now on, for ever.

@@ -1,8 +1,8 @@
 //! What overlays can do on this machine, found by trying.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FsWord, Mode, OFlags, open, statfs};
@@ -82,11 +82,7 @@ impl Bench {
 
     fn directory(&self, name: &str) -> Result<PathBuf, Error> {
         let path = self.root.join(name);
-        DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(&path)
-            .map_err(|e| Error::io("create directory", &path, &e))?;
+        view::make_private(&path)?;
         Ok(path)
     }
 

@@ -29,11 +29,7 @@ pub(super) fn make(source: &Path, view: &Path) -> Result<bool, Error> {
     }
     clear(view)?;
     for place in [view, making.as_path()] {
-        DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(place)
-            .map_err(|e| Error::io("create directory", place, &e))?;
+        make_private(place)?;
     }
     let failed = |place| move |e| Error::mount("create the read-only mount at", place, e);
     let private =
@@ -84,6 +80,14 @@ fn is_right(source: &Path, view: &Path) -> Result<bool, Error> {
             && !entry.shared
             && ["ro", "nosuid", "nodev"].iter().all(|flag| entry.has(flag))
     }))
+}
+
+/// Makes a directory for root alone, and those above it.
+pub(super) fn make_private(path: &Path) -> Result<(), Error> {
+    let mut private = DirBuilder::new();
+    private.mode(0o700).recursive(true);
+    let made = private.create(path);
+    made.map_err(|e| Error::io("create directory", path, &e))
 }
 
 /// Takes away every mount at `place`, and the directory.
