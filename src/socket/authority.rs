@@ -34,11 +34,6 @@ impl Caller {
             ended: false,
         }
     }
-
-    /// The connection itself.
-    pub fn stream(&self) -> &UnixStream {
-        &self.stream
-    }
 }
 
 impl AsyncRead for Caller {
