@@ -11,10 +11,10 @@ use reqwest::header::{
 use url::Url;
 
 use super::cause;
+use super::error::{Failure, host_of};
 use super::field::{list, text};
 use super::redirect::same_origin;
 use crate::artifact::{ArtifactUrl, Facts, Revision, Validator};
-use crate::source::http::{Error, host_of};
 use crate::source::{Answer, Object, Responder, Start};
 
 /// A time that alone names one state of an object: at least so many seconds older than the answer (RFC 7232 §2.2.2).
@@ -34,8 +34,8 @@ pub(super) fn interpret(
     (url, at): (&ArtifactUrl, &Url),
     start: &Start,
     response: Response,
-    named: impl Fn(Error) -> Error + Send + 'static,
-) -> Result<Reading, Error> {
+    named: impl Fn(Failure) -> Failure + Send + 'static,
+) -> Result<Reading, Failure> {
     let status = response.status().as_u16();
     let (headers, counted) = (response.headers(), response.content_length());
     let (facts, offset) = match (status, start) {
@@ -59,19 +59,18 @@ pub(super) fn interpret(
         }
         (206, _) => {
             let why = "sent a partial response (206) to a request for the whole file";
-            return Err(nonsense(url, at, why));
+            return Err(nonsense(at, why));
         }
         (304, _) => {
             let why = "answered 304 (not modified) to an unconditional request";
-            return Err(nonsense(url, at, why));
+            return Err(nonsense(at, why));
         }
         (201..=299, _) => {
             let why = format!("answered {status}, which carries no file");
-            return Err(nonsense(url, at, &why));
+            return Err(nonsense(at, why));
         }
         (status, _) => {
-            return Err(Error::Status {
-                url: url.to_string(),
+            return Err(Failure::Status {
                 host: host_of(at),
                 status,
                 after: retry_after(headers),
@@ -81,7 +80,7 @@ pub(super) fn interpret(
     let by = by(url, at);
     let (url, at) = (url.clone(), at.clone());
     let body = response.bytes_stream();
-    let body = body.map_err(move |e| named(cause::classify(&url, &at, &e)).into());
+    let body = body.map_err(move |e| named(cause::classify(&at, &e)).of(url.as_url()).into());
     Ok(Reading::Answer(Answer::Object(Object {
         by,
         facts,
@@ -90,11 +89,10 @@ pub(super) fn interpret(
     })))
 }
 
-pub(super) fn nonsense(url: &ArtifactUrl, at: &Url, why: &str) -> Error {
-    Error::Nonsense {
-        url: url.to_string(),
+pub(super) fn nonsense(at: &Url, why: impl Into<String>) -> Failure {
+    Failure::Nonsense {
         host: host_of(at),
-        why: why.to_owned(),
+        why: why.into(),
     }
 }
 

@@ -5,35 +5,29 @@ use std::io;
 
 use url::Url;
 
-use super::connect::{Trouble, Who};
-use super::{MOST_BYTES, MOST_FIELDS, resolver, tls};
-use crate::artifact::ArtifactUrl;
-use crate::source::http::Error;
-use crate::source::http::host_of;
+use super::error::{Failure, host_of};
+use super::{MOST_BYTES, MOST_FIELDS, tls};
 
 /// Turns a client's error into ours. The client's own text is not used: it holds the URL as it is.
-pub(super) fn classify(url: &ArtifactUrl, at: &Url, error: &(dyn StdError + 'static)) -> Error {
-    if let Some(trouble) = find::<Trouble>(error) {
-        return of_trouble(url.to_string(), host_of(at), trouble.clone());
+pub(super) fn classify(at: &Url, error: &(dyn StdError + 'static)) -> Failure {
+    if let Some(failure) = find::<Failure>(error) {
+        return failure.clone();
     }
-    let (url, host) = (url.to_string(), host_of(at));
-    // Behind the handshake, as what fails in it comes as a `Trouble`. What breaks there may not break the next time.
+    let host = host_of(at);
+    // Behind the handshake, as what fails in it comes as a `Failure`. What breaks there may not break the next time.
     if let Some(error) = find::<rustls::Error>(error) {
         let why = tls::words_behind(error);
         return match tls::is_refusal(error) {
-            true => Error::Tls { url, host, why },
-            false => Error::Broken { url, host, why },
+            true => Failure::Tls { host, why },
+            false => Failure::Broken { host, why },
         };
     }
     if let Some(what) = unreadable(error) {
-        return Error::Nonsense {
-            url,
-            host,
-            why: format!("sent {what}; check with curl -v, and fix the server"),
-        };
+        let why = format!("sent {what}; check with curl -v, and fix the server");
+        return Failure::Nonsense { host, why };
     }
     let why = text(error);
-    Error::Broken { url, host, why }
+    Failure::Broken { host, why }
 }
 
 /// What the parser of HTTP/1 does not take, however often it is asked for; nothing where the connection only broke.
@@ -66,70 +60,6 @@ fn unreadable(error: &(dyn StdError + 'static)) -> Option<String> {
         return invalid.then(|| "invalid chunks".to_owned());
     };
     Some(what.to_owned())
-}
-
-fn of_trouble(url: String, origin: String, trouble: Trouble) -> Error {
-    let name = |who: &Who| match who {
-        Who::Origin => origin.clone(),
-        Who::Proxy(proxy) => format!("the proxy {proxy}"),
-    };
-    match trouble {
-        Trouble::Name { who, refused } => match refused {
-            resolver::Refused::Unreachable { addr } => Error::Forbidden {
-                url,
-                what: format!("{addr}, the address of {},", name(&who)),
-            },
-            resolver::Refused::Unknown { why } => Error::Resolve {
-                url,
-                host: name(&who),
-                why,
-            },
-        },
-        Trouble::Forbidden { who, addr } => Error::Forbidden {
-            url,
-            what: format!("{addr}, the address of {},", name(&who)),
-        },
-        Trouble::Connect { who, why } => match who {
-            Who::Origin => Error::Connect {
-                url,
-                host: origin,
-                why,
-            },
-            Who::Proxy(proxy) => Error::ProxyConnect {
-                url,
-                proxy: proxy.to_string(),
-                why,
-            },
-        },
-        Trouble::Tls { who, why } => Error::Tls {
-            url,
-            host: name(&who),
-            why,
-        },
-        Trouble::Answer {
-            proxy,
-            asked,
-            status,
-            offers,
-        } => Error::ProxyStatus {
-            url,
-            proxy: proxy.to_string(),
-            asked,
-            status,
-            offers,
-        },
-        Trouble::Socks { proxy, why } => Error::ProxyRefused {
-            url,
-            proxy: proxy.to_string(),
-            host: origin,
-            why,
-        },
-        Trouble::Broken { proxy, why } => Error::ProxyBroken {
-            url,
-            proxy: proxy.to_string(),
-            why,
-        },
-    }
 }
 
 /// The innermost cause in words.
@@ -179,14 +109,15 @@ mod tests {
     };
 
     use super::*;
+    use crate::artifact::ArtifactUrl;
     use crate::source::Retry;
+    use crate::source::http::Error;
 
     /// What the client makes of an error on a connection with TLS.
     fn of(error: Tls) -> Error {
         let url: ArtifactUrl = "https://origin.test/a.war".parse().unwrap();
-        let at = url.as_url().clone();
         let error = io::Error::new(io::ErrorKind::InvalidData, error);
-        classify(&url, &at, &io::Error::other(error))
+        classify(url.as_url(), &io::Error::other(error)).of(url.as_url())
     }
 
     #[test]
@@ -219,7 +150,14 @@ mod tests {
             (Tls::AlertReceived(Alert::from(200)), "with TLS alert 200"),
         ] {
             let said = of(error.clone());
-            assert!(matches!(said, Error::Broken { .. }), "{error:?}: {said:?}");
+            let broken = matches!(
+                &said,
+                Error::Request {
+                    failure: Failure::Broken { .. },
+                    ..
+                }
+            );
+            assert!(broken, "{error:?}: {said:?}");
             assert_eq!(said.kind().retry(), Retry::Soon, "{error:?}");
             let said = said.to_string();
             assert!(said.contains(words), "{error:?}: {said}");
@@ -249,7 +187,14 @@ mod tests {
             ),
         ] {
             let said = of(error.clone());
-            assert!(matches!(said, Error::Tls { .. }), "{error:?}: {said:?}");
+            let refused = matches!(
+                &said,
+                Error::Request {
+                    failure: Failure::Tls { .. },
+                    ..
+                }
+            );
+            assert!(refused, "{error:?}: {said:?}");
             assert_eq!(said.kind().retry(), Retry::Never, "{error:?}");
             assert!(said.to_string().contains(words), "{error:?}: {said}");
         }

@@ -6,39 +6,41 @@ use std::time::Duration;
 use url::Url;
 
 use super::refusal::{self, Refusal, passing};
-use crate::artifact::ArtifactUrl;
+use crate::artifact::{ArtifactUrl, Redacted};
 use crate::fault::Credentials;
 use crate::source::Kind;
 
-/// An origin that could not be asked, or whose answer cannot be used. URLs are redacted before they come here.
+/// A setting or a request that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A setting of ours that no request can be made with.
     #[error("{0}")]
     Setup(String),
+    /// A request without an answer that can be used.
+    #[error("{url}: {failure}")]
+    Request {
+        /// What was asked for, redacted.
+        url: String,
+        /// What went wrong.
+        failure: Failure,
+    },
+}
+
+/// An origin that could not be asked, or whose answer cannot be used; on its way through the client without the URL that
+/// was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
     /// A rule of ours forbids the address.
     #[error(
-        "{url}: refused: {what} is a link-local or metadata address, which is always blocked; use another host"
+        "refused: {0} is a link-local or metadata address, which is always blocked; use another host"
     )]
-    Forbidden {
-        /// What was to be asked.
-        url: String,
-        /// The host or address that the rule is about.
-        what: String,
-    },
+    Forbidden(String),
     /// A redirect that is not followed.
-    #[error("{url}: the redirect {why}; use the final URL, or fix the server")]
-    Redirect {
-        /// Who redirected.
-        url: String,
-        /// Why it is not followed.
-        why: String,
-    },
+    #[error("the redirect {0}; use the final URL, or fix the server")]
+    Redirect(String),
     /// A status other than success.
-    #[error("{url}: {host} answered {status}{}", advice(*.status))]
+    #[error("{host} answered {status}{}", advice(*.status))]
     Status {
-        /// What was asked.
-        url: String,
         /// Who answered; after redirects not the URL's host.
         host: String,
         /// The status code (RFC 9110 §15).
@@ -47,10 +49,8 @@ pub enum Error {
         after: Option<Duration>,
     },
     /// The name has no address.
-    #[error("{url}: cannot resolve {host}: {why}; check the name and the node's DNS")]
+    #[error("cannot resolve {host}: {why}; check the name and the node's DNS")]
     Resolve {
-        /// What was asked.
-        url: String,
         /// The name.
         host: String,
         /// What the resolver says.
@@ -58,31 +58,25 @@ pub enum Error {
     },
     /// No connection.
     #[error(
-        "{url}: cannot connect to {host}: {why}; check that the server is up and reachable from this node"
+        "cannot connect to {host}: {why}; check that the server is up and reachable from this node"
     )]
     Connect {
-        /// What was asked.
-        url: String,
         /// Who was to be connected.
         host: String,
         /// What the system says.
         why: String,
     },
     /// The other side did not prove that it is who it should be.
-    #[error("{url}: TLS with {host} failed: {why}")]
+    #[error("TLS with {host} failed: {why}")]
     Tls {
-        /// What was asked.
-        url: String,
         /// Whose certificate or handshake it was.
         host: String,
         /// What is wrong, and what to do.
         why: String,
     },
     /// The proxy answered in the origin's place.
-    #[error("{url}: the proxy {proxy} answered {status} to {asked}{}", refusal::advice(*.status, .offers))]
+    #[error("the proxy {proxy} answered {status} to {asked}{}", refusal::advice(*.status, .offers))]
     ProxyStatus {
-        /// What was asked.
-        url: String,
         /// Who answered: host, port, and the variable that names it.
         proxy: String,
         /// What the proxy was asked for.
@@ -93,10 +87,8 @@ pub enum Error {
         offers: Vec<String>,
     },
     /// The proxy does not connect to the origin.
-    #[error("{url}: the proxy {proxy} cannot connect to {host}: {why}")]
+    #[error("the proxy {proxy} cannot connect to {host}: {why}")]
     ProxyRefused {
-        /// What was asked.
-        url: String,
         /// Who refused.
         proxy: String,
         /// Whom it was to connect to.
@@ -106,11 +98,9 @@ pub enum Error {
     },
     /// No connection to the proxy.
     #[error(
-        "{url}: cannot connect to the proxy {proxy}: {why}; check that the proxy is up and reachable from this node"
+        "cannot connect to the proxy {proxy}: {why}; check that the proxy is up and reachable from this node"
     )]
     ProxyConnect {
-        /// What was asked.
-        url: String,
         /// Who was to be connected.
         proxy: String,
         /// What the system says.
@@ -118,31 +108,25 @@ pub enum Error {
     },
     /// What the proxy says is no answer.
     #[error(
-        "{url}: the proxy {proxy} {why}; check that such a proxy runs at this address, and see its log"
+        "the proxy {proxy} {why}; check that such a proxy runs at this address, and see its log"
     )]
     ProxyBroken {
-        /// What was asked.
-        url: String,
         /// Who it was.
         proxy: String,
         /// What it did.
         why: String,
     },
     /// The connection broke, or what came over it is not HTTP.
-    #[error("{url}: the response from {host} was cut off: {why}")]
+    #[error("the response from {host} was cut off: {why}")]
     Broken {
-        /// What was asked.
-        url: String,
         /// Who answered.
         host: String,
         /// What is wrong.
         why: String,
     },
     /// An answer that no client can use.
-    #[error("{url}: {host} {why}")]
+    #[error("{host} {why}")]
     Nonsense {
-        /// What was asked.
-        url: String,
         /// Who answered.
         host: String,
         /// What is wrong with the answer.
@@ -153,9 +137,24 @@ pub enum Error {
 impl Error {
     /// A URL whose host is never asked, as far as the URL alone tells.
     pub(in crate::source) fn forbidden(url: &ArtifactUrl) -> Self {
-        Self::Forbidden {
-            url: url.to_string(),
-            what: host_of(url.as_url()),
+        Failure::Forbidden(host_of(url.as_url())).of(url.as_url())
+    }
+
+    /// What is wrong, as every protocol says it.
+    pub(in crate::source) fn kind(&self) -> Kind {
+        match self {
+            Self::Setup(_) => Kind::Invalid,
+            Self::Request { failure, .. } => failure.kind(),
+        }
+    }
+}
+
+impl Failure {
+    /// As the answer to a request for this URL.
+    pub(super) fn of(self, url: &Url) -> Error {
+        Error::Request {
+            url: Redacted(url).to_string(),
+            failure: self,
         }
     }
 
@@ -169,11 +168,9 @@ impl Error {
         self
     }
 
-    /// What is wrong, as every protocol says it.
-    pub(in crate::source) fn kind(&self) -> Kind {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Setup(_) => Kind::Invalid,
-            Self::Forbidden { .. } | Self::Redirect { .. } => Kind::Blocked,
+            Self::Forbidden(_) | Self::Redirect(_) => Kind::Blocked,
             Self::Status { status, after, .. } => of_status(*status, *after),
             Self::ProxyStatus { status, .. } => refusal::kind(*status),
             Self::ProxyRefused { why, .. } => why.kind(),
@@ -238,12 +235,12 @@ mod tests {
     use crate::source::Retry;
 
     fn status(status: u16) -> Error {
-        Error::Status {
-            url: "https://e/x".into(),
+        let failure = Failure::Status {
             host: "e".into(),
             status,
             after: None,
-        }
+        };
+        failure.of(&"https://e/x".parse().unwrap())
     }
 
     #[test]

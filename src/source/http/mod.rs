@@ -41,8 +41,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceExt};
 use url::Url;
 
-pub use self::error::Error;
 pub(in crate::source) use self::error::host_of;
+pub use self::error::{Error, Failure};
 pub use self::refusal::Refusal;
 
 use self::connect::Connector;
@@ -95,14 +95,17 @@ impl Factory {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let get = |name: &str| std::env::var_os(name);
         let trust = Trust::load(settings.ca_file.as_deref(), get)?;
-        let proxies = Proxies::read(get)?;
+        Self::of(trust, Proxies::read(get)?, settings.connect_timeout)
+    }
+
+    fn of(trust: Trust, proxies: Proxies, connect_timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
             identity: [trust.identity(), proxies.identity()].concat(),
             requests: requests(&trust)?,
             trust: Arc::new(trust),
             to_known: None,
             proxies: Arc::new(proxies),
-            connect_timeout: settings.connect_timeout,
+            connect_timeout,
         })
     }
 
@@ -117,15 +120,7 @@ impl Factory {
 
     /// For whoever asks no origin: no setting is read, so that none can be wrong, and nobody is believed.
     pub fn idle() -> Result<Self, Error> {
-        let trust = Trust::none()?;
-        Ok(Self {
-            requests: requests(&trust)?,
-            trust: Arc::new(trust),
-            to_known: None,
-            proxies: Arc::default(),
-            identity: Vec::new(),
-            connect_timeout: Duration::from_secs(1),
-        })
+        Self::of(Trust::none()?, Proxies::default(), Duration::from_secs(1))
     }
 
     /// What of these settings decides whose bytes are believed: part of the trust context (docs/design/trust.md).
@@ -156,7 +151,7 @@ impl Factory {
         to_origins: &Arc<rustls::ClientConfig>,
         address_rule: &AddressRule,
     ) -> Client<Connector, Body> {
-        let connector = Connector::new(
+        let connector = connect::connector(
             address_rule.clone(),
             Arc::clone(&self.proxies),
             (Arc::clone(&self.trust), Arc::clone(to_origins)),
@@ -210,32 +205,30 @@ impl Http {
         for start in [start, &Start::Beginning] {
             let response;
             (at, response) = self.follow(request, start).await?;
-            match self.interpret(&request.url, &at, start, response)? {
+            let read = self.interpret(&request.url, &at, start, response);
+            match read.map_err(|failure| failure.of(request.url.as_url()))? {
                 answer::Reading::Answer(answer) => return Ok(answer),
                 answer::Reading::AskForTheWhole => {}
             }
         }
-        Err(answer::nonsense(&request.url, &at, "cannot send the whole file").into())
+        let failure = answer::nonsense(&at, "cannot send the whole file");
+        Err(failure.of(request.url.as_url()).into())
     }
 
     /// Asks, and follows redirects; returns who answered at last.
     async fn follow(&self, request: &HttpRequest, start: &Start) -> Result<(Url, Response), Error> {
-        let mut at = request.url.as_url().clone();
+        let url = request.url.as_url();
+        let mut at = url.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let response = self.ask(request, &at, start).await?;
+            let response = self.ask(request, &at, start).await;
+            let response = response.map_err(|failure| failure.of(url))?;
             match response.status().as_u16() {
                 301 | 302 | 303 | 307 | 308 => at = next_hop(&at, &response)?,
                 _ => return Ok((at, response)),
             }
         }
-        Err(Error::Redirect {
-            url: request.url.to_string(),
-            why: format!(
-                "is the {}th in a row, to {}",
-                MOST_REDIRECTS + 1,
-                Redacted(&at)
-            ),
-        })
+        let (count, to) = (MOST_REDIRECTS + 1, Redacted(&at));
+        Err(Failure::Redirect(format!("is the {count}th in a row, to {to}")).of(url))
     }
 
     /// One hop.
@@ -244,13 +237,9 @@ impl Http {
         HttpRequest { url, credentials }: &HttpRequest,
         at: &Url,
         start: &Start,
-    ) -> Result<Response, Error> {
-        let forbidden = |what: String| Error::Forbidden {
-            url: url.to_string(),
-            what,
-        };
+    ) -> Result<Response, Failure> {
         if !self.address_rule.allows_url(at) {
-            return Err(forbidden(host_of(at)));
+            return Err(Failure::Forbidden(host_of(at)));
         }
         let request = conditions(self.requests.get(at.clone()), start)
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -266,10 +255,9 @@ impl Http {
         };
         let client = self.known.as_ref().filter(|_| is_origin);
         let client = client.unwrap_or(&self.client);
-        let response = self.send((url, at), client, request).await?;
+        let response = self.send(at, client, request).await?;
         match reader {
-            Some(proxy) if response.status() == 407 => Err(Error::ProxyStatus {
-                url: url.to_string(),
+            Some(proxy) if response.status() == 407 => Err(Failure::ProxyStatus {
                 proxy: proxy.to_string(),
                 asked: "GET".to_owned(),
                 status: 407,
@@ -282,18 +270,15 @@ impl Http {
     /// Sends a request; returns when the answer's head is there.
     async fn send(
         &self,
-        (url, at): (&ArtifactUrl, &Url),
+        at: &Url,
         client: &Client<Connector, Body>,
         request: RequestBuilder,
-    ) -> Result<Response, Error> {
+    ) -> Result<Response, Failure> {
         let named = self.named(at);
         let request = request.build().and_then(http::Request::<Body>::try_from);
         let mut request = request.map_err(|e| {
-            answer::nonsense(
-                url,
-                at,
-                &format!("cannot be sent this request: {}", cause::text(&e)),
-            )
+            let why = cause::text(&e);
+            answer::nonsense(at, format!("cannot be sent this request: {why}"))
         })?;
         // Unless the user has headers of that name.
         let usual = [(USER_AGENT, AGENT), (ACCEPT, "*/*")];
@@ -313,10 +298,9 @@ impl Http {
             biased;
             answered = client.request(request) => match answered {
                 Ok(answer) => Ok(answer.map(Body::wrap).into()),
-                Err(e) => Err(named(cause::classify(url, at, &e))),
+                Err(e) => Err(named(cause::classify(at, &e))),
             },
-            () = silence => Err(named(Error::Broken {
-                url: url.to_string(),
+            () = silence => Err(named(Failure::Broken {
                 host: host_of(at),
                 why: format!(
                     "no response within {}",
@@ -329,7 +313,7 @@ impl Http {
     /// The proxy that reads the request for this URL and answers in the origin's place, as it sees fit.
     fn reader(&self, at: &Url) -> Option<&Proxy> {
         let proxy = self.proxies.of(at).filter(|_| at.scheme() == "http")?;
-        match proxy.kind() {
+        match proxy.kind {
             Kind::Http | Kind::Https => Some(proxy),
             Kind::Socks5 | Kind::Socks5h => None,
         }
@@ -342,20 +326,20 @@ impl Http {
         at: &Url,
         start: &Start,
         response: Response,
-    ) -> Result<answer::Reading, Error> {
+    ) -> Result<answer::Reading, Failure> {
         let read = answer::interpret((url, at), start, response, self.named(at));
-        read.map_err(|error| match self.reader(at) {
-            Some(proxy) => error.through(proxy),
-            None => error,
+        read.map_err(|failure| match self.reader(at) {
+            Some(proxy) => failure.through(proxy),
+            None => failure,
         })
     }
 
     /// Names the proxy in what went wrong on the way to this URL.
-    fn named(&self, at: &Url) -> impl Fn(Error) -> Error + Send + use<> {
+    fn named(&self, at: &Url) -> impl Fn(Failure) -> Failure + Send + use<> {
         let proxy = self.proxies.of(at).map(Arc::clone);
-        move |error| match &proxy {
-            Some(proxy) => error.through(proxy),
-            None => error,
+        move |failure| match &proxy {
+            Some(proxy) => failure.through(proxy),
+            None => failure,
         }
     }
 }

@@ -4,29 +4,24 @@ use reqwest::Response;
 use reqwest::header::LOCATION;
 use url::Url;
 
+use super::error::{Error, Failure};
 use super::field;
 use crate::artifact::Redacted;
-use crate::source::http::Error;
 
 /// Where an answer leads, if it may be followed there.
 pub(super) fn next_hop(at: &Url, response: &Response) -> Result<Url, Error> {
-    let refuse = |why: String| Error::Redirect {
-        url: Redacted(at).to_string(),
-        why,
-    };
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .ok_or_else(|| refuse("has no Location header".into()))?;
-    let next = field::join(at, location)
-        .ok_or_else(|| refuse("has a Location that is not a URL".into()))?;
+    let refuse = |why: &str| Failure::Redirect(why.to_owned()).of(at);
+    let location = response.headers().get(LOCATION);
+    let location = location.ok_or_else(|| refuse("has no Location header"))?;
+    let next = field::join(at, location);
+    let next = next.ok_or_else(|| refuse("has a Location that is not a URL"))?;
     match (at.scheme(), next.scheme()) {
         (_, "https") | ("http", "http") => Ok(without_userinfo(next)),
-        ("https", "http") => Err(refuse(format!(
-            "leads from https to http, to {}",
-            Redacted(&next)
-        ))),
-        (_, scheme) => Err(refuse(format!(
+        ("https", "http") => {
+            let to = Redacted(&next);
+            Err(refuse(&format!("leads from https to http, to {to}")))
+        }
+        (_, scheme) => Err(refuse(&format!(
             "leads to the unsupported scheme \"{scheme}\""
         ))),
     }

@@ -83,10 +83,15 @@ fn explained(page: &str) -> Vec<(String, String)> {
             let (shape, _) = item.split_once('`').unwrap();
             // Long ones are wrapped.
             let words: Vec<&str> = shape.split_whitespace().collect();
-            found.push((heading.to_owned(), words.join(" ")));
+            found.push((heading.to_owned(), behind_the_url(&words.join(" "))));
         }
     }
     found
+}
+
+/// A message without the URL that it begins with, which an enum may leave to another one.
+fn behind_the_url(shape: &str) -> String {
+    shape.strip_prefix("…: ").unwrap_or(shape).to_owned()
 }
 
 /// The gRPC code of each fault.
@@ -173,7 +178,8 @@ fn shape(attribute: &Attribute) -> Option<String> {
         }
     }
     let shape = shape.replace('\u{1}', "{").replace('\u{2}', "}");
-    shape.contains(char::is_alphabetic).then_some(shape)
+    let said = shape.contains(char::is_alphabetic);
+    said.then(|| behind_the_url(&shape))
 }
 
 /// The variants of an enum by what `fault()` says of them, or the table of what their `kind()` leads to, as far as that is

@@ -4,49 +4,52 @@ use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
 use tokio_socks::{Error, TargetAddr};
 
+use super::super::error::Failure;
 use super::super::proxy::Proxy;
-use crate::source::http::Refusal;
+use super::super::refusal::Refusal;
+use super::who::{Who, broken};
 
-/// Why there is no connection through the proxy.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// It said no.
-    Refused(Refusal),
-    /// It did not answer in SOCKS.
-    Broken(String),
-}
-
-/// Asks the proxy for a connection to `target`. On success the stream is one to it.
+/// Asks the proxy for a connection to `target`, which is `origin`'s. On success the stream is one to it.
 pub(super) async fn open(
     tcp: TcpStream,
     proxy: &Proxy,
+    origin: Who<'_>,
     target: TargetAddr<'_>,
-) -> Result<TcpStream, Failed> {
+) -> Result<TcpStream, Failure> {
     let opened = match proxy.login() {
         None => Socks5Stream::connect_with_socket(tcp, target).await,
         Some((user, password)) => {
             Socks5Stream::connect_with_password_and_socket(tcp, target, user, password).await
         }
     };
-    opened.map(Socks5Stream::into_inner).map_err(|e| failed(&e))
+    let refused = |e| match refusal(&e) {
+        Ok(why) => Failure::ProxyRefused {
+            proxy: proxy.to_string(),
+            host: origin.to_string(),
+            why,
+        },
+        Err(why) => broken(proxy, why),
+    };
+    opened.map(Socks5Stream::into_inner).map_err(refused)
 }
 
-fn failed(error: &Error) -> Failed {
-    match error {
-        Error::Io(e) => Failed::Broken(format!("closed the connection ({e})")),
+/// How the proxy says no; an error where it did not answer in SOCKS.
+fn refusal(error: &Error) -> Result<Refusal, String> {
+    Ok(match error {
+        Error::Io(e) => return Err(format!("closed the connection ({e})")),
         Error::NoAcceptableAuthMethods
         | Error::PasswordAuthFailure(_)
         | Error::AuthorizationRequired
-        | Error::InvalidAuthValues(_) => Failed::Refused(Refusal::Login),
-        Error::ConnectionNotAllowedByRuleset => Failed::Refused(Refusal::Rule),
-        Error::AddressTypeNotSupported => Failed::Refused(Refusal::Address),
+        | Error::InvalidAuthValues(_) => Refusal::Login,
+        Error::ConnectionNotAllowedByRuleset => Refusal::Rule,
+        Error::AddressTypeNotSupported => Refusal::Address,
         Error::GeneralSocksServerFailure | Error::UnknownError => {
-            Failed::Refused(Refusal::Unreachable("it reports a general failure"))
+            Refusal::Unreachable("it reports a general failure")
         }
-        Error::NetworkUnreachable => Failed::Refused(Refusal::Unreachable("network unreachable")),
-        Error::HostUnreachable => Failed::Refused(Refusal::Unreachable("host unreachable")),
-        Error::ConnectionRefused => Failed::Refused(Refusal::Unreachable("connection refused")),
-        Error::TtlExpired => Failed::Refused(Refusal::Unreachable("TTL expired")),
+        Error::NetworkUnreachable => Refusal::Unreachable("network unreachable"),
+        Error::HostUnreachable => Refusal::Unreachable("host unreachable"),
+        Error::ConnectionRefused => Refusal::Unreachable("connection refused"),
+        Error::TtlExpired => Refusal::Unreachable("TTL expired"),
         Error::ParseError(_)
         | Error::InvalidTargetAddress(_)
         | Error::ProxyServerUnreachable
@@ -57,7 +60,7 @@ fn failed(error: &Error) -> Failed {
         | Error::UnknownAddressType
         | Error::IdentdAuthFailure
         | Error::InvalidUserIdAuthFailure => {
-            Failed::Broken("does not answer like a SOCKS 5 proxy".to_owned())
+            return Err("does not answer like a SOCKS 5 proxy".to_owned());
         }
-    }
+    })
 }

@@ -3,61 +3,55 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::super::AGENT;
+use super::super::error::Failure;
 use super::super::proxy::{Proxy, names};
+use super::who::broken;
 
 /// The longest head of an answer that is read.
 const LONGEST: usize = 64 << 10;
 
-/// Why there is no tunnel.
-#[derive(Debug)]
-pub(super) enum Failed {
-    /// The proxy answered, and not with a success.
-    Answer {
-        status: u16,
-        /// The schemes of its `Proxy-Authenticate` fields.
-        offers: Vec<String>,
-    },
-    /// It did not answer in HTTP.
-    Broken(String),
-}
-
-/// Asks the proxy for a tunnel. On success the stream is one to the origin.
+/// Asks the proxy for a tunnel to `to`, a host and a port. On success the stream is one to the origin.
 pub(super) async fn open<T: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut T,
     proxy: &Proxy,
-    host: &str,
-    port: u16,
-) -> Result<(), Failed> {
-    let broken = |e: std::io::Error| Failed::Broken(format!("closed the connection ({e})"));
+    to: &str,
+) -> Result<(), Failure> {
+    let closed = |e: std::io::Error| broken(proxy, format!("closed the connection ({e})"));
     let mut request =
-        format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: {AGENT}\r\n")
-            .into_bytes();
+        format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\nUser-Agent: {AGENT}\r\n").into_bytes();
     if let Some(login) = proxy.basic() {
         request.extend(b"Proxy-Authorization: ");
         request.extend(login.as_bytes());
         request.extend(b"\r\n");
     }
     request.extend(b"\r\n");
-    stream.write_all(&request).await.map_err(broken)?;
-    stream.flush().await.map_err(broken)?;
+    stream.write_all(&request).await.map_err(closed)?;
+    stream.flush().await.map_err(closed)?;
     let mut read = Vec::new();
     loop {
-        let head = head(stream, &mut read).await?;
-        let status = status(&head)?;
-        match status {
+        let head = head(stream, &mut read).await;
+        let head = head.map_err(|why| broken(proxy, why))?;
+        match status(&head) {
+            None => return Err(broken(proxy, NO_HTTP)),
             // An answer before the answer.
-            100..=199 => {}
-            200..=299 => return Ok(()),
-            _ => {
-                let offers = offers(&head);
-                return Err(Failed::Answer { status, offers });
+            Some(100..=199) => {}
+            Some(200..=299) => return Ok(()),
+            Some(status) => {
+                return Err(Failure::ProxyStatus {
+                    proxy: proxy.to_string(),
+                    asked: format!("CONNECT {to}"),
+                    status,
+                    offers: offers(&head),
+                });
             }
         }
     }
 }
 
-/// The next head, without the empty line; what came behind it stays in `read`.
-async fn head<T: AsyncRead + Unpin>(stream: &mut T, read: &mut Vec<u8>) -> Result<String, Failed> {
+const NO_HTTP: &str = "does not speak HTTP";
+
+/// The next head, without the empty line; what came behind it stays in `read`. An error says what the proxy did.
+async fn head<T: AsyncRead + Unpin>(stream: &mut T, read: &mut Vec<u8>) -> Result<String, String> {
     loop {
         let end = |mark: &[u8]| {
             let found = read.windows(mark.len()).position(|w| w == mark);
@@ -68,24 +62,20 @@ async fn head<T: AsyncRead + Unpin>(stream: &mut T, read: &mut Vec<u8>) -> Resul
             return Ok(String::from_utf8_lossy(&head).into_owned());
         }
         if !speaks_http(read) {
-            return Err(Failed::Broken("does not speak HTTP".to_owned()));
+            return Err(NO_HTTP.to_owned());
         }
         if read.len() > LONGEST {
-            return Err(Failed::Broken(format!(
+            return Err(format!(
                 "sent a response of more than {LONGEST} bytes to CONNECT"
-            )));
+            ));
         }
         match stream.read_buf(read).await {
-            Ok(0) => {
-                return Err(Failed::Broken(
-                    "closed the connection without answering CONNECT".to_owned(),
-                ));
-            }
+            Ok(0) => return Err("closed the connection without answering CONNECT".to_owned()),
             Ok(_) => {}
             Err(e) => {
-                return Err(Failed::Broken(format!(
+                return Err(format!(
                     "closed the connection instead of answering CONNECT ({e})"
-                )));
+                ));
             }
         }
     }
@@ -96,14 +86,11 @@ fn speaks_http(read: &[u8]) -> bool {
     read.iter().zip(name).all(|(a, b)| a == b)
 }
 
-fn status(head: &str) -> Result<u16, Failed> {
+fn status(head: &str) -> Option<u16> {
     let line = head.lines().next().unwrap_or_default();
-    let code = line.strip_prefix("HTTP/1.").and_then(|rest| {
-        let (_, code) = rest.split_once(' ')?;
-        code.get(..3)?.parse().ok()
-    });
-    code.filter(|c| (100..=599).contains(c))
-        .ok_or_else(|| Failed::Broken("does not speak HTTP".to_owned()))
+    let (_, code) = line.strip_prefix("HTTP/1.")?.split_once(' ')?;
+    let code = code.get(..3)?.parse().ok()?;
+    (100..=599).contains(&code).then_some(code)
 }
 
 fn offers(head: &str) -> Vec<String> {
@@ -133,7 +120,7 @@ mod tests {
             "HTTP/2 200",
             "HTTP/1.1 999 x",
         ] {
-            assert!(status(bad).is_err(), "{bad}");
+            assert!(status(bad).is_none(), "{bad}");
         }
     }
 }

@@ -42,9 +42,11 @@ pub(super) struct Proxies {
 
 /// One proxy.
 pub(super) struct Proxy {
-    kind: Kind,
-    host: String,
-    port: u16,
+    /// How it is spoken to.
+    pub(super) kind: Kind,
+    /// Its host, as a URL has it.
+    pub(super) host: String,
+    pub(super) port: u16,
     login: Option<Login>,
     /// Which variable names it.
     variable: &'static str,
@@ -184,21 +186,6 @@ impl Proxy {
             login: Login::of(&url, kind).map_err(wrong)?,
             variable,
         })
-    }
-
-    /// How it is spoken to.
-    pub(super) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// Its host, as a URL has it.
-    pub(super) fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// Its port.
-    pub(super) fn port(&self) -> u16 {
-        self.port
     }
 
     /// The value of `Proxy-Authorization` (RFC 7617), where a user is given.
