@@ -72,7 +72,6 @@ impl Destination {
     ///
     /// Errors: [`Error::Target`] for what is neither replaced nor written to.
     pub fn look(named: &Path) -> Result<Self, Error> {
-        let refuse = |why: &str| refused(named, why);
         let mut at = named.to_owned();
         for _ in 0..=MOST_LINKS {
             let meta = match fs::symlink_metadata(&at) {
@@ -95,20 +94,14 @@ impl Destination {
             let to = fs::read_link(&at).map_err(|e| io_error("access", named, e))?;
             at = directory(&at).join(to);
         }
-        Err(refuse("too many symlinks"))
+        Err(Error::target(named, "too many symlinks"))
     }
 
     fn nothing(named: &Path, path: PathBuf) -> Result<Self, Error> {
         if path.as_os_str().as_bytes().ends_with(b"/") {
             return Err(io_error("access", named, Errno::NOENT.into()));
         }
-        Ok(Self::File(FileTarget {
-            named: named.to_owned(),
-            dir: directory(&path).to_owned(),
-            path,
-            kept: None,
-            resume: false,
-        }))
+        Ok(Self::File(FileTarget::new(named, path, None)))
     }
 
     fn of(named: &Path, path: PathBuf, meta: &Metadata) -> Result<Self, Error> {
@@ -116,7 +109,7 @@ impl Destination {
         if kind.is_file() {
             may_write(named, &path)?;
             if is_mount(&path) {
-                return Err(refused(
+                return Err(Error::target(
                     named,
                     "a file is mounted there and cannot be replaced; mount its directory instead",
                 ));
@@ -126,20 +119,13 @@ impl Destination {
                 gid: meta.gid(),
                 mode: meta.mode() & 0o1777,
             });
-            let dir = directory(&path).to_owned();
-            return Ok(Self::File(FileTarget {
-                named: named.to_owned(),
-                dir,
-                path,
-                kept,
-                resume: false,
-            }));
+            return Ok(Self::File(FileTarget::new(named, path, kept)));
         }
         if kind.is_fifo() || kind.is_char_device() || kind.is_block_device() {
             may_write(named, &path)?;
             return Ok(Self::Stream(Stream::Special(path)));
         }
-        Err(refused(named, what_it_is(meta)))
+        Err(Error::target(named, what_it_is(meta)))
     }
 
     /// A link in `/proc/<process>/fd`: what is open there is meant, and not the name that it once was opened by.
@@ -168,29 +154,35 @@ impl Destination {
                 resume: true,
                 ..place
             })),
-            Self::Stream(stream) => {
-                Err(refused(stream.name(), "only a regular file can be resumed"))
-            }
+            Self::Stream(stream) => Err(Error::target(
+                stream.name(),
+                "only a regular file can be resumed",
+            )),
         }
     }
 
     /// Whether the bytes go to standard output.
     pub fn is_stdout(&self) -> bool {
-        match self {
-            Self::Stream(Stream::Stdout) => true,
-            Self::Stream(Stream::Stderr | Stream::Special(_) | Stream::Open(_)) | Self::File(_) => {
-                false
-            }
-        }
+        matches!(self, Self::Stream(Stream::Stdout))
     }
 }
 
 impl FileTarget {
+    fn new(named: &Path, path: PathBuf, kept: Option<KeptOwner>) -> Self {
+        Self {
+            named: named.to_owned(),
+            dir: directory(&path).to_owned(),
+            path,
+            kept,
+            resume: false,
+        }
+    }
+
     /// Looks once more, right before the file is replaced: a download takes its time.
     pub(super) fn still_takes_a_file(&self) -> Result<(), Error> {
         match fs::symlink_metadata(&self.path) {
             Ok(meta) if meta.is_file() => Ok(()),
-            Ok(meta) => Err(refused(&self.named, what_it_is(&meta))),
+            Ok(meta) => Err(Error::target(&self.named, what_it_is(&meta))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(io_error("access", &self.named, e)),
         }
@@ -245,13 +237,6 @@ fn special(path: &Path) -> io::Result<fs::File> {
     match file.metadata()?.is_file() {
         true => Err(io::Error::other("it became a regular file in the meantime")),
         false => Ok(file),
-    }
-}
-
-fn refused(named: &Path, why: &str) -> Error {
-    Error::Target {
-        path: named.display().to_string(),
-        why: why.to_owned(),
     }
 }
 

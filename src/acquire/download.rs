@@ -149,9 +149,7 @@ impl Download<'_> {
     }
 
     fn stop(&self) -> Error {
-        Error::Stopped {
-            url: self.request().url.to_string(),
-        }
+        Error::stopped(&self.request().url)
     }
 
     /// Whether what is there may be gone on with. A promised digest proves a joint of any parts. Without one it takes
@@ -236,11 +234,8 @@ impl Download<'_> {
         hasher.map_err(|e| self.bug(format!("cannot start a thread: {e}")))
     }
 
-    fn bug(&self, what: String) -> Error {
-        Error::Bug {
-            url: self.request().url.to_string(),
-            what,
-        }
+    fn bug(&self, what: impl Into<String>) -> Error {
+        Error::bug(&self.request().url, what)
     }
 
     /// The largest limit of those who wait at this moment.
@@ -292,7 +287,7 @@ impl Download<'_> {
     ) -> Result<(), Error> {
         let (url, from, total) = (&self.request().url, partial.length(), object.facts.length);
         let hasher = attempts.hasher.as_mut();
-        let hasher = hasher.ok_or_else(|| self.bug("nothing is hashed".into()))?;
+        let hasher = hasher.ok_or_else(|| self.bug("nothing is hashed"))?;
         self.progress.begin(from, total);
         let body = not_stalled(object.body.err_into().boxed(), url, self.retry_policy);
         let body = metered(body, from, (self.progress, self.budget, self.metrics));
@@ -311,7 +306,7 @@ impl Download<'_> {
     fn finish(&self, partial: &Partial, attempts: &mut Attempts) -> Result<Outcome, Error> {
         let hasher = attempts.hasher.take();
         let (Some(hasher), Some(facts)) = (hasher, partial.facts().cloned()) else {
-            return Err(self.bug("nothing is known about the file".into()));
+            return Err(self.bug("nothing is known about the file"));
         };
         let (url, size) = (self.request().url.to_string(), partial.length());
         let digests = hasher.finish(&url, size)?;
@@ -327,7 +322,7 @@ impl Download<'_> {
         let (expected, actual) = match wrong {
             None => return Ok(Outcome::Completed(completed)),
             Some((pin, Some(actual))) => (pin.clone(), actual),
-            Some((_, None)) => return Err(self.bug("no SHA-512 was computed".into())),
+            Some((_, None)) => return Err(self.bug("no SHA-512 was computed")),
         };
         let doubtful = joint::is_doubtful(partial, attempts.joined);
         Err(Error::Mismatch {

@@ -1,5 +1,6 @@
 //! What can go wrong between a request and its artifact.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -137,6 +138,54 @@ impl Error {
             size: "the download".into(),
             limit,
         }
+    }
+
+    /// A download that nobody waits for any more.
+    pub(super) fn stopped(url: &ArtifactUrl) -> Self {
+        Self::Stopped {
+            url: url.to_string(),
+        }
+    }
+
+    /// What only a fault of ours explains.
+    pub(super) fn bug(url: &impl Display, what: impl Into<String>) -> Self {
+        Self::Bug {
+            url: url.to_string(),
+            what: what.into(),
+        }
+    }
+
+    /// A file that is left as it is.
+    pub(super) fn target(path: &Path, why: impl Into<String>) -> Self {
+        Self::Target {
+            path: path.display().to_string(),
+            why: why.into(),
+        }
+    }
+
+    /// The same once more, without a download: only of what the next one would come to again.
+    pub(super) fn again(&self) -> Option<Self> {
+        if let Self::Source(error) = self {
+            return Some(error.clone().into());
+        }
+        let Self::Mismatch {
+            url,
+            expected,
+            actual,
+            size,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        Some(Self::Mismatch {
+            url: url.clone(),
+            expected: expected.clone(),
+            actual: actual.clone(),
+            size: *size,
+            remembered: true,
+            completed: None,
+        })
     }
 
     /// Who has to act.

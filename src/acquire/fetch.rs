@@ -151,10 +151,7 @@ impl Fetch<'_> {
     }
 
     fn bug(&self, what: &dyn Display) -> Error {
-        Error::Bug {
-            url: self.request().url.to_string(),
-            what: what.to_string(),
-        }
+        Error::bug(&self.request().url, what.to_string())
     }
 
     /// A byte that was written cannot be taken back, so what is no file gets its first one after the last was verified:

@@ -88,7 +88,7 @@ impl Flight {
                         return result.clone();
                     }
                 }
-                Ok(Err(_)) => return Err(Arc::new(self.lost("its task is gone"))),
+                Ok(Err(_)) => return Err(Arc::new(Error::bug(&self.url, "its task is gone"))),
                 Err(_) => self.still(permit)?,
             }
         }
@@ -108,54 +108,40 @@ impl Flight {
         self.progress.unwant(who);
         Err(Arc::new(too_large))
     }
-
-    fn lost(&self, what: &str) -> Error {
-        Error::Bug {
-            url: self.url.to_string(),
-            what: what.into(),
-        }
-    }
 }
 
 /// Waits for a place, then runs the download on a thread of its own, so that neither dirty throttling nor a sick disk
 /// ever stops the runtime that answers calls.
 async fn fly(plan: Plan, progress: &Arc<Progress>, slots: &Semaphore) -> Result<Artifact, Error> {
-    let url = plan.permit.request().url.to_string();
-    let bug = |what: String| Error::Bug {
-        url: url.clone(),
-        what,
-    };
+    let url = plan.request().url.clone();
     let waits = plan.parts.metrics.waits();
     let _slot = tokio::select! {
-        slot = slots.acquire() => slot.map_err(|e| bug(e.to_string()))?,
-        () = progress.stopped() => return Err(Error::Stopped { url }),
+        slot = slots.acquire() => slot.map_err(|e| Error::bug(&url, e.to_string()))?,
+        () = progress.stopped() => return Err(Error::stopped(&url)),
     };
     drop(waits);
     let _flies = plan.parts.metrics.flies();
     let (done, completion) = oneshot::channel();
     let progress = Arc::clone(progress);
-    let span = tracing::info_span!("download", url = %plan.permit.request().url);
+    let span = tracing::info_span!("download", %url);
     thread::Builder::new()
         .name("flight".into())
         .spawn(move || {
             let _in = span.enter();
             let _ = done.send(on_thread(&plan, &progress));
         })
-        .map_err(|e| bug(format!("cannot start a thread: {e}")))?;
+        .map_err(|e| Error::bug(&url, format!("cannot start a thread: {e}")))?;
     // The thread drops its end only by a panic, which fails this flight and nothing else.
     completion
         .await
-        .map_err(|_| bug("its thread panicked".into()))?
+        .map_err(|_| Error::bug(&url, "its thread panicked"))?
 }
 
 fn on_thread(plan: &Plan, progress: &Progress) -> Result<Artifact, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|e| Error::Bug {
-            url: plan.permit.request().url.to_string(),
-            what: format!("no runtime: {e}"),
-        })?;
+        .map_err(|e| Error::bug(&plan.request().url, format!("no runtime: {e}")))?;
     let query = match plan.found()? {
         Lookup::Cached(artifact) => return Ok(artifact),
         Lookup::Signed { known, size } => Query::Admission { known, size },
@@ -337,7 +323,7 @@ impl Plan {
         if let Error::Source(refusal) = &error
             && refusal.kind().is_no()
         {
-            self.negative_cache.refused(&self.names.flight, refusal);
+            self.negative_cache.refused(&self.names.flight, &error);
         }
         if error.fault() == Fault::NoSpace {
             // Of an unknown length is known only that all there was did not do.

@@ -102,12 +102,8 @@ fn directory(place: &FileTarget) -> PathBuf {
 
 /// Locks a directory that is ours alone; nothing if it went meanwhile: then another process has completed it.
 fn locked(dir: &Path) -> Result<Option<File>, Error> {
-    let target = |why: &str| Error::Target {
-        path: dir.display().to_string(),
-        why: why.to_owned(),
-    };
     let failed = |e| io_error("open", dir, e);
-    let others = || target("it is not a partial download of this user");
+    let others = || Error::target(dir, "it is not a partial download of this user");
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let opened = OpenOptions::new()
         .read(true)
@@ -128,7 +124,7 @@ fn locked(dir: &Path) -> Result<Option<File>, Error> {
     }
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => {
-            return Err(target("another process is downloading to it"));
+            return Err(Error::target(dir, "another process is downloading to it"));
         }
         Err(TryLockError::Error(e)) => return Err(failed(e)),
         Ok(()) => {}

@@ -5,12 +5,11 @@
 //! remembered better, in the index.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Error;
-use crate::artifact::Digest;
 use crate::lock::{Guard, Short};
-use crate::source;
 use crate::store::Name;
 
 /// How long wrong bytes are taken for still wrong where the origin gives nothing to ask with.
@@ -38,19 +37,8 @@ enum Failure {
     /// The disk was full, and so many bytes must have room before it is worth a try; or the origin is asked again, where
     /// it had told the length before any byte came.
     Full { needed: u64, told: Option<Instant> },
-    /// The origin said no.
-    Refused {
-        since: Instant,
-        error: source::Error,
-    },
-    /// The bytes were not the promised ones.
-    Wrong {
-        since: Instant,
-        url: String,
-        expected: Digest,
-        actual: Digest,
-        size: u64,
-    },
+    /// The origin said no, or the bytes were not the promised ones; it is asked again after a while.
+    Ended { until: Instant, error: Arc<Error> },
 }
 
 impl NegativeCache {
@@ -66,26 +54,10 @@ impl NegativeCache {
     /// not.
     pub(super) fn allow(&self, name: &Name) -> Result<(), Error> {
         match self.get(name) {
-            Some(Failure::Wrong {
-                since,
-                url,
-                expected,
-                actual,
-                size,
-            }) if since.elapsed() < WRONG => Err(Error::Mismatch {
-                url,
-                expected,
-                actual,
-                size,
-                remembered: true,
-                completed: None,
-            }),
-            Some(Failure::Refused { since, error }) if since.elapsed() < REFUSED => {
-                Err(error.into())
+            Some(Failure::Ended { until, error }) if Instant::now() < until => {
+                error.again().map_or(Ok(()), Err)
             }
-            Some(Failure::Full { .. } | Failure::Wrong { .. } | Failure::Refused { .. }) | None => {
-                Ok(())
-            }
+            Some(Failure::Full { .. } | Failure::Ended { .. }) | None => Ok(()),
         }
     }
 
@@ -96,7 +68,7 @@ impl NegativeCache {
                 told: Some(since), ..
             }) if since.elapsed() >= REFUSED => None,
             Some(Failure::Full { needed, .. }) => Some(needed),
-            Some(Failure::Wrong { .. } | Failure::Refused { .. }) | None => None,
+            Some(Failure::Ended { .. }) | None => None,
         }
     }
 
@@ -132,34 +104,19 @@ impl NegativeCache {
     }
 
     /// The origin said no.
-    pub(super) fn refused(&self, name: &Name, error: &source::Error) {
-        let (since, error) = (Instant::now(), error.clone());
-        self.add(name, Failure::Refused { since, error });
+    pub(super) fn refused(&self, name: &Name, error: &Error) {
+        self.ended(name, error, REFUSED);
     }
 
     /// It brought other bytes than the promised ones.
     pub(super) fn wrong(&self, name: &Name, error: &Error) {
-        if let Error::Mismatch {
-            url,
-            expected,
-            actual,
-            size,
-            ..
-        } = error
-        {
-            let (url, expected, actual, size) =
-                (url.clone(), expected.clone(), actual.clone(), *size);
-            let since = Instant::now();
-            self.add(
-                name,
-                Failure::Wrong {
-                    since,
-                    url,
-                    expected,
-                    actual,
-                    size,
-                },
-            );
+        self.ended(name, error, WRONG);
+    }
+
+    fn ended(&self, name: &Name, error: &Error, time: Duration) {
+        if let Some(error) = error.again().map(Arc::new) {
+            let until = Instant::now() + time;
+            self.add(name, Failure::Ended { until, error });
         }
     }
 }

@@ -78,13 +78,13 @@ impl StagingFile {
         let failed = |e| io_error("keep the owner of", &place.named, e);
         let own = self.file().metadata().map_err(failed)?;
         match self.give(kept) {
-            Err(e) if Errno::from_io_error(&e) == Some(Errno::PERM) => Err(Error::Target {
-                path: place.named.display().to_string(),
-                why: format!(
-                    "it belongs to user {} and group {}, and only root can preserve that",
-                    kept.uid, kept.gid
-                ),
-            }),
+            Err(e) if Errno::from_io_error(&e) == Some(Errno::PERM) => {
+                let KeptOwner { uid, gid, .. } = kept;
+                let why = format!(
+                    "it belongs to user {uid} and group {gid}, and only root can preserve that"
+                );
+                Err(Error::target(&place.named, why))
+            }
             Err(e) => Err(failed(e)),
             Ok(()) => fchown(self.file(), Some(own.uid()), Some(own.gid())).map_err(failed),
         }

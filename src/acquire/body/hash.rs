@@ -154,17 +154,12 @@ impl Hasher {
 
     /// Waits for what is left of `length` bytes, and blocks this thread while it does: it is a download's own.
     pub(in crate::acquire) fn finish(self, url: &str, length: u64) -> Result<Digests, Error> {
-        let bug = |what| Error::Bug {
-            url: url.to_owned(),
-            what,
-        };
         drop(self.chunks);
-        self.thread
-            .join()
-            .map_err(|_| bug("the hash thread panicked".into()))?;
+        let joined = self.thread.join();
+        joined.map_err(|_| Error::bug(&url, "the hash thread panicked"))?;
         if self.position != length {
-            let hashed = self.position;
-            return Err(bug(format!("{hashed} of {length} bytes were hashed")));
+            let what = format!("{} of {length} bytes were hashed", self.position);
+            return Err(Error::bug(&url, what));
         }
         Ok(std::mem::take(&mut *self.state.hashes()).finish())
     }
