@@ -17,11 +17,9 @@ pub struct Facts {
     /// header that says so.
     pub coding: Option<String>,
     /// `Last-Modified` as it was sent, however young it is. Missing in a record of an older version.
-    #[serde(default)]
     pub modified: Option<String>,
     /// Whether that time is at least two seconds before the answer's own date, so that no later state of the object
     /// can have it (RFC 9110 §8.8.2.2). False in a record of an older version.
-    #[serde(default)]
     pub settled: bool,
 }
 

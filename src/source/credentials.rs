@@ -1,7 +1,6 @@
 //! What proves to an origin who asks.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -59,14 +58,9 @@ enum Login {
 }
 
 /// What is wrong with keys, without a word of what they hold; whoever knows where they are from adds that.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct Wrong(String);
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 impl Credentials {
     /// The keys that a secret may hold, beside those of headers.

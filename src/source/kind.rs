@@ -60,13 +60,10 @@ impl Kind {
             Self::Forbidden => (Fault::Denied, Retry::Never, true),
             Self::Refused => (Fault::Unavailable, Retry::Never, true),
             Self::Busy(Some(time)) => (Fault::Unavailable, Retry::After(time), false),
-            Self::Busy(None) => (Fault::Unavailable, Retry::Soon, false),
-            Self::Changed => (Fault::Unavailable, Retry::Soon, false),
+            Self::Busy(None) | Self::Slow => (Fault::Unavailable, Retry::Soon, false),
+            Self::Changed | Self::Broken => (Fault::Unavailable, Retry::Soon, false),
             Self::Unreachable => (Fault::Unavailable, Retry::Soon, false),
-            Self::Slow => (Fault::Unavailable, Retry::Soon, false),
-            Self::Broken => (Fault::Unavailable, Retry::Soon, false),
-            Self::Untrusted => (Fault::Unavailable, Retry::Never, false),
-            Self::Unusable => (Fault::Unavailable, Retry::Never, false),
+            Self::Untrusted | Self::Unusable => (Fault::Unavailable, Retry::Never, false),
         }
     }
 

@@ -20,25 +20,20 @@ mod refusal;
 mod resolver;
 mod tls;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec;
 
 pub use self::client_cert::ClientCert;
 
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioExecutor;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
 use reqwest::{Body, RequestBuilder, Response};
-use tower::util::BoxCloneSyncService;
-use tower::{BoxError, ServiceExt};
 use url::Url;
 
 pub(in crate::source) use self::error::host_of;
@@ -48,6 +43,7 @@ pub use self::refusal::Refusal;
 use self::connect::Connector;
 use self::proxy::{Kind, Proxies, Proxy};
 use self::redirect::{next_hop, same_origin};
+use self::resolver::{Filtered, Names};
 use self::tls::Trust;
 use super::{Answer, HttpRequest, Start};
 use crate::artifact::{AddressRule, ArtifactUrl, Redacted};
@@ -74,8 +70,8 @@ pub struct Settings {
 }
 
 /// Names to addresses, for a client that has another home.
-pub fn names() -> BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, BoxError> {
-    BoxCloneSyncService::new(resolver::Filtered::new(AddressRule).map_err(BoxError::from))
+pub fn names() -> Names {
+    Filtered::new(AddressRule).service()
 }
 
 /// Makes clients.

@@ -34,7 +34,7 @@ use self::who::{Who, broken};
 use super::cause::{self, find};
 use super::error::{Failure, host_of};
 use super::proxy::{Kind, Proxies, Proxy};
-use super::resolver::{Filtered, Refused};
+use super::resolver::{Filtered, Names, Refused};
 use super::tls::{Seen, Trust};
 use crate::artifact::AddressRule;
 
@@ -47,7 +47,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 pub(super) type Connector = BoxCloneSyncService<Uri, Connection, Failure>;
 
 struct Inner {
-    tcp: HttpConnector<Filtered>,
+    tcp: HttpConnector<Names>,
     names: Filtered,
     address_rule: AddressRule,
     proxies: Arc<Proxies>,
@@ -71,7 +71,7 @@ pub(super) fn connector(
     connect_timeout: Duration,
 ) -> Connector {
     let names = Filtered::new(address_rule.clone());
-    let mut tcp = HttpConnector::new_with_resolver(names.clone());
+    let mut tcp = HttpConnector::new_with_resolver(names.clone().service());
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect_timeout));
     tcp.set_keepalive(Some(KEEPALIVE));

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use url::{Host, Url};
 
 /// The hosts.
@@ -26,7 +27,7 @@ enum Whom {
     /// This name and all below it, in small letters, without a dot at either end.
     Domain(String),
     /// The addresses that have so many bits in common with this one.
-    Network(IpAddr, u8),
+    Network(IpNet),
 }
 
 impl Except {
@@ -58,6 +59,9 @@ impl Except {
 
 impl fmt::Display for Except {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
         for (index, entry) in self.0.iter().enumerate() {
             if index > 0 {
                 f.write_str(" ")?;
@@ -65,16 +69,13 @@ impl fmt::Display for Except {
             match &entry.whom {
                 Whom::All => f.write_str("*")?,
                 Whom::Domain(name) => f.write_str(name)?,
-                Whom::Network(address, bits) => write!(f, "{address}/{bits}")?,
+                Whom::Network(net) => write!(f, "{net}")?,
             }
             if let Some(port) = entry.port {
                 write!(f, ":{port}")?;
             }
         }
-        match self.0.is_empty() {
-            true => f.write_str("none"),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -100,7 +101,7 @@ impl Whom {
     /// An address, with or without brackets, or a network.
     fn address(token: &str) -> Option<Self> {
         let (address, bits) = match token.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
+            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
             None => (token, None),
         };
         let bare = address
@@ -108,9 +109,8 @@ impl Whom {
             .and_then(|a| a.strip_suffix(']'))
             .unwrap_or(address);
         let address: IpAddr = bare.parse().ok()?;
-        let all = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(all);
-        (bits <= all).then_some(Self::Network(address, bits))
+        let net = bits.map_or(Ok(address.into()), |bits| IpNet::new(address, bits));
+        net.ok().map(Self::Network)
     }
 
     fn name(token: &str) -> Option<Self> {
@@ -135,21 +135,10 @@ impl Whom {
                 name.strip_suffix(domain.as_str())
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
             }
-            (Self::Network(IpAddr::V4(net), bits), Host::Ipv4(address)) => {
-                let beyond = 32 - u32::from(*bits);
-                (net.to_bits() ^ address.to_bits())
-                    .checked_shr(beyond)
-                    .unwrap_or(0)
-                    == 0
-            }
-            (Self::Network(IpAddr::V6(net), bits), Host::Ipv6(address)) => {
-                let beyond = 128 - u32::from(*bits);
-                (net.to_bits() ^ address.to_bits())
-                    .checked_shr(beyond)
-                    .unwrap_or(0)
-                    == 0
-            }
-            (Self::Domain(_), Host::Ipv4(_) | Host::Ipv6(_)) | (Self::Network(..), _) => false,
+            (Self::Network(net), Host::Ipv4(address)) => net.contains(&IpAddr::V4(*address)),
+            (Self::Network(net), Host::Ipv6(address)) => net.contains(&IpAddr::V6(*address)),
+            (Self::Domain(_), Host::Ipv4(_) | Host::Ipv6(_))
+            | (Self::Network(_), Host::Domain(_)) => false,
         }
     }
 }

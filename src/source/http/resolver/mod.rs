@@ -7,16 +7,14 @@
 mod dns;
 mod hosts;
 
-use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::{fmt, fs, vec};
 
 use hyper_util::client::legacy::connect::dns::Name;
 use tokio::sync::Mutex;
-use tower_service::Service;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, service_fn};
 
 use self::dns::Dns;
 use crate::artifact::AddressRule;
@@ -44,6 +42,9 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+/// Addresses for a name.
+pub(super) type Names = BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, BoxError>;
 
 /// A resolver that applies an [`AddressRule`] to every address it finds.
 #[derive(Clone)]
@@ -73,6 +74,18 @@ impl Filtered {
             .await
             .map_err(|why| Refused::Unknown { why })?;
         filter(&self.address_rule, found)
+    }
+
+    /// For whoever makes connections, and puts the port in. An error is a [`Refused`].
+    pub(super) fn service(self) -> Names {
+        Names::new(service_fn(move |name: Name| {
+            let this = self.clone();
+            async move {
+                let found = this.find(name.as_str()).await?;
+                let sockets: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a, 0)).collect();
+                Ok(sockets.into_iter())
+            }
+        }))
     }
 
     async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
@@ -114,26 +127,6 @@ impl Filtered {
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")
-}
-
-/// For whoever makes connections, and puts the port in.
-impl Service<Name> for Filtered {
-    type Response = vec::IntoIter<SocketAddr>;
-    type Error = Refused;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Refused>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Refused>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move {
-            let found = this.find(name.as_str()).await?;
-            let sockets: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a, 0)).collect();
-            Ok(sockets.into_iter())
-        })
-    }
 }
 
 fn filter(address_rule: &AddressRule, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use rustls::pki_types::CertificateDer;
+use x509_parser::asn1_rs::{FromDer, Sequence};
 
 /// What a certificate may be called. The last has OpenSSL's own remarks behind the certificate.
 const LABELS: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
@@ -66,15 +67,17 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Certificate>, String> {
                 None => return Err(broken(number, at, "the file ends before it does")),
             }
         }
-        let der = BASE64
+        let mut der = BASE64
             .decode(body)
             .map_err(|_| broken(number, at, "it is not base64"))?;
-        let der = match first_value(&der) {
-            Some(first) if first.len() == der.len() || label == "TRUSTED CERTIFICATE" => {
-                first.to_vec()
+        // A certificate is a sequence; what comes behind the first value is not its own.
+        let length = match Sequence::from_der(&der) {
+            Ok((rest, _)) if rest.is_empty() || label == "TRUSTED CERTIFICATE" => {
+                der.len() - rest.len()
             }
-            Some(_) | None => return Err(broken(number, at, "it is not an X.509 certificate")),
+            Ok(_) | Err(_) => return Err(broken(number, at, "it is not an X.509 certificate")),
         };
+        der.truncate(length);
         found.push(Certificate {
             der: der.into(),
             number,
@@ -90,22 +93,6 @@ pub(super) fn certificates(file: &[u8]) -> Result<Vec<Certificate>, String> {
 
 fn between<'a>(line: &'a str, start: &str) -> Option<&'a str> {
     line.strip_prefix(start)?.strip_suffix("-----")
-}
-
-/// The first value of a DER text, which is a sequence (X.690 §8.1).
-fn first_value(der: &[u8]) -> Option<&[u8]> {
-    let (tag, rest) = der.split_first()?;
-    let (first, rest) = rest.split_first()?;
-    let (length, head) = match usize::from(*first) {
-        short @ 0..=0x7f => (short, 2),
-        long => {
-            let count = long - 0x80;
-            let digits = rest.get(..count).filter(|_| (1..=4).contains(&count))?;
-            let length = digits.iter().fold(0, |n, d| (n << 8) | usize::from(*d));
-            (length, 2 + count)
-        }
-    };
-    (*tag == 0x30).then(|| der.get(..head + length))?
 }
 
 #[cfg(test)]
