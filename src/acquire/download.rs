@@ -25,6 +25,7 @@ use crate::store::{self, Completed, Partial};
 const WORTHWHILE: u64 = 64 << 10;
 
 /// What a download needs to know; it owns nothing.
+#[derive(Clone, Copy)]
 pub(super) struct Download<'a> {
     pub(super) sources: &'a Factory,
     pub(super) permit: &'a Permit,
@@ -73,7 +74,7 @@ impl Download<'_> {
         }
     }
 
-    fn request(&self) -> &Request {
+    pub(super) fn request(&self) -> &Request {
         self.permit.request()
     }
 
@@ -234,7 +235,7 @@ impl Download<'_> {
         hasher.map_err(|e| self.bug(format!("cannot start a thread: {e}")))
     }
 
-    fn bug(&self, what: impl Into<String>) -> Error {
+    pub(super) fn bug(&self, what: impl Into<String>) -> Error {
         Error::bug(&self.request().url, what)
     }
 

@@ -2,7 +2,6 @@
 //! verified.
 
 use std::env;
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ use super::staging::StagingFile;
 use super::{ByteBudget, Error, Progress, RetryPolicy};
 use crate::artifact::Digest;
 use crate::metrics::Downloads;
-use crate::policy::{Permit, Request};
+use crate::policy::Permit;
 use crate::source::{self, Factory};
 use crate::store::{Completed, Partial};
 
@@ -35,15 +34,6 @@ pub struct Fetched {
     pub was_there: bool,
 }
 
-/// How an artifact is fetched.
-struct Fetch<'a> {
-    sources: &'a Factory,
-    retry_policy: &'a RetryPolicy,
-    permit: &'a Permit,
-    progress: &'a Progress,
-    budget: &'a ByteBudget,
-}
-
 /// Downloads to a destination. Nothing that is not verified is ever seen there: what was at a file's place is replaced
 /// by the complete file in one step, or stays; what is no file is written to after the last byte was checked. Needs no
 /// rights but those to write there. Dropped or killed before its end it leaves nothing where the file system has files
@@ -56,17 +46,22 @@ pub async fn fetch(
     (progress, budget): (&Progress, &ByteBudget),
 ) -> Result<Fetched, Error> {
     progress.hold(&permit.subject().volume, permit.limit());
-    let fetch = Fetch {
+    let download = Download {
         sources,
-        retry_policy,
         permit,
+        query: &Query::Object { known: None },
+        retry_policy,
         progress,
         budget,
+        boot: "",
+        // A file of the user's own may fill the disk if the user wants it to; the write says so.
+        promise: &|_, _| Ok(()),
+        metrics: &Downloads::default(),
     };
     let fetched = match destination {
-        Destination::File(place) if place.resume => fetch.on_with(place).await?,
-        Destination::File(place) => fetch.to_file(place).await?,
-        Destination::Stream(stream) => fetch.to_stream(stream).await?,
+        Destination::File(place) if place.resume => on_with(&download, place).await?,
+        Destination::File(place) => to_file(&download, place).await?,
+        Destination::Stream(stream) => to_stream(&download, stream).await?,
     };
     progress.enter(Phase::Completed);
     Ok(fetched)
@@ -83,111 +78,93 @@ impl Fetched {
     }
 }
 
-impl Fetch<'_> {
-    fn request(&self) -> &Request {
-        self.permit.request()
+async fn to_file(download: &Download<'_>, place: &FileTarget) -> Result<Fetched, Error> {
+    let staging = StagingFile::new(&place.dir)?;
+    if let Some(kept) = &place.kept {
+        staging.may_belong_to(kept, place)?;
     }
+    let mut partial = Partial::into_file(staging.reopen()?, &place.path);
+    let completed = complete(download, &mut partial).await?;
+    show(&partial, staging, place)?;
+    Ok(Fetched::new(&place.named, completed))
+}
 
-    async fn to_file(&self, place: &FileTarget) -> Result<Fetched, Error> {
-        let staging = StagingFile::new(&place.dir)?;
-        if let Some(kept) = &place.kept {
-            staging.may_belong_to(kept, place)?;
+/// The same, but goes on with what an earlier one left, and leaves what came if it fails. What is there already and
+/// has the promised digest is not asked for.
+async fn on_with(download: &Download<'_>, place: &FileTarget) -> Result<Fetched, Error> {
+    if let Some(there) = is_there(download, place).await? {
+        if let Err(left) = Leftover::remove_of(place) {
+            tracing::warn!(error = %left, "cannot remove an earlier partial download");
         }
-        let mut partial = Partial::into_file(staging.reopen()?, &place.path);
-        let completed = self.download(&mut partial, "").await?;
-        show(&partial, staging, place)?;
-        Ok(Fetched::new(&place.named, completed))
+        return Ok(there);
     }
-
-    /// The same, but goes on with what an earlier one left, and leaves what came if it fails. What is there already and
-    /// has the promised digest is not asked for.
-    async fn on_with(&self, place: &FileTarget) -> Result<Fetched, Error> {
-        if let Some(there) = self.is_there(place).await? {
-            if let Err(left) = Leftover::remove_of(place) {
-                tracing::warn!(error = %left, "cannot remove an earlier partial download");
-            }
-            return Ok(there);
+    let mut leftover = Leftover::open(place)?;
+    let (file, path) = leftover.file();
+    let file = file.try_clone().map_err(|e| io_error("open", path, e))?;
+    let staging = StagingFile::Kept(file, path.to_owned());
+    if let Some(kept) = &place.kept {
+        staging.may_belong_to(kept, place)?;
+    }
+    let origin = origin_of(&download.request().url)?;
+    // What bytes must be of to be gone on with where no checksum proves them.
+    let download = Download {
+        boot: &origin,
+        ..*download
+    };
+    match complete(&download, leftover.partial()).await {
+        Ok(completed) => {
+            show(leftover.partial(), staging, place)?;
+            leftover.remove()?;
+            Ok(Fetched::new(&place.named, completed))
         }
-        let mut leftover = Leftover::open(place)?;
-        let (file, path) = leftover.file();
-        let file = file.try_clone().map_err(|e| io_error("open", path, e))?;
-        let staging = StagingFile::Kept(file, path.to_owned());
-        if let Some(kept) = &place.kept {
-            staging.may_belong_to(kept, place)?;
-        }
-        let origin = origin_of(&self.request().url)?;
-        match self.download(leftover.partial(), &origin).await {
-            Ok(completed) => {
-                show(leftover.partial(), staging, place)?;
-                leftover.remove()?;
-                Ok(Fetched::new(&place.named, completed))
+        Err(error) => {
+            if (error.refutes_partial() || leftover.partial().length() == 0)
+                && let Err(left) = leftover.remove()
+            {
+                tracing::warn!(error = %left, "cannot remove a partial download");
             }
-            Err(error) => {
-                if (error.refutes_partial() || leftover.partial().length() == 0)
-                    && let Err(left) = leftover.remove()
-                {
-                    tracing::warn!(error = %left, "cannot remove a partial download");
-                }
-                Err(error)
-            }
+            Err(error)
         }
     }
+}
 
-    /// What is at the place, if that has the promised digest.
-    async fn is_there(&self, place: &FileTarget) -> Result<Option<Fetched>, Error> {
-        let (Some(pin), Some(_)) = (&self.request().pin, &place.kept) else {
-            return Ok(None);
-        };
-        let (pin, path) = (pin.clone(), place.path.clone());
-        let hashed = run_blocking(move || has(&path, &pin)).await;
-        let hashed = hashed.map_err(|e| self.bug(&e))?;
-        let found = hashed.map_err(|e| io_error("read", &place.named, e))?;
-        Ok(found.map(|(sha256, size)| Fetched {
-            path: place.named.clone(),
-            sha256,
-            size,
-            was_there: true,
-        }))
-    }
+/// What is at the place, if that has the promised digest.
+async fn is_there(download: &Download<'_>, place: &FileTarget) -> Result<Option<Fetched>, Error> {
+    let (Some(pin), Some(_)) = (&download.request().pin, &place.kept) else {
+        return Ok(None);
+    };
+    let (pin, path) = (pin.clone(), place.path.clone());
+    let hashed = run_blocking(move || has(&path, &pin)).await;
+    let hashed = hashed.map_err(|e| download.bug(e.to_string()))?;
+    let found = hashed.map_err(|e| io_error("read", &place.named, e))?;
+    Ok(found.map(|(sha256, size)| Fetched {
+        path: place.named.clone(),
+        sha256,
+        size,
+        was_there: true,
+    }))
+}
 
-    fn bug(&self, what: &dyn Display) -> Error {
-        Error::bug(&self.request().url, what.to_string())
-    }
+/// A byte that was written cannot be taken back, so what is no file gets its first one after the last was verified:
+/// until then they lie in a file without a name, in the directory for temporary files.
+async fn to_stream(download: &Download<'_>, stream: &Stream) -> Result<Fetched, Error> {
+    let dir = env::temp_dir();
+    let failed = |e| io_error("create a file in", &dir, e);
+    let file = tempfile::tempfile_in(&dir).map_err(failed)?;
+    let mut partial = Partial::into_file(file.try_clone().map_err(failed)?, &dir);
+    let completed = complete(download, &mut partial).await?;
+    let to = stream.clone();
+    // Whoever reads a pipe may take his time: a signal is heard meanwhile.
+    let written = run_blocking(move || to.write(file)).await;
+    written.map_err(|e| download.bug(e.to_string()))??;
+    Ok(Fetched::new(stream.name(), completed))
+}
 
-    /// A byte that was written cannot be taken back, so what is no file gets its first one after the last was verified:
-    /// until then they lie in a file without a name, in the directory for temporary files.
-    async fn to_stream(&self, stream: &Stream) -> Result<Fetched, Error> {
-        let dir = env::temp_dir();
-        let failed = |e| io_error("create a file in", &dir, e);
-        let file = tempfile::tempfile_in(&dir).map_err(failed)?;
-        let mut partial = Partial::into_file(file.try_clone().map_err(failed)?, &dir);
-        let completed = self.download(&mut partial, "").await?;
-        let to = stream.clone();
-        // Whoever reads a pipe may take his time: a signal is heard meanwhile.
-        let written = run_blocking(move || to.write(file)).await;
-        written.map_err(|e| self.bug(&e))??;
-        Ok(Fetched::new(stream.name(), completed))
-    }
-
-    /// `origin` is what bytes must be of to be gone on with where no checksum proves them.
-    async fn download(&self, partial: &mut Partial, origin: &str) -> Result<Completed, Error> {
-        let download = Download {
-            sources: self.sources,
-            permit: self.permit,
-            query: &Query::Object { known: None },
-            retry_policy: self.retry_policy,
-            progress: self.progress,
-            budget: self.budget,
-            boot: origin,
-            // A file of the user's own may fill the disk if the user wants it to; the write says so.
-            promise: &|_, _| Ok(()),
-            metrics: &Downloads::default(),
-        };
-        match download.run(partial).await? {
-            Outcome::Completed(completed) => Ok(completed),
-            Outcome::Unchanged | Outcome::LetIn => {
-                Err(source::Error::changed(&self.request().url).into())
-            }
+async fn complete(download: &Download<'_>, partial: &mut Partial) -> Result<Completed, Error> {
+    match download.run(partial).await? {
+        Outcome::Completed(completed) => Ok(completed),
+        Outcome::Unchanged | Outcome::LetIn => {
+            Err(source::Error::changed(&download.request().url).into())
         }
     }
 }

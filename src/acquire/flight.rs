@@ -11,7 +11,6 @@ use super::lookup::{self, Lookup, Names, Query};
 use super::negative_cache::NegativeCache;
 use super::progress::{Phase, Progress};
 use super::{ByteBudget, Error, Parts};
-use crate::artifact::ArtifactUrl;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
 use crate::source;
@@ -36,7 +35,6 @@ type Completion = Result<Artifact, Arc<Error>>;
 
 /// A download that runs, or waits for its turn.
 pub struct Flight {
-    url: ArtifactUrl,
     progress: Arc<Progress>,
     completion: watch::Receiver<Option<Completion>>,
 }
@@ -50,7 +48,6 @@ impl Flight {
         completed: impl FnOnce(&Arc<Progress>) + Send + 'static,
     ) -> Self {
         let (sender, completion) = watch::channel(None);
-        let url = plan.permit.request().url.clone();
         let watched = Arc::clone(&progress);
         tokio::spawn(async move {
             let metrics = plan.parts.metrics.clone();
@@ -62,7 +59,6 @@ impl Flight {
             let _ = sender.send(Some(result.map_err(Arc::new)));
         });
         Self {
-            url,
             progress,
             completion,
         }
@@ -88,7 +84,12 @@ impl Flight {
                         return result.clone();
                     }
                 }
-                Ok(Err(_)) => return Err(Arc::new(Error::bug(&self.url, "its task is gone"))),
+                Ok(Err(_)) => {
+                    return Err(Arc::new(Error::bug(
+                        &permit.request().url,
+                        "its task is gone",
+                    )));
+                }
                 Err(_) => self.still(permit)?,
             }
         }
@@ -96,10 +97,11 @@ impl Flight {
 
     fn still(&self, permit: &Permit) -> Result<(), Arc<Error>> {
         let (who, limit) = (permit.subject().volume.as_str(), permit.limit());
+        let url = &permit.request().url;
         let now = self.progress.snapshot();
         let too_large = match now.total {
-            Some(total) if total > limit.bytes() => Error::too_large(&self.url, total, limit),
-            Some(_) | None if now.done > limit.bytes() => Error::endless(&self.url, limit),
+            Some(total) if total > limit.bytes() => Error::too_large(url, total, limit),
+            Some(_) | None if now.done > limit.bytes() => Error::endless(url, limit),
             Some(_) | None => {
                 self.progress.want(who, limit);
                 return Ok(());
@@ -144,8 +146,7 @@ fn on_thread(plan: &Plan, progress: &Progress) -> Result<Artifact, Error> {
         .map_err(|e| Error::bug(&plan.request().url, format!("no runtime: {e}")))?;
     let query = match plan.found()? {
         Lookup::Cached(artifact) => return Ok(artifact),
-        Lookup::Signed { known, size } => Query::Admission { known, size },
-        Lookup::Missing { known } => Query::Object { known },
+        Lookup::Ask(query) => query,
     };
     let mut partial = plan
         .parts

@@ -26,27 +26,17 @@ impl Names {
         inputs.push(parts.sources.identity());
         let context = key.name("context", &inputs);
         let url = request.url.canonical().as_bytes();
-        let pin = request
-            .pin
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let pin = request.pin.as_ref().map(ToString::to_string);
+        let pin = pin.as_deref().unwrap_or_default().as_bytes();
+        let rule = permit.address_rule().identity();
         let context = context.as_str().as_bytes();
         // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
         // and one entry serves them all; without one another query may be another object.
         let object = request.url.without_query().filter(|_| !pin.is_empty());
         Self {
             entry: key.name("entry", &[url, context]),
-            object: object.map(|o| key.name("object", &[o.as_bytes(), context, pin.as_bytes()])),
-            flight: key.name(
-                "flight",
-                &[
-                    url,
-                    context,
-                    pin.as_bytes(),
-                    permit.address_rule().identity(),
-                ],
-            ),
+            object: object.map(|o| key.name("object", &[o.as_bytes(), context, pin])),
+            flight: key.name("flight", &[url, context, pin, rule]),
         }
     }
 
@@ -60,20 +50,19 @@ impl Names {
 pub(super) enum Lookup {
     /// What is wanted, and the origin need not be asked.
     Cached(Artifact),
-    /// It is cached. The URL is a new signed one of its object, and the signature is the login: the origin has to let
-    /// it in before the bytes are given, and need not send them: as long as it names them by a strong tag.
-    Signed { known: Validator, size: u64 },
-    /// The origin has to be asked; with a validator only for what is not the object that it names.
-    Missing { known: Option<Validator> },
+    /// The origin has to be asked.
+    Ask(Query),
 }
 
 /// What an origin is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Query {
-    /// The object; of one that is known already only whether it changed.
+    /// The object; with a validator only for what is not the object that it names.
     Object { known: Option<Validator> },
-    /// Whether it lets this URL have the object, whose bytes are here and proven by their checksum. The body is not
-    /// read if the answer names that very object; any other one is taken for what it is.
+    /// Whether it lets this URL have the object, whose bytes are here and proven by their checksum. The URL is a new
+    /// signed one, and the signature is the login: the origin has to let it in before the bytes are given, and need not
+    /// send them, as long as it names them by a strong tag. The body is not read if the answer names that very object;
+    /// any other one is taken for what it is.
     Admission { known: Validator, size: u64 },
 }
 
@@ -130,19 +119,21 @@ fn of_object(
         return decided(request, Some(entry), cached);
     }
     match decided(request, Some(entry), cached)? {
-        Lookup::Cached(_) if request.pull.asks() => Ok(match entry.validator.strong_tag() {
-            Some(_) => Lookup::Signed {
-                known: entry.validator.clone(),
-                size: entry.size,
-            },
-            // Nothing tells the object from a page that asks for a login.
-            None => Lookup::Missing { known: None },
-        }),
+        Lookup::Cached(_) if request.pull.asks() => {
+            Ok(Lookup::Ask(match entry.validator.strong_tag() {
+                Some(_) => Query::Admission {
+                    known: entry.validator.clone(),
+                    size: entry.size,
+                },
+                // Nothing tells the object from a page that asks for a login.
+                None => Query::Object { known: None },
+            }))
+        }
         Lookup::Cached(_) => Err(Error::NotCached {
             url: request.url.to_string(),
         }),
         // Asked conditionally anyhow.
-        rest @ (Lookup::Missing { .. } | Lookup::Signed { .. }) => Ok(rest),
+        ask @ Lookup::Ask(_) => Ok(ask),
     }
 }
 
@@ -151,12 +142,14 @@ fn decided(
     entry: Option<&Entry>,
     cached: Option<Artifact>,
 ) -> Result<Lookup, Error> {
-    match (decide(request, entry, cached.is_some()), cached) {
-        (Decision::Have, Some(artifact)) => Ok(Lookup::Cached(artifact)),
-        (Decision::Have, None) => Ok(Lookup::Missing { known: None }),
-        (Decision::Fetch { known }, _) => Ok(Lookup::Missing { known }),
-        (Decision::Refuse, _) => Err(Error::NotCached {
-            url: request.url.to_string(),
-        }),
-    }
+    let known = match (decide(request, entry, cached.is_some()), cached) {
+        (Decision::Have, Some(artifact)) => return Ok(Lookup::Cached(artifact)),
+        (Decision::Have, None) => None,
+        (Decision::Fetch { known }, _) => known,
+        (Decision::Refuse, _) => {
+            let url = request.url.to_string();
+            return Err(Error::NotCached { url });
+        }
+    };
+    Ok(Lookup::Ask(Query::Object { known }))
 }

@@ -71,6 +71,13 @@ pub struct Waiting {
     permit: Box<Permit>,
 }
 
+impl Joined {
+    fn waiting(flight: Arc<Flight>, permit: Permit) -> Self {
+        let permit = Box::new(permit);
+        Self::Flying(Waiting { flight, permit })
+    }
+}
+
 impl Waiting {
     /// How far it is, now and later.
     pub fn progress(&self) -> Arc<Progress> {
@@ -139,14 +146,9 @@ impl Acquire {
             return Ok(Joined::Have(within(artifact, &permit)?));
         }
         let mut flights = self.flights.lock();
-        if let Some(flight) = flights
-            .get(&names.flight)
-            .filter(|f| f.progress().want(who, permit.limit()))
-        {
-            return Ok(Joined::Flying(Waiting {
-                flight: Arc::clone(flight),
-                permit: Box::new(permit),
-            }));
+        let flying = flights.get(&names.flight);
+        if let Some(flight) = flying.filter(|f| f.progress().want(who, permit.limit())) {
+            return Ok(Joined::waiting(Arc::clone(flight), permit));
         }
         self.negative_cache.allow(&names.flight)?;
         self.parts.metrics.missed();
@@ -167,10 +169,7 @@ impl Acquire {
         );
         let flight = Arc::new(flight);
         flights.insert(names.flight, Arc::clone(&flight));
-        Ok(Joined::Flying(Waiting {
-            flight,
-            permit: Box::new(permit),
-        }))
+        Ok(Joined::waiting(flight, permit))
     }
 
     /// Takes a flight out of the map: that one, and not the next of the same name that may be there by then.

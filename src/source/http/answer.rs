@@ -23,19 +23,14 @@ const STRONG: i64 = 60;
 /// Beside a tag the least age will do, "at least one second" between two clocks' ticks (RFC 9110 §8.8.2.2).
 const SETTLED: i64 = 2;
 
-pub(super) enum Reading {
-    Answer(Answer),
-    /// The range cannot be had, or what came is another one: bytes are never appended to where they do not belong.
-    AskForTheWhole,
-}
-
-/// `named` is what is done with an error of the body.
+/// What an answer means; nothing where the whole has to be asked for, because the range cannot be had, or what came is another
+/// one: bytes are never appended to where they do not belong. `named` is what is done with an error of the body.
 pub(super) fn interpret(
     (url, at): (&ArtifactUrl, &Url),
     start: &Start,
     response: Response,
     named: impl Fn(Failure) -> Failure + Send + 'static,
-) -> Result<Reading, Failure> {
+) -> Result<Option<Answer>, Failure> {
     let status = response.status().as_u16();
     let (headers, counted) = (response.headers(), response.content_length());
     let (facts, offset) = match (status, start) {
@@ -43,19 +38,19 @@ pub(super) fn interpret(
         (206, Start::At { offset, of }) => {
             let range = content_range(headers, counted).filter(|_| !is_multipart(headers));
             let Some((first, total)) = range else {
-                return Ok(Reading::AskForTheWhole);
+                return Ok(None);
             };
             let other = of
                 .as_ref()
                 .is_some_and(|revision| !is_of(headers, revision));
             if first != *offset || other {
-                return Ok(Reading::AskForTheWhole);
+                return Ok(None);
             }
             (facts(headers, Some(total), counted), first)
         }
-        (416, Start::At { .. }) => return Ok(Reading::AskForTheWhole),
+        (416, Start::At { .. }) => return Ok(None),
         (304, Start::IfChanged(_)) => {
-            return Ok(Reading::Answer(Answer::Unchanged(by(url, at))));
+            return Ok(Some(Answer::Unchanged(by(url, at))));
         }
         (206, _) => {
             let why = "sent a partial response (206) to a request for the whole file";
@@ -81,7 +76,7 @@ pub(super) fn interpret(
     let (url, at) = (url.clone(), at.clone());
     let body = response.bytes_stream();
     let body = body.map_err(move |e| named(cause::classify(&at, &e)).of(url.as_url()).into());
-    Ok(Reading::Answer(Answer::Object(Object {
+    Ok(Some(Answer::Object(Object {
         by,
         facts,
         offset,
@@ -188,13 +183,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let when = httpdate::parse_http_date(&value).ok()?;
-    let now = text(headers, &DATE)
-        .and_then(|d| httpdate::parse_http_date(&d).ok())
-        .unwrap_or(SystemTime::UNIX_EPOCH);
     // Without a date of the origin's own a clock would have to be believed: then the usual pause will do.
-    when.duration_since(now)
-        .ok()
-        .filter(|_| now != SystemTime::UNIX_EPOCH)
+    let now = httpdate::parse_http_date(&text(headers, &DATE)?).ok()?;
+    when.duration_since(now).ok()
 }
 
 #[cfg(test)]

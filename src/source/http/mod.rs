@@ -96,7 +96,7 @@ impl Factory {
 
     fn of(trust: Trust, proxies: Proxies, connect_timeout: Duration) -> Result<Self, Error> {
         Ok(Self {
-            identity: [trust.identity(), proxies.identity()].concat(),
+            identity: [&*trust.identity, &*proxies.identity].concat(),
             requests: requests(&trust)?,
             trust: Arc::new(trust),
             to_known: None,
@@ -202,9 +202,8 @@ impl Http {
             let response;
             (at, response) = self.follow(request, start).await?;
             let read = self.interpret(&request.url, &at, start, response);
-            match read.map_err(|failure| failure.of(request.url.as_url()))? {
-                answer::Reading::Answer(answer) => return Ok(answer),
-                answer::Reading::AskForTheWhole => {}
+            if let Some(answer) = read.map_err(|failure| failure.of(request.url.as_url()))? {
+                return Ok(answer);
             }
         }
         let failure = answer::nonsense(&at, "cannot send the whole file");
@@ -322,7 +321,7 @@ impl Http {
         at: &Url,
         start: &Start,
         response: Response,
-    ) -> Result<answer::Reading, Failure> {
+    ) -> Result<Option<Answer>, Failure> {
         let read = answer::interpret((url, at), start, response, self.named(at));
         read.map_err(|failure| match self.reader(at) {
             Some(proxy) => failure.through(proxy),

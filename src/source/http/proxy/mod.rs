@@ -36,8 +36,9 @@ pub(super) struct Proxies {
     http: Option<Arc<Proxy>>,
     https: Option<Arc<Proxy>>,
     except: Except,
-    /// What was read, for the trust context.
-    identity: Vec<u8>,
+    /// What was read, for the trust context: whoever changes a proxy changes whose bytes are believed, as it sees and may
+    /// change what comes over plain http.
+    pub(super) identity: Vec<u8>,
 }
 
 /// One proxy.
@@ -65,10 +66,8 @@ pub(super) enum Kind {
     Socks5h,
 }
 
-struct Login {
-    user: SecretString,
-    password: SecretString,
-}
+/// User and password.
+type Login = (SecretString, SecretString);
 
 impl Proxies {
     /// Reads the variables by `get`. One that is empty is not set.
@@ -117,11 +116,6 @@ impl Proxies {
             _ => None,
         }?;
         (!self.except.covers(url)).then_some(proxy)
-    }
-
-    /// Whoever changes a proxy changes whose bytes are believed: it sees and may change what comes over plain http.
-    pub(super) fn identity(&self) -> &[u8] {
-        &self.identity
     }
 }
 
@@ -183,15 +177,15 @@ impl Proxy {
             kind,
             host: url.host_str().unwrap_or_default().to_owned(),
             port: url.port().or(other.port()).unwrap_or(kind.usual_port()),
-            login: Login::of(&url, kind).map_err(wrong)?,
+            login: kind.login(&url).map_err(wrong)?,
             variable,
         })
     }
 
     /// The value of `Proxy-Authorization` (RFC 7617), where a user is given.
     pub(super) fn basic(&self) -> Option<HeaderValue> {
-        let Login { user, password } = self.login.as_ref()?;
-        let pair = format!("{}:{}", user.expose_secret(), password.expose_secret());
+        let (user, password) = self.login()?;
+        let pair = format!("{user}:{password}");
         let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -199,7 +193,7 @@ impl Proxy {
 
     /// User and password, where a user is given.
     pub(super) fn login(&self) -> Option<(&str, &str)> {
-        let Login { user, password } = self.login.as_ref()?;
+        let (user, password) = self.login.as_ref()?;
         Some((user.expose_secret(), password.expose_secret()))
     }
 }
@@ -244,10 +238,8 @@ impl Kind {
             Self::Socks5 | Self::Socks5h => 1080,
         }
     }
-}
 
-impl Login {
-    fn of(url: &Url, kind: Kind) -> Result<Option<Self>, &'static str> {
+    fn login(self, url: &Url) -> Result<Option<Login>, &'static str> {
         let decoded = |text: &str| {
             let text = percent_decode_str(text).decode_utf8();
             text.map(|t| t.into_owned())
@@ -258,11 +250,11 @@ impl Login {
         if user.is_empty() && password.is_empty() {
             return Ok(None);
         }
-        match kind {
-            Kind::Http | Kind::Https if user.contains(':') => {
+        match self {
+            Self::Http | Self::Https if user.contains(':') => {
                 return Err("its user contains a colon, which RFC 7617 forbids");
             }
-            Kind::Socks5 | Kind::Socks5h
+            Self::Socks5 | Self::Socks5h
                 if ![user.len(), password.len()]
                     .iter()
                     .all(|n| (1..=255).contains(n)) =>
@@ -271,12 +263,9 @@ impl Login {
                     "its user or password is empty or longer than 255 bytes, which RFC 1929 forbids",
                 );
             }
-            Kind::Http | Kind::Https | Kind::Socks5 | Kind::Socks5h => {}
+            Self::Http | Self::Https | Self::Socks5 | Self::Socks5h => {}
         }
-        Ok(Some(Self {
-            user: user.into(),
-            password: password.into(),
-        }))
+        Ok(Some((user.into(), password.into())))
     }
 }
 

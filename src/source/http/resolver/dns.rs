@@ -136,10 +136,8 @@ impl Dns {
         let (mut failed, mut answered) = (Vec::new(), false);
         for _ in 0..self.attempts {
             failed.clear();
-            for index in (*first..self.servers.len()).chain(0..*first) {
-                let Some(server) = self.servers.get(index) else {
-                    continue;
-                };
+            let servers = self.servers.iter().enumerate().cycle();
+            for (index, server) in servers.skip(*first).take(self.servers.len()) {
                 match self.both_kinds(server, name).await {
                     Ok(found) => {
                         *first = index;

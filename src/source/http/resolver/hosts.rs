@@ -8,22 +8,13 @@ use std::path::Path;
 /// The addresses that the file has for a name, in its order: of all its lines, as glibc has it with `multi on` in
 /// host.conf(5), which distributions ship. A file that cannot be read has none.
 pub(super) fn look_up(path: impl AsRef<Path>, name: &str) -> Vec<IpAddr> {
-    match File::open(path) {
-        Ok(file) => find(BufReader::new(file), name),
-        Err(_) => Vec::new(),
-    }
+    File::open(path).map_or_else(|_| Vec::new(), |file| find(BufReader::new(file), name))
 }
 
-fn find(mut file: impl BufRead, name: &str) -> Vec<IpAddr> {
+fn find(file: impl BufRead, name: &str) -> Vec<IpAddr> {
     let wanted = without_dot(name);
     let mut found = Vec::new();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match file.read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return found,
-            Ok(_) => {}
-        }
+    for line in file.split(b'\n').map_while(Result::ok) {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_start_matches('\u{feff}');
         let entry = text.split_once('#').map_or(text, |(entry, _)| entry);
@@ -37,6 +28,7 @@ fn find(mut file: impl BufRead, name: &str) -> Vec<IpAddr> {
             found.push(addr);
         }
     }
+    found
 }
 
 /// The zone of an address is nothing that a URL could name.

@@ -33,7 +33,8 @@ pub(super) struct Trust {
     /// For connections to proxies: no protocol is named, as not every one of them has heard of that.
     pub(super) to_proxies: Arc<ClientConfig>,
     ca_file: Option<PathBuf>,
-    identity: Vec<u8>,
+    /// What was added to the system's trust, or put in its place.
+    pub(super) identity: Vec<u8>,
 }
 
 impl Trust {
@@ -102,11 +103,6 @@ impl Trust {
             ca_file: ca_file.map(Path::to_owned),
             identity,
         })
-    }
-
-    /// What was added to the system's trust, or put in its place.
-    pub(super) fn identity(&self) -> &[u8] {
-        &self.identity
     }
 
     /// A failed handshake in words, with what to do. `seen` is what was seen of the peer, which `host` should be.
