@@ -112,14 +112,25 @@ impl Outcome {
     }
 }
 
-/// Counters of all outcomes. None is missing from the first scrape on, because the first failure of a kind is no
+/// How often something ended, by outcome. None is missing from the first scrape on, because the first failure of a kind is no
 /// increase to one who has never seen its counter at 0.
-fn by_outcome() -> Family<Outcome, Counter> {
-    let family = Family::default();
-    for outcome in Outcome::all() {
-        drop(family.get_or_create(&outcome));
+#[derive(Clone, Debug)]
+struct Outcomes(Family<Outcome, Counter>);
+
+impl Default for Outcomes {
+    fn default() -> Self {
+        let family = Family::default();
+        for outcome in Outcome::all() {
+            drop(family.get_or_create(&outcome));
+        }
+        Self(family)
     }
-    family
+}
+
+impl Outcomes {
+    fn ended(&self, how: Result<(), Fault>) {
+        self.0.get_or_create(&Outcome::of(how)).inc();
+    }
 }
 
 /// What was removed to make room.

@@ -44,6 +44,15 @@ pub struct Error {
     pub why: String,
 }
 
+impl Error {
+    fn new(path: &Path, why: impl Into<String>) -> Self {
+        Self {
+            path: path.display().to_string(),
+            why: why.into(),
+        }
+    }
+}
+
 /// Where a service is to be had: `unix:///run/war-vol/csi.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(PathBuf);
@@ -105,23 +114,14 @@ pub struct Name {
 impl Bound {
     /// Binds at a path in a directory that exists. Must be called within a tokio runtime.
     pub async fn at(path: &Path, replaces: Replaces) -> Result<Self, Error> {
-        let wrong = |why: String| Error {
-            path: path.display().to_string(),
-            why,
-        };
         make_way(path, replaces).await?;
         let failed = |e: io::Error| {
-            wrong(format!(
-                "cannot be created: {e}; check that its directory exists and is writable"
-            ))
+            let why =
+                format!("cannot be created: {e}; check that its directory exists and is writable");
+            Error::new(path, why)
         };
-        let mut first = path.to_owned();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        first.set_file_name(format!(".{name}"));
+        let name = path.file_name().unwrap_or_default();
+        let first = path.with_file_name(format!(".{}", name.to_string_lossy()));
         // Left by a kill, and nobody else's.
         if is_socket(&first) {
             fs::remove_file(&first).map_err(failed)?;
@@ -211,10 +211,7 @@ fn is_socket(path: &Path) -> bool {
 
 /// Finds out whether what stands at a path may be replaced.
 async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
-    let wrong = |why: &str| Error {
-        path: path.display().to_string(),
-        why: why.to_owned(),
-    };
+    let wrong = |why: &str| Error::new(path, why);
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(wrong(&e.to_string())),
@@ -241,10 +238,7 @@ async fn make_way(path: &Path, replaces: Replaces) -> Result<(), Error> {
 /// Makes sure that only its owner enters the directory of a socket, and makes it if it is missing.
 pub fn private_directory(socket: &Path) -> Result<(), Error> {
     let dir = socket.parent().unwrap_or(Path::new("/"));
-    let wrong = |why: String| Error {
-        path: socket.display().to_string(),
-        why,
-    };
+    let wrong = |why: String| Error::new(socket, why);
     match DirBuilder::new().mode(0o700).create(dir) {
         Ok(()) => return Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}

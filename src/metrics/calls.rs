@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Outcome, by_outcome};
+use super::{Outcome, Outcomes};
 use crate::fault::Fault;
 
 /// From a cached artifact that is shown at once to a call that waits as long as kubelet lets it.
@@ -27,7 +26,7 @@ impl Calls {
         registry.register(
             "publishes",
             "NodePublishVolume calls by outcome; a call whose caller disconnected is pending",
-            self.publishes.count.clone(),
+            self.publishes.count.0.clone(),
         );
         registry.register_with_unit(
             "publish_duration",
@@ -38,7 +37,7 @@ impl Calls {
         registry.register(
             "unpublishes",
             "NodeUnpublishVolume calls by outcome",
-            self.unpublishes.count.clone(),
+            self.unpublishes.count.0.clone(),
         );
         registry.register_with_unit(
             "unpublish_duration",
@@ -52,7 +51,7 @@ impl Calls {
 /// Calls of one kind.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    count: Family<Outcome, Counter>,
+    count: Outcomes,
     duration: Family<Outcome, Histogram>,
 }
 
@@ -62,7 +61,7 @@ impl Default for Ended {
         // The others come with their first call: each is a dozen lines in every scrape.
         drop(duration.get_or_create(&Outcome::of(Ok(()))));
         Self {
-            count: by_outcome(),
+            count: Outcomes::default(),
             duration,
         }
     }
@@ -104,7 +103,7 @@ impl Drop for Running<'_> {
             self.outcome = Outcome::of(Err(Fault::Bug));
         }
         let seconds = self.began.elapsed().as_secs_f64();
-        self.kind.count.get_or_create(&self.outcome).inc();
+        self.kind.count.0.get_or_create(&self.outcome).inc();
         self.kind
             .duration
             .get_or_create(&self.outcome)

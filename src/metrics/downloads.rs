@@ -1,17 +1,16 @@
 //! What origins are asked for, and what need not be asked for.
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Outcome, by_outcome};
+use super::Outcomes;
 use crate::fault::Fault;
 
 /// Downloads into the store, and the requests that needed none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Downloads {
-    count: Family<Outcome, Counter>,
+    count: Outcomes,
     bytes: Counter,
     waiting: Gauge,
     in_flight: Gauge,
@@ -19,25 +18,12 @@ pub struct Downloads {
     misses: Counter,
 }
 
-impl Default for Downloads {
-    fn default() -> Self {
-        Self {
-            count: by_outcome(),
-            bytes: Counter::default(),
-            waiting: Gauge::default(),
-            in_flight: Gauge::default(),
-            hits: Counter::default(),
-            misses: Counter::default(),
-        }
-    }
-}
-
 impl Downloads {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "downloads",
             "Downloads by outcome; a download that several pods wait for counts once",
-            self.count.clone(),
+            self.count.0.clone(),
         );
         registry.register_with_unit(
             "downloaded",
@@ -69,7 +55,7 @@ impl Downloads {
 
     /// One ended.
     pub fn ended(&self, how: Result<(), Fault>) {
-        self.count.get_or_create(&Outcome::of(how)).inc();
+        self.count.ended(how);
     }
 
     /// So many bytes came.

@@ -81,10 +81,8 @@ impl Frames {
     /// No more will come.
     pub(super) fn end(&mut self) {
         self.state = FrameState::Raw;
-        let begun = self.begun.split();
-        self.output.extend_from_slice(&begun);
-        let rest = self.input.split();
-        self.output.extend_from_slice(&rest);
+        self.output.unsplit(self.begun.split());
+        self.output.unsplit(self.input.split());
     }
 
     /// Hands on what is ready; false if nothing is.
@@ -129,8 +127,7 @@ impl Frames {
     }
 
     fn pass(&mut self, count: usize) {
-        let bytes = self.input.split_to(count);
-        self.output.extend_from_slice(&bytes);
+        self.output.unsplit(self.input.split_to(count));
     }
 
     fn frame(&mut self) -> bool {
@@ -154,14 +151,10 @@ impl Frames {
         if self.input.len() < HEAD + head.length {
             return false;
         }
-        let frame = self.input.split_to(HEAD + head.length);
-        self.begun.extend_from_slice(&frame);
+        self.begun.unsplit(self.input.split_to(HEAD + head.length));
         if head.flags & END_HEADERS != 0 {
             let frames = self.begun.split();
-            match changed(&frames) {
-                Some(changed) => self.output.extend_from_slice(&changed),
-                None => self.output.extend_from_slice(&frames),
-            }
+            self.output.unsplit(changed(&frames).unwrap_or(frames));
         }
         true
     }
