@@ -212,6 +212,7 @@ fn two_digits(n: u64) -> u64 {
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = &self.url;
+        let (done, speed) = (Bytes(self.done), Bytes(self.speed));
         match &self.phase {
             Phase::Queued => write!(
                 f,
@@ -220,37 +221,24 @@ impl fmt::Display for Snapshot {
             Phase::Asking => write!(f, "requesting {url}"),
             Phase::Rereading => write!(
                 f,
-                "downloading {url}: verifying the {} downloaded so far",
-                Bytes(self.done)
+                "downloading {url}: verifying the {done} downloaded so far"
             ),
             Phase::MakingRoom => write!(
                 f,
                 "freeing space on the node's disk for {url}: removing unused artifacts"
             ),
             Phase::Pausing { why, pause } => {
-                write!(
-                    f,
-                    "{why}; retrying in {}",
-                    humantime::format_duration(rounded(*pause))
-                )
+                let pause = humantime::format_duration(rounded(*pause));
+                write!(f, "{why}; retrying in {pause}")
             }
             Phase::Downloading | Phase::Completed => match self.total {
                 Some(total) if total > 0 => write!(
                     f,
-                    "downloading {url}: {} of {} ({} percent), {}/s",
-                    Bytes(self.done),
+                    "downloading {url}: {done} of {} ({} percent), {speed}/s",
                     Bytes(total),
-                    u128::from(self.done) * 100 / u128::from(total),
-                    Bytes(self.speed)
+                    u128::from(self.done) * 100 / u128::from(total)
                 ),
-                Some(_) | None => {
-                    write!(
-                        f,
-                        "downloading {url}: {}, {}/s",
-                        Bytes(self.done),
-                        Bytes(self.speed)
-                    )
-                }
+                Some(_) | None => write!(f, "downloading {url}: {done}, {speed}/s"),
             },
         }
     }

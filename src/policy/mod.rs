@@ -86,21 +86,15 @@ impl Policy {
         if !address_rule.allows_url(request.url.as_url()) {
             return Err(Denied::Host(source::Error::forbidden(&request.url)));
         }
-        let limit = match request.max_size {
-            Some(bytes) if bytes <= self.largest => Limit {
-                bytes,
-                whose: Whose::Volume,
-            },
-            Some(_) | None => Limit {
-                bytes: self.largest,
-                whose: Whose::Driver,
-            },
+        let (bytes, whose) = match request.max_size {
+            Some(bytes) if bytes <= self.largest => (bytes, Whose::Volume),
+            Some(_) | None => (self.largest, Whose::Driver),
         };
         Ok(Permit {
             subject,
             request,
             address_rule,
-            limit,
+            limit: Limit { bytes, whose },
         })
     }
 }

@@ -284,6 +284,7 @@ impl Http {
                 .or_insert(HeaderValue::from_static(value));
         }
         let mut connection = capture_connection(&mut request);
+        let time = humantime::format_duration(self.connect_timeout);
         // Making a connection has its own limit, which says what it was that took so long.
         let silence = async {
             connection.wait_for_connection_metadata().await;
@@ -297,10 +298,7 @@ impl Http {
             },
             () = silence => Err(named(Failure::Broken {
                 host: host_of(at),
-                why: format!(
-                    "no response within {}",
-                    humantime::format_duration(self.connect_timeout)
-                ),
+                why: format!("no response within {time}"),
             })),
         }
     }

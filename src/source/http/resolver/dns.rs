@@ -205,10 +205,8 @@ impl Dns {
     fn why(&self, error: &NetError) -> String {
         match error {
             NetError::Timeout | NetError::NoConnections | NetError::Busy => {
-                format!(
-                    "did not answer within {}",
-                    humantime::format_duration(self.timeout)
-                )
+                let time = humantime::format_duration(self.timeout);
+                format!("did not answer within {time}")
             }
             NetError::Dns(DnsError::ResponseCode(code)) => format!("answered \"{code}\""),
             NetError::Io(error) => format!("cannot be queried ({error})"),

@@ -121,14 +121,9 @@ impl<'a> Chain<'a> {
                  issue one for {host}"
             );
         }
-        let more = names.len().saturating_sub(MOST_NAMES);
-        let mut list = names
-            .into_iter()
-            .take(MOST_NAMES)
-            .collect::<Vec<_>>()
-            .join(", ");
-        if more > 0 {
-            list.push_str(&format!(" and {more} more"));
+        let mut list = names[..names.len().min(MOST_NAMES)].join(", ");
+        if names.len() > MOST_NAMES {
+            list.push_str(&format!(" and {} more", names.len() - MOST_NAMES));
         }
         format!(
             "its certificate is for {list}, not for {host}; use a name that it is for, or issue one for {host}"
@@ -140,13 +135,9 @@ impl<'a> Chain<'a> {
         let mut top = self.0.first()?;
         for _ in &self.0 {
             let above = self.0.iter().find(|c| c.subject() == top.issuer());
-            match above {
-                Some(above)
-                    if above.tbs_certificate.subject_pki != top.tbs_certificate.subject_pki =>
-                {
-                    top = above;
-                }
-                Some(_) | None => break,
+            match above.filter(|above| above.public_key() != top.public_key()) {
+                Some(above) => top = above,
+                None => break,
             }
         }
         Some(top)

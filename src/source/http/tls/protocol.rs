@@ -139,7 +139,6 @@ fn received(alert: AlertDescription) -> String {
         AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
             NOTHING_IN_COMMON
         }
-        AlertDescription::CertificateRequired => WANTS_ONE,
         AlertDescription::UnrecognisedName => {
             "the server does not know that name; check the URL's host, or configure it on the server"
         }
@@ -148,13 +147,7 @@ fn received(alert: AlertDescription) -> String {
         }
         AlertDescription::InternalError => "the server reports an internal error; see its log",
         AlertDescription::AccessDenied => "it denies access to this node; see its log",
-        AlertDescription::NoCertificate
-        | AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateExpired
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA => WANTS_ONE,
+        other if may_mean_a_certificate(other) => WANTS_ONE,
         other => {
             return format!(
                 "it aborted the handshake with TLS alert {}; see its log",
