@@ -84,6 +84,10 @@ e2e: cluster ## tests with a real kubelet and Tomcat, on the cluster; as root
 	tests/e2e/install.sh
 	tests/e2e/run.sh
 
+.PHONY: e2e-full
+e2e-full: tools ## the same on a new cluster of each version of Kubernetes that is tried (tests/e2e/versions.txt); as root
+	tests/e2e/each.sh
+
 .PHONY: e2e-suite
 e2e-suite: cluster ## Kubernetes' own storage test suite; part of `make e2e`; as root
 	tests/e2e/install.sh

@@ -140,7 +140,8 @@ install_runc() {
     "$scratch/out/runc" --version | grep -q libseccomp || fail "runc was built without seccomp"
 }
 
-# kubelet's own plugin manager, with which the driver registers. It brings much of Kubernetes along.
+# kubelet's own plugin manager, with which the driver registers. It brings much of Kubernetes along. That of 1.34, on
+# purpose: from 1.36 on it repeats by itself a registration that failed, and would hide a driver that does not.
 install_pluginmanager() {
     command -v go > /dev/null || fail "missing: go, which builds kubelet's plugin manager; install Go 1.24 or newer"
     say "building the plugin manager of Kubernetes $kubernetes_version (two minutes or more the first time)"

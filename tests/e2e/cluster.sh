@@ -46,7 +46,7 @@ docker_answers() { timeout 10 docker version > /dev/null 2>&1; }
 # Sets $node_image and says why. A pull that does not even begin within 20 s never will.
 choose_image() {
     local wanted made
-    wanted=${WAR_VOL_NODE_IMAGE:-$(grep -aoE 'kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}' "$kind" | sed -n 1p)}
+    wanted=${WAR_VOL_NODE_IMAGE:-$(of_version 3)}
     made=$("$e2e/offline/node-image.sh" --name)
     node_image=$made why=
     case ${WAR_VOL_CLUSTER:-auto} in
@@ -112,7 +112,12 @@ up() {
     [[ ${WAR_VOL_CLUSTER:-auto} == @(auto|pull|make) ]] ||
         fail "WAR_VOL_CLUSTER=$WAR_VOL_CLUSTER: use auto, pull or make"
     find_docker
-    if healthy; then steps_left 1; else create; fi
+    if healthy; then
+        is_of_wanted_version
+        steps_left 1
+    else
+        create
+    fi
     write_exports
     if all_is_pulled; then
         step "waiting until the cluster accepts pods" ready
@@ -203,6 +208,15 @@ healthy() {
     [ -e "$complete" ] && docker_answers &&
         [ "$(docker inspect -f '{{.State.Running}}' "$node" 2> /dev/null)" = true ] &&
         until_true 30 ours --request-timeout 5s get --raw /readyz
+}
+
+# Who names no version takes the one that is up.
+is_of_wanted_version() {
+    local version
+    [ -n "${WAR_VOL_KUBERNETES-}" ] || return 0
+    version=$(ours get nodes -o jsonpath='{.items[0].status.nodeInfo.kubeletVersion}')
+    [[ $version == "v$kubernetes".* ]] ||
+        fail "a cluster of Kubernetes ${version#v} is up, not of $kubernetes; remove it first: make cluster-down"
 }
 
 # The node keeps a note of what it was given, by name, because kind loads again what is there.

@@ -13,6 +13,24 @@ knows_node() {
     }
 }
 
+# Whether Kubernetes is of this version or a newer one; says what is left out on an older one: since 1.30
+since() {
+    local version
+    version=$(kubectl get --raw /version | sed -n 's/^ *"gitVersion": "v\([0-9.]*\).*/\1/p')
+    is_at_least "$1" "${version:?the API server says no version}" || {
+        say "SKIPPED, because Kubernetes $version is older than $1: a part of ${FUNCNAME[1]}"
+        return 1
+    }
+}
+
+is_at_least() { # WANTED FOUND
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+# Of the node's container runtime.
+containerd_version() { in_node containerd --version | sed 's/^.* v\([0-9.]*\).*/\1/'; }
+runc_version() { in_node runc --version | sed -n 's/^runc version \([0-9.]*\).*/\1/p'; }
+
 # Where the origin of this namespace is; it serves files by: origin NAME=FILE…
 address() { echo "http://origin.$space.svc.cluster.local"; }
 origin() { "$e2e/origin.sh" "$space" "$@"; }

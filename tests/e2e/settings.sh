@@ -3,8 +3,9 @@
 #
 # Settings of whoever calls (all optional):
 #   WAR_VOL_CACHE       where everything that is built or fetched is kept; default ~/.cache/war-vol
+#   WAR_VOL_KUBERNETES  the cluster's version of Kubernetes, such as 1.34; default the newest one of versions.txt
 #   WAR_VOL_CLUSTER     auto (default), pull or make: the node image is pulled, or made on the spot; see cluster.sh
-#   WAR_VOL_NODE_IMAGE  the node image that is pulled, instead of the one that kind was released with
+#   WAR_VOL_NODE_IMAGE  the node image that is pulled, instead of that of versions.txt
 #   WAR_VOL_KIND_RELEASES  where kind's releases are to be had, instead of GitHub
 #   WAR_VOL_KUBECONFIG  use this cluster, of which nothing is created or removed, instead of a kind cluster
 #   WAR_VOL_LOAD        how an image gets into that cluster: a command in which {} stands for the image's name
@@ -42,6 +43,17 @@ until_true() {
         sleep 0.2
     done
 }
+
+# What versions.txt has of each version of Kubernetes, a column each.
+versions() { awk '!/^#/ && NF { print $1 }' "$e2e/versions.txt"; }
+of_version() { # COLUMN
+    local found
+    found=$(awk -v version="$kubernetes" -v column="$1" '$1 == version { print $column }' "$e2e/versions.txt")
+    [ -n "$found" ] || fail "WAR_VOL_KUBERNETES=$kubernetes: choose from $(versions | tr '\n' ' ')"
+    echo "$found"
+}
+newest=$(versions | head -n 1)
+kubernetes=${WAR_VOL_KUBERNETES:-$newest}
 
 # A name for what a script makes out of these files: new when one of them changes.
 fingerprint() { cat "$@" | sha256sum | cut -c1-8; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # settings.sh says what is not said here
 # Sourced by settings.sh: a long way in steps, a line each, for whoever waits:
 #
-#   [ 3/17] building kube-apiserver 1.34.4                               212 s
+#   [ 3/17] building kube-apiserver 1.37.2                               212 s
 #
 # What a step's commands say goes to a file, and with it the seconds and the processor time that each has taken; where a
 # step fails, the last lines of that file are shown, and where it is. A step within a step is part of it.

@@ -62,6 +62,31 @@ fn every_action_is_taken_by_its_commit_and_everywhere_in_one_version() {
     assert!(taken.len() > 3, "{taken:?}");
 }
 
+/// From the oldest that the chart admits to the newest, and each is on the page.
+#[test]
+fn every_version_of_kubernetes_that_is_tried_is_in_a_workflow_and_on_its_page() {
+    let list = read("tests/e2e/versions.txt");
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    let versions: Vec<_> = lines.filter_map(|l| l.split_whitespace().next()).collect();
+    let (workflow, page) = (read(".github/workflows/ci.yml"), read("docs/kubernetes.md"));
+    for version in &versions {
+        assert!(
+            workflow.contains(&format!("{{ kubernetes: \"{version}\", ")),
+            "{version} is in no job of ci.yml"
+        );
+        assert!(
+            page.contains(&format!("\n| {version}")),
+            "{version} is in no row of docs/kubernetes.md"
+        );
+    }
+    let oldest = versions.last().unwrap();
+    let chart = read("deploy/charts/war-vol/Chart.yaml");
+    assert!(
+        chart.contains(&format!("\nkubeVersion: \">={oldest}.0-0\"")),
+        "the chart's oldest version is not {oldest}"
+    );
+}
+
 /// Who takes over a step of a job can do what the job may, and no more.
 #[test]
 fn each_job_of_a_release_may_write_what_it_makes_and_no_more() {

@@ -2,7 +2,7 @@
 # The cluster is what the other cases need: what looks into the node, only a kind cluster allows.
 
 at_least() { # NAME WANTED FOUND
-    [ "$(printf '%s\n%s\n' "$2" "$3" | sort -V | head -n 1)" = "$2" ] ||
+    is_at_least "$2" "$3" ||
         fail "$1 is $3 in the node; below $2 it hides the faults that the tests look for"
     say "$1 $3"
 }
@@ -10,8 +10,9 @@ at_least() { # NAME WANTED FOUND
 # Older ones keep a bind read-only for a pod that could write it (runc#4824).
 case_the_runtime_is_new_enough_to_show_its_faults() {
     knows_node || return 0
-    at_least containerd 2.1 "$(in_node containerd --version | sed 's/^.* v\([0-9.]*\).*/\1/')"
-    at_least runc 1.3 "$(in_node runc --version | sed -n 's/^runc version \([0-9.]*\).*/\1/p')"
+    since 1.30 || return 0 # kind's own node images of 1.29 have older ones
+    at_least containerd 2.1 "$(containerd_version)"
+    at_least runc 1.3 "$(runc_version)"
 }
 
 case_the_node_takes_many_pods_and_looks_at_them_often() {

@@ -3,6 +3,7 @@
 # before. Others are applied by the cases of what they are about.
 
 case_the_api_server_takes_every_example_as_it_is_written() {
+    since 1.30 || return 0 # ValidatingAdmissionPolicy
     in_space apply --dry-run=server --validate=strict --recursive -f "$top/deploy/examples" > /dev/null ||
         fail "an example is refused; see above"
 }
@@ -19,6 +20,7 @@ case_tomcat_serves_a_read_only_war_that_a_context_names() {
 
 case_tomcat_runs_in_a_user_namespace() {
     local token
+    since 1.33 || return 0 # before that, a feature gate
     sample_is_served
     example user-namespace.yaml | in_space apply -f - > /dev/null
     is_ready sample-user-namespace

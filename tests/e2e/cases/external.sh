@@ -28,7 +28,7 @@ case_kubernetes_own_storage_suite_passes() {
 # Those that these tests run, as the suite names them.
 suite_images() { # DIRECTORY
     local image
-    for image in agnhost:2.56 busybox:1.37.0-1 jessie-dnsutils:1.7 nginx:1.14-4; do
+    for image in agnhost:2.66.1 busybox:1.37.0-2 glibc-dns-testing:2.1.1 nginx:1.27.0-2; do
         "$1/storage.test" -list-images | grep -x "registry.k8s.io/e2e-test-images/$image" ||
             fail "the suite does not know the image $image; see storage.test -list-images for what it is now"
     done

@@ -100,3 +100,10 @@ case_a_typo_is_explained() {
     sleeper typo "$(moody_url typo.war)" 'chekcsum: sha256:00'
     comes_to_say typo 'unknown attribute "chekcsum" (did you mean checksum?); known attributes: downloadURL, checksum'
 }
+
+# Older kubelets take the message for a format, so that the sign has to be doubled; newer ones show both.
+case_a_percent_sign_of_a_url_is_readable() {
+    moody
+    sleeper spaced "$(moody_url a%20b.war)"
+    comes_to_say spaced "$(moody_url 'a%%*20b.war'): .* answered 404 (not found)"
+}

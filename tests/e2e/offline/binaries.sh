@@ -7,7 +7,8 @@
 #   tests/e2e/offline/binaries.sh --version MODULE
 #
 # A module is a folder in modules/: its go.mod has the version and, as `tool` lines, the programs; go.sum the digests.
-# Where it has a program or a test of its own, that is built too, as MODULE or MODULE.test.
+# Where it has a program or a test of its own, that is built too, as MODULE or MODULE.test. What several versions are
+# tried of has a folder for each, such as kubernetes-1.34.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
@@ -23,18 +24,22 @@ declare -A path=(
     [storage]=k8s.io/kubernetes
 )
 
+# What it is called without the version in its name.
+plain() { echo "${1%-[0-9]*}"; }
+
 version() {
-    [ -n "${path[${1:?name a module}]-}" ] || fail "no module is called $1; choose from ${!path[*]}"
-    sed -n "s#^.*[[:space:]]${path[$1]} v\([0-9][^ ]*\).*#\1#p" "$modules/$1/go.mod"
+    [ -e "$modules/${1:?name a module}/go.mod" ] ||
+        fail "no module is called $1; choose from $(cd "$modules" && printf '%s ' *)"
+    sed -n "s#^.*[[:space:]]${path[$(plain "$1")]} v\([0-9][^ ]*\).*#\1#p" "$modules/$1/go.mod"
 }
 
-where() { echo "$kept/tools/$1-$(version "$1")-$(fingerprint "$modules/$1"/*)"; }
+where() { echo "$kept/tools/$(plain "$1")-$(version "$1")-$(fingerprint "$modules/$1"/*)"; }
 
 # Without these a server reports v0.0.0, and kubeadm takes it for too old.
 stamp() {
     local v
     v=$(version "$1")
-    case $1 in
+    case $(plain "$1") in
         kubernetes | storage)
             printf ' -X k8s.io/component-base/version.%s' "gitVersion=v$v" "gitMajor=${v%%.*}" \
                 "gitMinor=$(cut -d. -f2 <<< "$v")" gitTreeState=clean
@@ -54,7 +59,7 @@ programs() {
 # The name that it gets.
 named() { # MODULE PROGRAM
     case ${2##*/} in
-        . | v[0-9]*) echo "$1" ;;
+        . | v[0-9]*) plain "$1" ;;
         *) echo "${2##*/}" ;;
     esac
 }
@@ -113,8 +118,8 @@ build() (
     new=$kept/tools/new-$1
     rm -rf "$new"
     mkdir "$new"
-    [ "$1" != storage ] || [ "$(version storage)" = "$(version kubernetes)" ] ||
-        fail "modules/storage and modules/kubernetes have different versions of Kubernetes; use the same one"
+    [ "$1" != storage ] || [ "$(version storage)" = "$(version "kubernetes-$newest")" ] ||
+        fail "modules/storage and modules/kubernetes-$newest have different versions of Kubernetes; use the same one"
     for program in $(programs "$1"); do
         name=$(named "$1" "$program")
         step "$([ "$1" = kind ] && echo getting || echo building) $name $(version "$1")" compile "$1" "$program" "$new/$name"
@@ -127,7 +132,7 @@ case ${1-} in
     --version) version "${2:?--version needs the name of a module}" ;;
     --missing) for module in "${@:2}"; do missing "$module"; done ;;
     *)
-        [ $# -gt 0 ] || fail "name modules: ${!path[*]}"
+        [ $# -gt 0 ] || fail "name modules: $(cd "$modules" && printf '%s ' *)"
         for module; do
             version "$module" > /dev/null
         done

@@ -17,7 +17,7 @@ images=(
 # Of an image that holds the program of a module in modules/, which module.
 declare -A module=([csi-provisioner]=provisioner [agnhost]=storage)
 # Of others the tests want a shell, and nothing of what they are called after.
-declare -A like=([nginx]=busybox [jessie-dnsutils]=busybox)
+declare -A like=([nginx]=busybox [glibc-dns-testing]=busybox)
 
 # The last part of an image's name: what its function is called after, if make_program is not enough.
 short() { sed 's#.*/##; s#:.*##' <<< "$1"; }

@@ -12,11 +12,12 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../settings.sh"
 
 offline=$e2e/offline
-kubernetes=v$("$offline/binaries.sh" --version kubernetes)
+etcd=etcd-$(of_version 2)
+release=v$("$offline/binaries.sh" --version "kubernetes-$kubernetes")
 # What is in it; a module that is not gives it no new name.
-modules=(kind containerd etcd coredns kubernetes)
+modules=(kind containerd "$etcd" coredns "kubernetes-$kubernetes")
 sums=("${modules[@]/#/$offline/modules/}")
-image=kindest/node:$kubernetes-$(
+image=kindest/node:$release-$(
     fingerprint "$offline"/{node-image,archive,libraries}.sh "${sums[@]/%//go.sum}" "$offline/modules/coredns/main.go"
 )
 
@@ -28,16 +29,16 @@ packages=(
 )
 
 debian() {
-    local release mirror include
-    release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    local codename mirror include
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
     # From where this machine has its packages.
     # shellcheck disable=SC2016 # apt-get fills these in
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $release" | head -n 1)
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $codename" | head -n 1)
     include=$(tr ' ' , <<< "${packages[*]}")
     mkdir -p "$kept/debs"
     # Its mounts end with it, however it ends.
     unshare --mount debootstrap --variant=minbase --cache-dir="$kept/debs" --include="$include" \
-        "$release" "$root" "$mirror" > "$work/debootstrap.log" 2>&1 || {
+        "$codename" "$root" "$mirror" > "$work/debootstrap.log" 2>&1 || {
         tail -n 5 "$work/debootstrap.log" >&2
         fail "debootstrap failed; its last lines are above"
     }
@@ -64,7 +65,7 @@ programs() {
     install "$("$top/tests/tools.sh" --where runc)" "$root/usr/local/sbin/runc"
     install "$bin"/{kubeadm,kubelet,kubectl} "$root/usr/bin/"
     cp "$root"/usr/lib/cni/* "$root/opt/cni/bin/"
-    echo "$kubernetes" > "$root/kind/version"
+    echo "$release" > "$root/kind/version"
 }
 
 runtime() {
@@ -94,7 +95,7 @@ runtime() {
 END
 }
 
-images() { "$bin/kubeadm" config images list --kubernetes-version "$kubernetes" 2> /dev/null; }
+images() { "$bin/kubeadm" config images list --kubernetes-version "$release" 2> /dev/null; }
 
 # kube-proxy calls iptables, which looks for its extensions at run time.
 kube_proxy_root() {
@@ -120,7 +121,7 @@ control_plane() {
                 cp "$(command -v busybox)" "$one/usr/local/bin/sleep"
                 config='{"Entrypoint": ["sleep", "2147483647"]}'
                 ;;
-            etcd) cp "$("$offline/binaries.sh" --where etcd)/etcd" "$one/usr/local/bin/" ;;
+            etcd) cp "$("$offline/binaries.sh" --where "$etcd")/etcd" "$one/usr/local/bin/" ;;
             coredns)
                 cp "$("$offline/binaries.sh" --where coredns)/coredns" "$one/"
                 config='{"Entrypoint": ["/coredns"]}'
@@ -159,9 +160,10 @@ END
     wait "$daemon" || true
 }
 
-# Those that were made before something changed here; one that a cluster runs on is kept by Docker.
+# Those of this version that were made before something changed here; one that a cluster runs on is kept by Docker.
 forget_older() {
-    docker image ls --format '{{.Repository}}:{{.Tag}}' kindest/node | grep -E -- '-[0-9a-f]{8}$' | grep -vxF "$image" |
+    docker image ls --format '{{.Repository}}:{{.Tag}}' kindest/node |
+        grep -E -- ":v$kubernetes\\.[0-9]+-[0-9a-f]{8}\$" | grep -vxF "$image" |
         xargs -r docker rmi > /dev/null 2>&1 || true
 }
 
@@ -211,7 +213,7 @@ make_image() {
     WAR_VOL_STEPS_AFTER=$((${WAR_VOL_STEPS_AFTER:-0} + own_steps - 1)) "$offline/binaries.sh" "${modules[@]}"
     step "building runc" "$top/tests/tools.sh" runc
     containerd=$("$offline/binaries.sh" --where containerd)
-    bin=$("$offline/binaries.sh" --where kubernetes)
+    bin=$("$offline/binaries.sh" --where "kubernetes-$kubernetes")
     step "node image: Debian packages" fresh_debian
     step "node image: kind's files and the programs" furnish
     step "node image: control plane images" load_control_plane

@@ -2,7 +2,7 @@ module war-vol.geektime.org/tests/e2e/offline/coredns
 
 go 1.25.0
 
-require github.com/coredns/coredns v1.14.5
+require github.com/coredns/coredns v1.14.6
 
 require (
 	github.com/apparentlymart/go-cidr v1.1.1 // indirect
