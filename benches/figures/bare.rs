@@ -13,6 +13,9 @@ use crate::outcome::Outcome;
 use crate::worker::Layout;
 
 /// Makes volumes of nothing but mkdir, link, rename and mount.
+///
+/// A yardstick stays as it is, so that figures of different builds compare: all layouts have an upper layer and a work
+/// directory here, as volumes had them once, also where a volume needs none any more.
 pub(crate) struct Bare {
     dir: PathBuf,
     blob: PathBuf,

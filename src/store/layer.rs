@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, openat, statat};
+use rustix::io::Errno;
 
 use super::VolumeDir;
 use super::error::{Error, IoContext};
@@ -22,7 +23,11 @@ impl VolumeDir {
     /// Bytes on disk of what was written to the volume, or of the first ten thousand files of it. Takes milliseconds.
     pub fn layer_size(&self) -> Result<u64, Error> {
         let upper = self.upper();
-        let top = openat(CWD, &upper, DIRECTORY, Mode::empty()).at("open", &upper)?;
+        let top = match openat(CWD, &upper, DIRECTORY, Mode::empty()) {
+            // There is none where nothing can be written.
+            Err(Errno::NOENT) => return Ok(0),
+            top => top.at("open", &upper)?,
+        };
         let mut waiting = VecDeque::from([top]);
         let (mut bytes, mut seen) = (0_u64, 0_usize);
         while let Some(dir) = waiting.pop_front()

@@ -6,7 +6,7 @@
 //!        v1/partial/<key>/{data,meta}   downloads that are not complete; data only ever grows
 //!           blobs/<sha256>          complete and verified; mode 0444, owned by an id that nothing uses
 //!           index/<hmac>            what a URL gave in one trust context
-//!           volumes/<id>/{c,u,w,want.json}   a volume's content (hard links), upper and work layer, record
+//!           volumes/<id>/{c,u,w,want.json}   a volume's content (hard links), its upper and work layer if it needs them, record
 //!           claims/<id>             what was provisioned under an id; only where a controller runs
 //!           trash/                  on its way out
 //! ```

@@ -25,11 +25,15 @@ pub struct Staged<'a> {
     pub record: &'a [u8],
 }
 
-/// Whether a volume's directories may be written to, and by which group.
+/// What a volume has beside its content, whether that may be written to, and by which group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layers {
     /// Whether the volume is writable at all.
     pub writable: bool,
+    /// Whether there is an upper layer: for what is written, or empty, as the second lower one of a read-only overlay.
+    pub upper: bool,
+    /// Whether there is a work directory beside it.
+    pub work: bool,
     /// The group that files made in it belong to (a pod's `fsGroup`).
     pub group: Option<u32>,
 }
@@ -184,15 +188,20 @@ impl Store {
     }
 }
 
-/// `exact`: whether directories there get just the mode that they are asked for.
+/// `exact`: whether directories there get just the mode that they are asked for. No other ones are made than are used:
+/// each costs an inode and a place in the journal.
 fn make_layers(dir: &VolumeDir, layers: Layers, exact: bool) -> Result<(), Error> {
-    let (upper, work) = (dir.upper(), dir.work());
-    if exact && !layers.writable {
-        create(&upper, layers.mode())?;
-        return create(&work, 0o700);
+    let upper = dir.upper();
+    match layers.upper {
+        true if exact && !layers.writable => create(&upper, layers.mode())?,
+        true => layers.mkdir(&upper)?,
+        false => {}
     }
-    layers.mkdir(&upper)?;
-    mkdir(&work, 0o700).map(drop)
+    match layers.work {
+        true if exact => create(&dir.work(), 0o700),
+        true => mkdir(&dir.work(), 0o700).map(drop),
+        false => Ok(()),
+    }
 }
 
 fn create(path: &Path, mode: u32) -> Result<(), Error> {

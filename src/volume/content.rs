@@ -3,6 +3,7 @@
 use super::attributes::VolumeSpec;
 use super::blocking::Takes;
 use super::plan::{self, View};
+use super::record::layers;
 use super::{Error, PublishRequest, Record, Writable};
 use crate::acquire;
 use crate::artifact;
@@ -39,11 +40,7 @@ impl NewVolume {
     }
 
     pub(super) fn layers(&self, request: &PublishRequest) -> Layers {
-        let writable = self.view.writable();
-        Layers {
-            writable,
-            group: request.group.filter(|_| writable),
-        }
+        layers(self.view, request.group)
     }
 }
 

@@ -94,12 +94,20 @@ impl Record {
         artifact::VolumePath::new(&self.path, self.name.parse::<FileName>()?).map(Placement::File)
     }
 
-    /// Who may write to it.
+    /// What it has beside its content.
     pub fn layers(&self) -> Layers {
-        Layers {
-            writable: self.view.writable(),
-            group: self.group,
-        }
+        layers(self.view, self.group)
+    }
+}
+
+/// What a volume of this form has beside its content, for a group that may write to it.
+pub(super) fn layers(view: View, group: Option<u32>) -> Layers {
+    let writable = view.writable();
+    Layers {
+        writable,
+        upper: view != View::Bind,
+        work: view == View::Overlay,
+        group: group.filter(|_| writable),
     }
 }
 

@@ -105,7 +105,7 @@ fn what_others_mounted_over_a_volume_stays_and_so_does_the_volume() {
     let scene = bound();
     let (target, others) = (scene.target(), scene.sandbox.path("others"));
     fs::create_dir(&others).unwrap();
-    let content = only(scene.sandbox.bucket("volumes")).join("u");
+    let content = only(scene.sandbox.bucket("volumes")).join("c");
     for source in [&others, &content] {
         bind(source, &target);
         if *source == others {
