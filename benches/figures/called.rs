@@ -133,7 +133,7 @@ fn figures(series: &[Samples], layout: Layout, is_busy: bool) -> Vec<Figure> {
         return vec![median, p99];
     }
     let republish = figure("republish, median to empty call", 0.5, again).at_most(1.3);
-    vec![median.at_most(2.0), p99, republish]
+    vec![median.at_most(1.4), p99, republish]
 }
 
 /// In a process of its own.

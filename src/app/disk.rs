@@ -71,7 +71,7 @@ impl DiskWatch {
     pub(super) async fn fresh(&self) -> DiskReport {
         let mut looked = self.looked.clone();
         looked.mark_unchanged();
-        // One that is sent already serves this caller, too.
+        // A wake that is under way serves this caller, too.
         let _ = self.wake.try_send(());
         let _ = tokio::time::timeout(WAIT, looked.changed()).await;
         self.found.lock().clone()

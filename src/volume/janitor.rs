@@ -13,27 +13,27 @@ use crate::store::Store;
 /// The thread ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Janitor {
-    bell: SyncSender<()>,
+    wakes: SyncSender<()>,
 }
 
 impl Janitor {
     /// Starts the thread; it does nothing until it is woken.
     pub(super) fn start(store: Arc<Store>) -> io::Result<Self> {
-        let (bell, rung) = sync_channel(1);
+        let (wakes, woken) = sync_channel(1);
         thread::Builder::new()
             .name("janitor".into())
-            .spawn(move || work(&store, &rung))?;
-        Ok(Self { bell })
+            .spawn(move || work(&store, &woken))?;
+        Ok(Self { wakes })
     }
 
-    /// Something was discarded. Never waits: one that is sent already serves for this, too.
+    /// Something was discarded. Never waits: a wake that is under way serves for this, too.
     pub(super) fn wake(&self) {
-        let _ = self.bell.try_send(());
+        let _ = self.wakes.try_send(());
     }
 }
 
-fn work(store: &Store, rung: &Receiver<()>) {
-    while rung.recv().is_ok() {
+fn work(store: &Store, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
         store.try_to_empty_trash();
     }
 }
