@@ -14,7 +14,7 @@ pub(super) struct Names {
     pub(super) entry: Name,
     /// The object that it and other signed URLs name; see [`object`](Self::object).
     pub(super) object: Option<Name>,
-    /// Its download: the same URL, context, promise and reach share one.
+    /// Its download: the same URL, context, promise and address rule share one.
     pub(super) flight: Name,
 }
 

@@ -23,12 +23,12 @@ use crate::volume::{self, Caller, Listed, Mount, Owner, Pool, Record, Snapshot, 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Who has something of this machine.
-pub(super) enum Holder<T> {
+/// Who has the store, and so does the work.
+pub(super) enum Backend<T> {
     /// This process.
     Local(T),
     /// A driver.
-    Driver(Box<Client>),
+    Remote(Box<Client>),
 }
 
 /// Opens the store for one command, or finds the driver that has it; `says` is told if another process has it and
@@ -36,18 +36,18 @@ pub(super) enum Holder<T> {
 pub(super) async fn find(
     storing: &Storing,
     says: impl FnOnce(&str),
-) -> Result<Holder<Store>, Error> {
+) -> Result<Backend<Store>, Error> {
     let found = match Store::open(&store_settings(storing)?) {
         Err(locked @ store::Error::Locked { .. }) => match Client::find(&storing.at.root).await {
-            Some(driver) => Holder::Driver(Box::new(driver)),
+            Some(driver) => Backend::Remote(Box::new(driver)),
             None => {
                 says(&locked.to_string());
                 wait(storing).await?
             }
         },
-        opened => Holder::Local(opened?),
+        opened => Backend::Local(opened?),
     };
-    if let Holder::Local(store) = &found {
+    if let Backend::Local(store) = &found {
         // A command has no background.
         store.try_to_empty_trash();
     }
@@ -55,7 +55,7 @@ pub(super) async fn find(
 }
 
 /// Waits for the lock, and for a driver that was still starting when it took it.
-async fn wait(storing: &Storing) -> Result<Holder<Store>, Error> {
+async fn wait(storing: &Storing) -> Result<Backend<Store>, Error> {
     let its = storing.clone();
     // If a driver answers first, the lock may still be got once that has ended; then it is given back at once.
     let pool = Pool::default();
@@ -69,14 +69,14 @@ async fn wait(storing: &Storing) -> Result<Holder<Store>, Error> {
         }
     };
     tokio::select! {
-        store = lock => Ok(Holder::Local(store.map_err(Error::Bug)??)),
-        driver = driver => Ok(Holder::Driver(Box::new(driver))),
+        store = lock => Ok(Backend::Local(store.map_err(Error::Bug)??)),
+        driver = driver => Ok(Backend::Remote(Box::new(driver))),
     }
 }
 
 /// The volumes of this machine, for one command.
 pub struct VolumeAccess {
-    volumes: Holder<Box<Volumes<Linux>>>,
+    volumes: Backend<Box<Volumes<Linux>>>,
     /// What origins want to see.
     secrets: BTreeMap<String, SecretString>,
 }
@@ -109,20 +109,20 @@ impl VolumeAccess {
         says: impl FnOnce(&str),
     ) -> Result<Self, Error> {
         let volumes = match find(storing, says).await? {
-            Holder::Local(store) => {
+            Backend::Local(store) => {
                 let shared = (Downloads::default(), Pool::default());
                 let settings = (storing, downloading);
                 let volumes = volumes(&Arc::new(store), http, settings, shared)?;
-                Holder::Local(Box::new(volumes))
+                Backend::Local(Box::new(volumes))
             }
-            Holder::Driver(driver) => Holder::Driver(driver),
+            Backend::Remote(driver) => Backend::Remote(driver),
         };
         Ok(Self { volumes, secrets })
     }
 
     /// Whether the settings count that this was opened with. A driver downloads and stores as its own say.
     pub fn heeds_settings(&self) -> bool {
-        matches!(self.volumes, Holder::Local(_))
+        matches!(self.volumes, Backend::Local(_))
     }
 
     /// Shows an artifact in a directory, and says what it shows. Dropped before its end it leaves what was downloaded
@@ -142,7 +142,7 @@ impl VolumeAccess {
             pod: None,
         };
         match &self.volumes {
-            Holder::Local(volumes) => {
+            Backend::Local(volumes) => {
                 let caller = Caller::stays();
                 let mounted = volumes.mount(mount, Owner::CommandLine, &caller).await;
                 // A command has no background: what a failure discarded is deleted before it ends.
@@ -151,15 +151,15 @@ impl VolumeAccess {
                 }
                 Ok(mounted?)
             }
-            Holder::Driver(driver) => Ok(driver.mount(mount).await?),
+            Backend::Remote(driver) => Ok(driver.mount(mount).await?),
         }
     }
 
     /// How far the artifact for a directory is.
     pub fn progress(&self, dir: &Path) -> Option<Snapshot> {
         match &self.volumes {
-            Holder::Local(volumes) => volumes.mounting(&volume::directory(dir).ok()?),
-            Holder::Driver(driver) => driver.progress(),
+            Backend::Local(volumes) => volumes.mounting(&volume::directory(dir).ok()?),
+            Backend::Remote(driver) => driver.progress(),
         }
     }
 
@@ -167,20 +167,20 @@ impl VolumeAccess {
     pub async fn unmount(&self, dir: &Path) -> Result<bool, Error> {
         let target = volume::directory(dir)?;
         match &self.volumes {
-            Holder::Local(volumes) => {
+            Backend::Local(volumes) => {
                 let was_there = volumes.unmount(&target).await?;
                 volumes.clean_up();
                 Ok(was_there)
             }
-            Holder::Driver(driver) => Ok(driver.unmount(&target).await?),
+            Backend::Remote(driver) => Ok(driver.unmount(&target).await?),
         }
     }
 
     /// Every volume.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
         match &self.volumes {
-            Holder::Local(volumes) => Ok(volumes.list()?),
-            Holder::Driver(driver) => Ok(driver.list().await?),
+            Backend::Local(volumes) => Ok(volumes.list()?),
+            Backend::Remote(driver) => Ok(driver.list().await?),
         }
     }
 }

@@ -4,28 +4,28 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Error;
-use super::access::{Holder, find};
+use super::access::{Backend, find};
 use crate::config::Storing;
 use crate::volume::{self, Cached, Held, Verdict};
 
 /// The cache of this machine, for one command. It needs no mounts, so none are looked at.
-pub struct CacheAccess(Holder<volume::Cache>);
+pub struct CacheAccess(Backend<volume::Cache>);
 
 impl CacheAccess {
     /// Finds out who has the cache; `says` is told if another process has it and this one waits. Must be called within
     /// a tokio runtime.
     pub async fn open(storing: &Storing, says: impl FnOnce(&str)) -> Result<Self, Error> {
         Ok(Self(match find(storing, says).await? {
-            Holder::Local(store) => Holder::Local(volume::Cache::of(Arc::new(store))),
-            Holder::Driver(driver) => Holder::Driver(driver),
+            Backend::Local(store) => Backend::Local(volume::Cache::of(Arc::new(store))),
+            Backend::Remote(driver) => Backend::Remote(driver),
         }))
     }
 
     /// Every artifact.
     pub async fn list(&self) -> Result<Vec<Held>, Error> {
         match &self.0 {
-            Holder::Local(cache) => Ok(cache.list()?),
-            Holder::Driver(driver) => Ok(driver.cached().await?),
+            Backend::Local(cache) => Ok(cache.list()?),
+            Backend::Remote(driver) => Ok(driver.cached().await?),
         }
     }
 
@@ -44,8 +44,8 @@ impl CacheAccess {
             ControlFlow::Continue(())
         };
         match &self.0 {
-            Holder::Local(cache) => cache.verify(says)?,
-            Holder::Driver(driver) => driver.verify(says).await?,
+            Backend::Local(cache) => cache.verify(says)?,
+            Backend::Remote(driver) => driver.verify(says).await?,
         }
         Ok(seen)
     }
@@ -54,8 +54,8 @@ impl CacheAccess {
     /// went.
     pub async fn prune(&self) -> Result<(usize, u64), Error> {
         match &self.0 {
-            Holder::Local(cache) => Ok(cache.prune()?),
-            Holder::Driver(driver) => Ok(driver.prune().await?),
+            Backend::Local(cache) => Ok(cache.prune()?),
+            Backend::Remote(driver) => Ok(driver.prune().await?),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::policy::Subject;
 use crate::store::{self, Artifact, VolumeDir};
 
 /// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
-/// kept, so the second time is another object's.
+/// held, so the second time is another object's.
 const MOST_RACES: usize = 3;
 
 /// What a first look leads to.
@@ -175,7 +175,7 @@ type HeldLocks = (VolumeLock, Option<VolumeLock>);
 impl Call {
     fn held(&self) -> Result<HeldLocks, Error> {
         let busy = |b| self.keyed.busy(b);
-        let commit = self.wait.lock().map_err(busy)?;
+        let here = self.wait.lock().map_err(busy)?;
         let everywhere = match self.keyed.request.sharing {
             Sharing::OneTarget => {
                 let everywhere = self.locks.everywhere(&self.keyed.request.volume);
@@ -183,7 +183,7 @@ impl Call {
             }
             Sharing::ManyTargets => None,
         };
-        Ok((commit, everywhere))
+        Ok((here, everywhere))
     }
 }
 
