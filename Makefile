@@ -24,6 +24,9 @@ check: ## static checks: format, lints, dependencies, module borders, documentat
 	$(call heading,check: dependencies)
 	tests/tools.sh cargo-deny
 	$(cargo_deny) --locked check --hide-inclusion-graph bans licenses sources
+	$(call heading,check: planted bugs)
+	@patch --dry-run --quiet --strip=1 < tests/planted.patch || \
+		{ echo 'check: tests/planted.patch does not apply to the source; recreate it' >&2; exit 1; }
 	$(call heading,check: module borders and pages)
 	cargo test --locked --test front -- borders:: docs::
 	$(call heading,check: source documentation)
