@@ -19,4 +19,5 @@ pub mod socket;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod unpack;
 pub mod volume;

@@ -37,7 +37,7 @@ const BORDERS: &[(&str, &str)] = &[
     // domain
     ("policy",    "words source"),
     ("acquire",   "words policy source store unpack"),
-    ("volume",    "words policy store mount acquire"),
+    ("volume",    "words policy store unpack mount acquire"),
     // edge
     ("csi",       "words volume socket"),
     ("admin",     "words volume socket"),

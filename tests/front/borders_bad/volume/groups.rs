@@ -2,5 +2,5 @@ use crate::{
     acquire::{self, Flight},
     source::{self, Source}, //~ volume may not name source (crate::source) //~ volume may not name source (crate::source::Source)
     store,
-    {unpack::Tree, fault::Fault}, //~ volume may not name unpack
+    {source::Tree, fault::Fault}, //~ volume may not name source
 };

@@ -3,6 +3,6 @@ use super::super::volume::plan;
 use super::plan::source;
 
 mod deep {
-    use super::super::super::unpack; //~ volume may not name unpack
+    use super::super::super::source; //~ volume may not name source
     use super::super::source;
 }
