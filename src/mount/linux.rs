@@ -11,7 +11,7 @@ mod view;
 
 use std::ffi::CString;
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -149,6 +149,12 @@ impl Mounter for Linux {
     fn probe(&self, parent: &Parent, target: &Target) -> Result<Probe, Error> {
         may_wait();
         look::at(held(parent, target)?, target)
+    }
+
+    fn open(&self, target: &Target, mount: MountId) -> Result<OwnedFd, Error> {
+        may_wait();
+        let parent = look::parent(target)?;
+        look::open_mount(parent.as_fd(), target, mount)
     }
 
     fn bind(&self, source: &Path, parent: &Parent, target: &Target) -> Result<MountId, Error> {

@@ -14,6 +14,7 @@ mod tests;
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, MutexGuard};
 
@@ -217,6 +218,28 @@ impl Mounter for Memory {
         let mut state = self.state();
         state.refused(Act::Probe, target)?;
         Ok(state.at(&target.path()))
+    }
+
+    /// Of an overlay its upper layer, where all that is written to it goes.
+    fn open(&self, target: &Target, mount: MountId) -> Result<OwnedFd, Error> {
+        let path = target.path();
+        let root = match self.state().top(&path).filter(|layer| layer.id == mount) {
+            Some(Layer {
+                what: What::Bind { root },
+                ..
+            }) => Some(root.clone()),
+            Some(Layer {
+                what: What::Overlay { upper, .. },
+                ..
+            }) => upper.clone(),
+            Some(Layer {
+                what: What::Dead, ..
+            })
+            | None => None,
+        };
+        let root = root.ok_or_else(|| Error::Gone(path.as_path().into()))?;
+        let open = fs::File::open(&root).map_err(|e| Error::io("open target", &root, &e))?;
+        Ok(open.into())
     }
 
     fn bind(&self, source: &Path, _: &Parent, target: &Target) -> Result<MountId, Error> {

@@ -197,6 +197,11 @@ pub trait Mounter: Send + Sync + 'static {
         parent.map_or(Ok(Probe::Missing), |parent| self.probe(&parent, target))
     }
 
+    /// Opens the root of a mount, so that something can be written into it.
+    ///
+    /// Errors: [`Error::Gone`] where that mount is not what stands at the target.
+    fn open(&self, target: &Target, mount: MountId) -> Result<OwnedFd, Error>;
+
     /// Shows a directory at a target that exists, on top of what is shown there.
     ///
     /// One mount(2): the new mount has the flags of the mount that `source` lies on, from its first moment.

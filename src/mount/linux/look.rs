@@ -67,6 +67,22 @@ pub(super) fn directory(parent: BorrowedFd<'_>, target: &Target) -> Result<Owned
     })
 }
 
+/// The root of a mount at a target, to be read and written to.
+pub(super) fn open_mount(
+    parent: BorrowedFd<'_>,
+    target: &Target,
+    mount: MountId,
+) -> Result<OwnedFd, Error> {
+    let failed = |errno| Error::system("open target", &target.path(), errno);
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = openat2(parent, target.name(), flags, Mode::empty(), INSIDE).map_err(failed)?;
+    let seen = statx(&root, "", AtFlags::EMPTY_PATH | QUIETLY, IDENTITY).map_err(failed)?;
+    match is_mount(&seen) && id(&seen) == mount {
+        true => Ok(root),
+        false => Err(Error::Gone(target.path().as_path().into())),
+    }
+}
+
 /// Whether what is shown at a target takes no writes. A writable overlay for whose work directory there is no room
 /// comes up so, and mount(2) says that all is well.
 pub(super) fn is_read_only(parent: BorrowedFd<'_>, target: &Target) -> Result<bool, Error> {
