@@ -12,6 +12,7 @@ mod calls;
 mod downloads;
 mod node;
 mod startup;
+mod swaps;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::calls::{Calls, Ended, Running};
 pub use self::downloads::{Downloads, Held};
 pub use self::node::{CacheUsage, Disk, Node, Seen};
 pub use self::startup::StartupTaints;
+pub use self::swaps::Swaps;
 
 use crate::fault::Fault;
 
@@ -43,6 +45,8 @@ pub struct Metrics {
     pub evictions: Evictions,
     /// What the API server is asked for.
     pub startup_taints: StartupTaints,
+    /// How volumes change while they are shown.
+    pub swaps: Swaps,
     /// What is looked up when somebody asks.
     pub node: Node,
     registry: Arc<Registry>,
@@ -60,17 +64,19 @@ impl Metrics {
         );
         let (calls, downloads) = (Calls::default(), Downloads::default());
         let (evictions, node) = (Evictions::default(), Node::default());
-        let startup_taints = StartupTaints::default();
+        let (startup_taints, swaps) = (StartupTaints::default(), Swaps::default());
         calls.register(&mut registry);
         downloads.register(&mut registry);
         evictions.register(&mut registry);
         startup_taints.register(&mut registry);
+        swaps.register(&mut registry);
         registry.register_collector(Box::new(node.clone()));
         Self {
             calls,
             downloads,
             evictions,
             startup_taints,
+            swaps,
             node,
             registry: Arc::new(registry),
         }

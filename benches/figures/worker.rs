@@ -159,6 +159,7 @@ impl Driver {
             sharing: Sharing::ManyTargets,
             group: None,
             pod: None,
+            node: None,
             owner: Owner::Kubelet {
                 dir: self.pods.clone(),
                 inode: 1,

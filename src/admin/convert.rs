@@ -54,6 +54,7 @@ pub(super) fn mount(request: MountRequest, kubelet: &Kubelet) -> Result<(Mount, 
             namespace: pod.namespace,
             name: pod.name,
             service_account: pod.service_account,
+            ..Pod::default()
         }),
         attributes: request.attributes.into_iter().collect(),
         secrets: secrets

@@ -10,7 +10,7 @@ use crate::config::{Downloading, Secrets};
 use crate::fault::Setting;
 use crate::policy::{Policy, PullPolicy, Request, Subject};
 use crate::source::{self, Credentials, Factory};
-use crate::volume::attributes;
+use crate::volume::{attributes, spec};
 
 /// What is to be fetched.
 pub struct Order {
@@ -22,10 +22,10 @@ pub struct Order {
 impl Order {
     /// As it was typed; `name` is that of the file in a directory, if it is not the URL's.
     pub fn new(url: &str, checksum: Option<&str>, name: Option<&str>) -> Result<Self, Error> {
-        let pin = checksum.map(|text| attributes::value(Setting::Checksum, text));
-        let name = name.map(|text| attributes::value(Setting::FileName, text));
+        let pin = checksum.map(|text| spec::value(Setting::Checksum, text));
+        let name = name.map(|text| spec::value(Setting::FileName, text));
         Ok(Self {
-            url: attributes::value(Setting::Url, url)?,
+            url: spec::value(Setting::Url, url)?,
             pin: pin.transpose()?,
             name: name.transpose()?,
         })

@@ -123,6 +123,7 @@ impl Driver {
         let settings = (&self.storing, &self.downloading);
         let counted = self.metrics.downloads.clone();
         let volumes = super::volumes(store, self.http.clone(), settings, (counted, pool.clone()))?;
+        let volumes = volumes.counting(self.metrics.swaps.clone());
         let swept = volumes.sweep()?;
         tracing::info!(swept, "found the volumes on this node");
         Ok(volumes)

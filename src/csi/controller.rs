@@ -26,8 +26,8 @@ use super::proto::{
 };
 use super::{Answer, Error, convert};
 use crate::fault;
-use crate::volume::attributes::VolumeSpec;
 use crate::volume::claims::{Claims, Provisioned};
+use crate::volume::spec::VolumeTemplate;
 
 /// Answers for volumes of claims.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ fn supported(asked: &ValidateVolumeCapabilitiesRequest) -> Result<(), String> {
     }
     let written = [&asked.volume_context, &asked.parameters];
     for written in written.into_iter().filter(|map| !map.is_empty()) {
-        VolumeSpec::parse(&convert::attributes(written)).map_err(|e| fault::line(&e))?;
+        VolumeTemplate::parse(&convert::attributes(written)).map_err(|e| fault::line(&e))?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ const EPHEMERAL: &str = "csi.storage.k8s.io/ephemeral";
 /// What kubelet says of the pod; it overwrites whatever else says so (`podInfoOnMount`).
 const NAMESPACE: &str = "csi.storage.k8s.io/pod.namespace";
 const POD: &str = "csi.storage.k8s.io/pod.name";
+const UID: &str = "csi.storage.k8s.io/pod.uid";
 const SERVICE_ACCOUNT: &str = "csi.storage.k8s.io/serviceAccount.name";
 
 /// What kubelet never puts into an inline volume, so that whoever wrote the pod has (it overwrites the pod's own keys).
@@ -172,7 +173,7 @@ fn size(field: &'static str, bytes: i64) -> Result<u64, Error> {
 pub(super) fn publish(
     request: NodePublishVolumeRequest,
     target: Target,
-    kubelet: &Kubelet,
+    (kubelet, node): (&Kubelet, &str),
 ) -> Result<PublishRequest, Error> {
     let is_inline = request
         .volume_context
@@ -192,6 +193,7 @@ pub(super) fn publish(
     let pod = Pod {
         namespace: said(NAMESPACE),
         name: said(POD),
+        uid: said(UID),
         service_account: said(SERVICE_ACCOUNT),
     };
     let secrets = request.secrets.into_iter();
@@ -205,6 +207,7 @@ pub(super) fn publish(
         sharing: asked.sharing,
         group: asked.group,
         pod: Some(pod),
+        node: Some(node.to_owned()),
         owner: kubelet.owner(),
     })
 }

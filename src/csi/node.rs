@@ -53,7 +53,7 @@ impl<M: Mounter> Node<M> {
             convert::attributes(&request.volume_context),
             request.readonly,
         );
-        let published = match convert::publish(request, target.clone(), &self.kubelet) {
+        let published = match convert::publish(request, target.clone(), (&self.kubelet, &self.id)) {
             Ok(request) => self.publish(&volumes, request, time_left).await,
             Err(error) => {
                 let what = || format!("checking the volume at {target}");
@@ -85,7 +85,7 @@ impl<M: Mounter> Node<M> {
         request: PublishRequest,
         time_left: std::time::Duration,
     ) -> Result<(), Status> {
-        if volumes.is_as_before(&request) {
+        if volumes.republish(&request) {
             return Ok(());
         }
         let (volume, target) = (request.volume.clone(), request.target.clone());

@@ -60,6 +60,14 @@ pub enum Setting {
     Layout,
     /// Whether a claim's volume may be written to.
     Writable,
+    /// How often the origin is asked while the volume is shown.
+    Refresh,
+    /// How long from one change of the content to the next.
+    Settle,
+    /// Over which time the pods of one volume change.
+    Spread,
+    /// How long a file stays whose name is no longer wanted.
+    Drain,
 }
 
 impl Setting {
@@ -74,10 +82,14 @@ impl Setting {
             Self::MaxSize => "maxSize",
             Self::Layout => "layout",
             Self::Writable => "writable",
+            Self::Refresh => "refresh",
+            Self::Settle => "settle",
+            Self::Spread => "spread",
+            Self::Drain => "drain",
         }
     }
 
-    /// What is typed for it; a command has no flag for what only a claim needs.
+    /// What is typed for it; a command has no flag for what only pods and claims need.
     const fn flag(self, reader: Reader) -> &'static str {
         match self {
             Self::Url => "URL",
@@ -90,7 +102,9 @@ impl Setting {
             Self::PullPolicy => "--pull-policy",
             Self::MaxSize => "--max-size",
             Self::Layout => "--layout",
-            Self::Writable => "writable",
+            Self::Writable | Self::Refresh | Self::Settle | Self::Spread | Self::Drain => {
+                self.attribute()
+            }
         }
     }
 }

@@ -145,6 +145,7 @@ mod tests {
             namespace: "n".to_owned(),
             name: "p".to_owned(),
             service_account: "s".to_owned(),
+            ..Pod::default()
         };
         assert_eq!(mount.pod, Some(pod));
         assert_eq!(mount.secrets["token"].expose_secret(), "c4nary");

@@ -10,7 +10,7 @@ use crate::artifact::{AddressRule, Bytes};
 use crate::fault::{Fault, Flag, Setting};
 use crate::source;
 
-pub use self::request::{Pod, PullPolicy, Request, Subject};
+pub use self::request::{Pod, PullPolicy, Request, Subject, is_credential};
 
 /// The rules.
 #[derive(Clone, Debug)]

@@ -26,6 +26,8 @@ pub struct Pod {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Its uid.
+    pub uid: String,
     /// Its service account.
     pub service_account: String,
 }
@@ -55,6 +57,11 @@ impl Request {
             ..self
         })
     }
+}
+
+/// Whether a key of a secret is one that proves something to an origin.
+pub fn is_credential(key: &str) -> bool {
+    Credentials::is_key(key)
 }
 
 /// When the origin is asked, as for images. It speaks at a volume's first publish only (docs/design/laws.md, law 8).

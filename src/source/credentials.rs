@@ -71,6 +71,11 @@ impl Credentials {
         format!("{HEADER}{}", name.to_ascii_lowercase())
     }
 
+    /// Whether a key is one of these.
+    pub fn is_key(key: &str) -> bool {
+        Self::KEYS.contains(&key) || key.starts_with(HEADER)
+    }
+
     /// Reads keys. Any other key is refused by name: a secret that is not used as its owner believes is a secret in the
     /// wrong place.
     pub fn read(mut keys: BTreeMap<String, SecretString>) -> Result<Self, Wrong> {

@@ -1,12 +1,11 @@
 //! What an artifact looks like in a volume, and how it gets there.
 
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use rustix::process::getgid;
 
 use super::artifact::leases;
 use super::blobs::hash_file;
@@ -53,17 +52,18 @@ impl VolumeDir {
         let dir = layers.make_directories(&self.upper(), place)?;
         let (from, to) = (self.file(place), dir.join(place.name().as_str()));
         fs::copy(&from, &to).at("copy", &from)?;
-        let gid = layers.group.or(Some(getgid().as_raw()));
-        chown(&to, Some(0), gid).at("set the group of", &to)?;
-        let mode = if layers.group.is_some() { 0o664 } else { 0o644 };
-        fs::set_permissions(&to, Permissions::from_mode(mode)).at("set the mode of", &to)
+        layers
+            .own(&File::open(&to).at("open", &to)?)
+            .at("set the owner of", &to)
     }
 
     /// Whether the content is leased from the store, and so as durable as what is there; or a copy of what had no lease
-    /// to spare.
-    pub fn is_leased(&self, content: &Placement) -> Result<bool, Error> {
+    /// to spare, or was to have a time of its own: its link among what is `kept` is no lease.
+    pub fn is_leased(&self, content: &Placement, kept: Option<&Digest>) -> Result<bool, Error> {
         let Placement::File(place) = content;
-        Ok(leases(&self.metadata(place)?) > 0)
+        let file = self.metadata(place)?;
+        let own = kept.is_some_and(|sha256| self.is_kept(sha256, &file));
+        Ok(leases(&file) > u64::from(own))
     }
 
     /// Reads the content: its digest, and how many bytes it has.
@@ -74,7 +74,7 @@ impl VolumeDir {
         Ok((digest, self.metadata(place)?.len()))
     }
 
-    fn file(&self, place: &VolumePath) -> PathBuf {
+    pub(super) fn file(&self, place: &VolumePath) -> PathBuf {
         self.content().join(place.to_path())
     }
 

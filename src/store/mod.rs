@@ -33,7 +33,9 @@ mod partial;
 pub mod retention;
 mod room;
 mod space;
+mod swap;
 mod trash;
+mod tree;
 mod volumes;
 
 use std::fs::{self, DirBuilder, File};
@@ -51,6 +53,8 @@ pub use self::holds::Hold;
 pub use self::key::{Key, Name};
 pub use self::partial::{Completed, Partial};
 pub use self::space::{Limits, Percent, Usage};
+pub use self::swap::{Incoming, Stamp, too_early};
+pub use self::tree::{Copying, PodTree};
 pub use self::volumes::{Layers, Staged, StoredRecord, VolumeDir};
 
 use self::error::IoContext;

@@ -40,7 +40,7 @@ pub struct Layers {
 
 impl Layers {
     /// As `emptyDir` has it: everybody may write, and with a group what is made in it belongs to that group.
-    fn mode(self) -> u32 {
+    pub(super) fn mode(self) -> u32 {
         match (self.writable, self.group) {
             (false, _) => 0o755,
             (true, None) => 0o777,
@@ -210,7 +210,7 @@ fn create(path: &Path, mode: u32) -> Result<(), Error> {
 }
 
 /// Whether it had just that mode from the beginning.
-fn mkdir(path: &Path, mode: u32) -> Result<bool, Error> {
+pub(super) fn mkdir(path: &Path, mode: u32) -> Result<bool, Error> {
     create(path, mode)?;
     set_mode(path, mode)
 }

@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::Pool;
-use super::attributes::{self, VolumeSpec};
+use super::attributes;
 use super::record::key_name;
+use super::spec::VolumeTemplate;
 use crate::artifact;
 use crate::fault::Fault;
 use crate::lock::Short;
@@ -101,7 +102,7 @@ pub struct Provisioned {
 impl Provision {
     /// What this makes, if the parameters are right.
     fn checked(&self) -> Result<Provisioned, Error> {
-        let spec = VolumeSpec::parse(&self.parameters)?;
+        let spec = VolumeTemplate::parse(&self.parameters)?;
         let mut attributes = self.parameters.clone();
         let size = match (self.required, self.limit) {
             (0, limit) => limit,

@@ -6,7 +6,7 @@ use super::content::Content;
 use super::locks::Busy;
 use super::plan::{self, PublishStep, TargetState, View};
 use super::request::KeyedRequest;
-use super::{Error, Shared, Sharing, VolumeState};
+use super::{Error, Record, Shared, Sharing, VolumeState};
 use crate::mount::{Mounter, Overlay, Parent, Target, Upper};
 use crate::store::{Artifact, Layers, Placement, Staged, VolumeDir};
 
@@ -69,7 +69,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     /// Before anything is taken back: what is full now is what there was too little of.
-    fn explained(&self, error: Error) -> Error {
+    pub(super) fn explained(&self, error: Error) -> Error {
         let Error::Store(inner) = error else {
             return error;
         };
@@ -137,13 +137,16 @@ impl<M: Mounter> Shared<M> {
         let target = &work.keyed.request.target;
         let dir = dir(making, target)?;
         self.store.reset_layers(dir, making.layers)?;
+        if let Content::Existing(record) = &work.content {
+            self.restore(dir, making, record)?;
+        }
         // What is leased is as durable as the store. A copy is not, and another boot may have lost bytes of it.
         let promised = match &work.content {
             Content::Existing(record) if record.boot == self.store.boot() => return Ok(()),
             Content::Existing(record) => Some(&record.sha256),
             Content::New(new) => new.artifact_request.pin.as_ref(),
         };
-        if dir.is_leased(&making.placement)? {
+        if dir.is_leased(&making.placement, promised)? {
             return Ok(());
         }
         let (found, _) = dir.measure_content(&making.placement)?;
@@ -155,6 +158,19 @@ impl<M: Mounter> Shared<M> {
             target: target.path(),
             why: format!("{found} instead of {promised}"),
         })
+    }
+
+    /// What was swapped in last is what is shown, and nothing that was on its way out.
+    fn restore(&self, dir: &VolumeDir, making: &Making, record: &Record) -> Result<(), Error> {
+        let Some(history) = &record.history else {
+            return Ok(());
+        };
+        let Placement::File(place) = &making.placement;
+        self.store.restore(dir, place, &record.sha256)?;
+        for file in history.draining.iter().filter_map(|file| file.place().ok()) {
+            self.store.remove_shown(dir, &file)?;
+        }
+        Ok(())
     }
 
     fn mount(&self, work: &Work, making: &Making, view: View) -> Result<(), Error> {

@@ -1,12 +1,16 @@
 //! What a publish is to show.
 
-use super::attributes::VolumeSpec;
+use super::attributes;
 use super::blocking::Takes;
+use super::changes::Changes;
 use super::plan::{self, View};
 use super::record::layers;
+use super::spec::{VolumeSpec, VolumeTemplate};
+use super::template::Values;
 use super::{Error, PublishRequest, Record, Writable};
 use crate::acquire;
 use crate::artifact;
+use crate::fault::Setting;
 use crate::policy::Request;
 use crate::store::{Layers, Placement};
 
@@ -15,23 +19,46 @@ pub(super) struct NewVolume {
     pub(super) spec: VolumeSpec,
     pub(super) view: View,
     pub(super) artifact_request: Request,
+    /// When its content may change, if it may.
+    pub(super) changes: Option<Changes>,
 }
 
 impl NewVolume {
-    pub(super) fn of(request: &PublishRequest, relabels: bool) -> Result<Self, Error> {
-        let spec = VolumeSpec::parse(&request.attributes)?;
+    /// `swap` is what [`Variable::Swap`](super::template::Variable::Swap) stands for.
+    pub(super) fn of(request: &PublishRequest, relabels: bool, swap: u64) -> Result<Self, Error> {
+        let template = VolumeTemplate::parse(&request.attributes)?;
         let writable = match request.writable {
             Writable::Yes => true,
             Writable::No => false,
-            Writable::IfScratch => spec.scratch,
+            Writable::IfScratch => template.scratch,
         };
-        let view = plan::view(request.readonly, writable, spec.layout, relabels)
+        let view = plan::view(request.readonly, writable, template.layout, relabels)
             .ok_or(Error::NoSafeForm)?;
-        let artifact_request = spec.request().with_secret(request.secrets.clone());
+        let changes = template.may_change().then_some(template.changes);
+        if changes.is_some() && view == View::ReadOnlyOverlay {
+            return Err(Error::Fixed { relabels });
+        }
+        if template.changes.refresh.is_some() && request.node.is_none() {
+            let why = "only volumes that kubelet mounts through CSI are refreshed; remove it";
+            return Err(attributes::Error::value(Setting::Refresh, why).into());
+        }
+        let spec = template.fill(&Values {
+            pod: request.pod.as_ref().filter(|_| request.node.is_some()),
+            node: request.node.as_deref().unwrap_or_default(),
+            secrets: &request.secrets,
+            swap,
+        })?;
+        // What a variable names is no credential.
+        let mut secrets = request.secrets.clone();
+        for key in template.secret_keys() {
+            secrets.remove(key);
+        }
+        let artifact_request = spec.request().with_secret(secrets);
         Ok(Self {
             spec,
             view,
             artifact_request: artifact_request.map_err(acquire::Error::from)?,
+            changes,
         })
     }
 

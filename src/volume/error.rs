@@ -8,6 +8,7 @@ use super::locks::Busy;
 use super::plan::{Refusal, TargetState};
 use crate::fault::Fault;
 use crate::mount::Target;
+use crate::unpack::zip;
 use crate::{acquire, artifact, mount, store};
 
 /// A publish or unpublish that failed.
@@ -31,6 +32,30 @@ pub enum Error {
          persistentVolumeClaim.readOnly: true in the pod, or writable: scratch in the StorageClass"
     )]
     NoSafeForm,
+    /// What it shows is to change, and the way that it is shown does not allow that.
+    #[error(
+        "the content of this volume may change (refresh or a variable), but a read-only overlay cannot change while it is \
+         mounted; {}",
+        if *relabels {
+            "on a node with SELinux only writable volumes can: remove readOnly: true, or set writable: scratch in the \
+             StorageClass"
+        } else {
+            "set persistentVolumeClaim.readOnly: true in the pod, writable: scratch in the StorageClass, or readOnly: true \
+             without layout: overlay"
+        }
+    )]
+    Fixed {
+        /// Whether that is because of the labels of files.
+        relabels: bool,
+    },
+    /// What is to be shown is no archive, although its name says so.
+    #[error("{url} is not a zip archive: {error}; fix the artifact on the server, or the URL")]
+    Archive {
+        /// Where it is from, redacted.
+        url: String,
+        /// What is wrong.
+        error: zip::Error,
+    },
     /// Published at this target before, from other attributes.
     #[error(
         "{} already has this volume with other attributes or another readonly flag; unpublish it first, or repeat the \
@@ -121,9 +146,12 @@ impl Error {
             Self::Acquire(e) => e.fault(),
             Self::Store(e) => e.fault(),
             Self::Mount(e) => e.fault(),
-            Self::NoSafeForm | Self::Directory { .. } | Self::Kubelets(_) | Self::GoneAgain(_) => {
-                Fault::Invalid
-            }
+            Self::Archive { .. } => Fault::Mismatch,
+            Self::NoSafeForm
+            | Self::Fixed { .. }
+            | Self::Directory { .. }
+            | Self::Kubelets(_)
+            | Self::GoneAgain(_) => Fault::Invalid,
             Self::Differs(_) => Fault::Differs,
             Self::Occupied { .. } | Self::SecondTarget { .. } => Fault::Occupied,
             Self::Busy(_) | Self::Ended(_) => Fault::Pending,

@@ -134,6 +134,11 @@ impl Wait {
         let _ = self.ended.clone().wait_for(|n| *n != began).await;
     }
 
+    /// Whether an unpublish has ended it.
+    pub(super) fn is_over(&self) -> bool {
+        *self.ended.borrow() != self.began
+    }
+
     /// Goes over to the second phase.
     pub(super) fn lock(&self) -> Result<VolumeLock, Busy> {
         let mut slots = self.locks.slots();

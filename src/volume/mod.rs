@@ -10,7 +10,9 @@ pub mod attributes;
 mod blocking;
 mod cache;
 mod caller;
+mod changes;
 pub mod claims;
+mod clock;
 mod command_line;
 mod commit;
 mod content;
@@ -23,11 +25,15 @@ mod ours;
 pub mod plan;
 mod pool;
 mod publish;
+mod reconcile;
 mod record;
 mod recover;
 mod renew;
 mod request;
+pub mod spec;
 mod status;
+mod swap;
+pub mod template;
 mod unpublish;
 mod waiting;
 
@@ -46,7 +52,7 @@ pub use self::error::Error;
 pub use self::handle::VolumesHandle;
 pub use self::kubelet::Kubelet;
 pub use self::pool::{Pool, THREADS};
-pub use self::record::{Owner, Record};
+pub use self::record::{Before, Draining, History, Owner, Record};
 pub use self::recover::Listed;
 pub use self::status::{Standing, Usage};
 pub use crate::acquire::{Phase, Snapshot};
@@ -57,10 +63,12 @@ use self::janitor::Janitor;
 use self::locks::VolumeLocks;
 use self::ours::is_ours;
 use self::plan::{RecordMatch, TargetState};
+use self::reconcile::Reconciler;
 use self::status::LiveMount;
 use self::waiting::Waits;
 use crate::acquire::Acquire;
 use crate::lock::{Guard, Short, Turn};
+use crate::metrics::Swaps;
 use crate::mount::{self, MountId, Parent, Probe};
 use crate::policy::Policy;
 use crate::store::{Store, VolumeDir};
@@ -86,6 +94,9 @@ pub struct PublishRequest {
     pub group: Option<u32>,
     /// The pod that it is for; nothing at a command line.
     pub pod: Option<Pod>,
+    /// The name of this node, where whoever asks does so again and again: then what is shown may change. Nothing where it
+    /// is asked once (a command line, FlexVolume).
+    pub node: Option<String>,
     /// Who asks.
     pub owner: Owner,
 }
@@ -128,6 +139,7 @@ pub struct Volumes<M> {
     counting: Arc<Semaphore>,
     /// The one place for whoever makes room: the others wait for the same, and need no thread for that.
     making_room: Semaphore,
+    reconciler: Reconciler<M>,
 }
 
 /// What a commit needs; it may outlive the call.
@@ -164,14 +176,23 @@ impl<M: Mounter> Volumes<M> {
             waiting: Short::default(),
         };
         shared.find_mounts()?;
+        let (shared, locks) = (Arc::new(shared), VolumeLocks::default());
         Ok(Self {
-            shared: Arc::new(shared),
-            locks: VolumeLocks::default(),
+            reconciler: Reconciler::new(Arc::clone(&shared), locks.clone(), pool.clone()),
+            shared,
+            locks,
             pool,
             janitor,
             counting: Arc::new(Semaphore::new(1)),
             making_room: Semaphore::new(1),
         })
+    }
+
+    /// Counts how what is shown changes.
+    #[must_use]
+    pub fn counting(mut self, swaps: Swaps) -> Self {
+        self.reconciler.counted = swaps;
+        self
     }
 
     /// How far the artifact is that a volume waits for.

@@ -3,7 +3,7 @@
 //! Invariants, each a property test: a satisfied volume has an empty plan; no plan touches what is not ours;
 //! after a crash behind any step the same question leads to the same end.
 
-use super::attributes::Layout;
+use super::spec::Layout;
 
 /// How shared bytes are shown so that no pod can ever write them (docs/design/layouts.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

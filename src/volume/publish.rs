@@ -10,12 +10,14 @@ use super::content::{Content, NewVolume};
 use super::locks::{Busy, VolumeLock, VolumeLocks, Wait};
 use super::plan::{self, PublishStep};
 use super::record::fingerprint;
+use super::renew::FIRST;
 use super::request::KeyedRequest;
+use super::spec::may_change;
 use super::{Caller, Error, Id, PublishRequest, Shared, Sharing, VolumeState, Volumes};
 use crate::acquire::{self, Joined, Progress, Waiting};
 use crate::artifact::ArtifactUrl;
 use crate::mount::Mounter;
-use crate::policy::Subject;
+use crate::policy::{Permit, Request, Subject};
 use crate::store::{self, Artifact, VolumeDir};
 
 /// How often an artifact that was collected between its arrival and its link is fetched again; what was lost once is
@@ -58,9 +60,16 @@ impl<M: Mounter> Volumes<M> {
             artifact = tracing::field::Empty,
             digest = tracing::field::Empty,
         );
+        let keyed = Arc::new(keyed);
         let id = keyed.id.clone();
-        let once = self.publish_once(Arc::new(keyed), caller);
+        let once = self.publish_once(Arc::clone(&keyed), caller);
         let published = once.instrument(span).await;
+        if published.is_ok()
+            && keyed.request.node.is_some()
+            && may_change(&keyed.request.attributes)
+        {
+            self.reconciler.wake(keyed);
+        }
         if matches!(published, Err(Error::Ended(_))) {
             // The unpublish may have come before the interest that it was to withdraw.
             self.want_no_more(&id);
@@ -266,6 +275,7 @@ impl<M: Mounter> Shared<M> {
             None => Content::New(Box::new(NewVolume::of(
                 &keyed.request,
                 self.mounter.relabels(),
+                FIRST,
             )?)),
         };
         let steps = plan::publish(content.view(), found.record_match, found.target_state)
@@ -283,16 +293,26 @@ impl<M: Mounter> Shared<M> {
             return Ok(FirstLook::Full(new.spec.url));
         }
         tracing::Span::current().record("artifact", tracing::field::display(&new.spec.url));
+        let permit = self.permit(keyed, new.artifact_request.clone())?;
+        Ok(match self.acquire.join(permit)? {
+            Joined::Have(artifact) => FirstLook::Now(Content::New(new), Some(artifact)),
+            Joined::Flying(waiting) => FirstLook::Later(Content::New(new), waiting),
+        })
+    }
+
+    /// The permission to get what a volume shows.
+    pub(super) fn permit(&self, keyed: &KeyedRequest, request: Request) -> Result<Permit, Error> {
         let subject = Subject {
             volume: keyed.id.as_str().to_owned(),
             pod: keyed.request.pod.clone(),
         };
-        let permit = self.policy.check(subject, new.artifact_request.clone());
-        Ok(
-            match self.acquire.join(permit.map_err(acquire::Error::from)?)? {
-                Joined::Have(artifact) => FirstLook::Now(Content::New(new), Some(artifact)),
-                Joined::Flying(waiting) => FirstLook::Later(Content::New(new), waiting),
-            },
-        )
+        let permit = self.policy.check(subject, request);
+        Ok(permit.map_err(acquire::Error::from)?)
+    }
+
+    /// Names what is asked for: the same URL, checksum and trust context.
+    pub(super) fn asked(&self, keyed: &KeyedRequest, new: &NewVolume) -> Result<String, Error> {
+        let permit = self.permit(keyed, new.artifact_request.clone())?;
+        Ok(self.acquire.name(&permit).as_str().to_owned())
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::plan::View;
-use crate::artifact::{self, Digest, FileName};
+use crate::artifact::{self, Digest, FileName, VolumePath};
 use crate::store::{Key, Layers, Parsed, Placement, Version};
 
 /// Written once, when the volume's directory is made. Holds no secret: the URL is redacted, and of the attributes
@@ -50,6 +50,60 @@ pub struct Record {
     /// The boot in which it was published.
     #[serde(default)]
     pub boot: String,
+    /// What it showed before, if its content may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}
+
+/// How the content of a volume came to be what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// Names what was asked for when what is shown came: URL, checksum and trust context. Empty where that is not known.
+    pub asked: String,
+    /// Counts what was shown, from 1.
+    pub swap: u64,
+    /// When what is shown came, in seconds since 1970.
+    pub changed: u64,
+    /// The inode of the file that is shown; 0 where that is not known.
+    pub inode: u64,
+    /// What was shown before it.
+    pub before: Option<Before>,
+    /// Files that are to go.
+    pub draining: Vec<Draining>,
+    /// Whether the file's time is to be set once more, because it came too soon after the one before.
+    pub restamp: bool,
+}
+
+/// What a volume showed before, and still has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// See [`History::asked`].
+    pub asked: String,
+    /// Its URL, redacted.
+    pub url: String,
+    /// Its digest.
+    pub sha256: Digest,
+    /// How many bytes.
+    pub size: u64,
+}
+
+/// A file whose name is not wanted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draining {
+    /// Its directory in the volume.
+    pub path: String,
+    /// Its name.
+    pub name: String,
+    /// When it was replaced, in seconds since 1970.
+    pub since: u64,
+}
+
+impl Draining {
+    /// Where it is.
+    pub(super) fn place(&self) -> Result<VolumePath, artifact::Error> {
+        VolumePath::new(&self.path, self.name.parse::<FileName>()?)
+    }
 }
 
 /// Who asked for a volume, and so who ends it.
@@ -91,7 +145,12 @@ impl Record {
 
     /// What lies in the volume. So far a record is that of a file: one of another kind will say so.
     pub fn placement(&self) -> Result<Placement, artifact::Error> {
-        artifact::VolumePath::new(&self.path, self.name.parse::<FileName>()?).map(Placement::File)
+        self.place().map(Placement::File)
+    }
+
+    /// Where its file is.
+    pub(super) fn place(&self) -> Result<VolumePath, artifact::Error> {
+        VolumePath::new(&self.path, self.name.parse::<FileName>()?)
     }
 
     /// What it has beside its content.

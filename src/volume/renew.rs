@@ -6,14 +6,18 @@
 use std::sync::Arc;
 
 use super::blocking::Takes;
+use super::clock::{now, seconds};
 use super::content::NewVolume;
 use super::locks::Wait;
-use super::record::key_name;
+use super::record::{History, key_name};
 use super::request::KeyedRequest;
 use super::{Error, Owner, Record, Shared, Volumes};
 use crate::artifact::Digest;
 use crate::mount::Mounter;
 use crate::store::{Placement, Version, VolumeDir};
+
+/// What the first content of a volume counts as.
+pub(super) const FIRST: u64 = 1;
 
 impl<M: Mounter> Volumes<M> {
     /// For a volume that is shown already: no error of this is one of its publish (law 3).
@@ -57,7 +61,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn rebuilt(&self, keyed: &KeyedRequest, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
-        let new = NewVolume::of(&keyed.request, self.mounter.relabels())?;
+        let new = NewVolume::of(&keyed.request, self.mounter.relabels(), FIRST)?;
         let content = dir.measure_content(&new.placement())?;
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
         let made_target = made || keyed.request.owner != Owner::CommandLine;
@@ -73,6 +77,12 @@ impl<M: Mounter> Shared<M> {
     ) -> Record {
         let request = &keyed.request;
         let Placement::File(place) = new.placement();
+        let history = new.changes.map(|_| History {
+            asked: self.asked(keyed, new).unwrap_or_default(),
+            swap: FIRST,
+            changed: seconds(now()),
+            ..History::default()
+        });
         Record {
             version: Version::CURRENT,
             volume: request.volume.clone(),
@@ -89,6 +99,7 @@ impl<M: Mounter> Shared<M> {
             fingerprint: keyed.fingerprint.clone(),
             key: key_name(self.store.key()),
             boot: self.store.boot().to_owned(),
+            history,
         }
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use super::blocking::Takes;
 use super::plan::View;
 use super::record::fingerprint;
+use super::request::KeyedRequest;
+use super::spec::may_change;
 use super::{Error, Id, PublishRequest, Record, Shared, Volumes, plan};
 use crate::metrics::{CacheUsage, Disk};
 use crate::mount::{MountId, Mounter, Probe, Target};
@@ -84,13 +86,29 @@ impl<M: Mounter> Volumes<M> {
     /// Whether a volume is known to be shown as this request would have it: what kubelet asks every minute for every
     /// volume. Without a record, and without a disk: what is mounted holds its own path, and that of what it shows, in
     /// the kernel's memory. A "no" may be a "yes" for who looks closer.
-    pub fn is_as_before(&self, request: &PublishRequest) -> bool {
-        let shared = &self.shared;
+    ///
+    /// Where what is shown may change it is looked at behind the answer.
+    pub fn republish(&self, request: &PublishRequest) -> bool {
         let id = Id::of(&request.volume, &request.target);
+        let fingerprint = self.shared.fingerprint(request);
+        let is_shown = self.is_shown(&id, request, &fingerprint);
+        if is_shown && request.node.is_some() && may_change(&request.attributes) {
+            let request = request.clone();
+            let keyed = KeyedRequest {
+                id,
+                request,
+                fingerprint,
+            };
+            self.reconciler.wake(Arc::new(keyed));
+        }
+        is_shown
+    }
+
+    fn is_shown(&self, id: &Id, request: &PublishRequest, fingerprint: &str) -> bool {
+        let shared = &self.shared;
         let known = shared.mounts().get(id.as_str()).cloned();
-        let Some(shown) = known
-            .filter(|s| !s.fingerprint.is_empty() && s.fingerprint == shared.fingerprint(request))
-        else {
+        let is_same = |s: &LiveMount| !s.fingerprint.is_empty() && s.fingerprint == fingerprint;
+        let Some(shown) = known.filter(is_same) else {
             return false;
         };
         let mounted = shared.mounter.probe_at(&request.target);

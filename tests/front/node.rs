@@ -108,6 +108,7 @@ impl Node {
             sharing: Sharing::ManyTargets,
             group: None,
             pod: None,
+            node: None,
             owner: Owner::Kubelet {
                 dir: self.kubelet.clone(),
                 inode: fs::metadata(&self.kubelet).unwrap().ino(),

@@ -148,6 +148,7 @@ impl World {
             sharing: Sharing::ManyTargets,
             group: None,
             pod: None,
+            node: None,
             owner: Owner::Kubelet {
                 dir: "/kubelet".into(),
                 inode: 1,

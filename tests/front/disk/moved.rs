@@ -65,7 +65,7 @@ fn mounts_are_known_again_by_other_paths() {
     assert!(node.volumes.list().unwrap().iter().all(|v| v.mounted));
     assert_eq!(node.volumes.sweep().unwrap(), 0);
     for (request, before) in all.iter().zip(before) {
-        assert!(node.volumes.is_as_before(request));
+        assert!(node.volumes.republish(request));
         node.publish(request).unwrap();
         let now = request.target.path().canonicalize().unwrap();
         assert_eq!(mounts_at(&now), before);

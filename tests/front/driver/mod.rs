@@ -21,6 +21,8 @@ mod scene;
 mod secrets;
 mod serving;
 mod soak;
+mod upgrade;
+mod versions;
 mod waiting;
 
 use std::fs;

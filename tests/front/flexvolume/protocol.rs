@@ -63,7 +63,7 @@ fn every_call_is_answered_by_one_object_whatever_it_holds() {
         (
             &["mount", at, &with("refresh", "1m")],
             "Failure",
-            "not supported yet",
+            "only volumes that kubelet mounts through CSI are refreshed",
         ),
         (
             &["mount", at, &with("fileName", &long)],

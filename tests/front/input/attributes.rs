@@ -151,7 +151,13 @@ fn attributes_of_a_request_are_invalid_by_name() {
         (
             "refresh",
             "1m",
-            "the attribute refresh is not supported yet".into(),
+            "the attribute refresh: only volumes that kubelet mounts through CSI".into(),
+        ),
+        ("refresh", "1s", "use a time from 10s to 30days".into()),
+        (
+            "rollback",
+            "1m",
+            "the attribute rollback is not supported yet".into(),
         ),
         ("stripComponents", "1", "is not supported yet".into()),
         ("include", "*", "is not supported yet".into()),

@@ -269,6 +269,7 @@ impl Worker {
             sharing: Sharing::ManyTargets,
             group: n.is_multiple_of(3).then_some(4711),
             pod: None,
+            node: None,
             owner: Owner::Kubelet {
                 dir: self.dir.clone(),
                 inode: 0,

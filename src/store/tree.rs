@@ -1,0 +1,215 @@
+//! A directory that a pod writes to, while it does.
+//!
+//! Whatever stands there a pod has put there, and may replace between two calls. So names are looked up one by one from
+//! a directory that is held open, and no link is followed: what a pod can spoil is its own volume.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, fchmod, fchown, mkdirat, openat, renameat, statat,
+    unlinkat,
+};
+use rustix::io::Errno;
+
+use super::Layers;
+use super::error::{Error, IoContext};
+use super::key::random_name;
+use super::swap::copy_bytes;
+use super::trash::{DIRECTORY, each};
+use crate::artifact::VolumePath;
+
+/// What a file is called while it is copied where a pod sees it: nobody deploys a name that begins with a dot, and has
+/// no extension.
+const HELPER: &str = ".war-vol-";
+
+/// The root of such a directory, with what an error calls it.
+#[derive(Debug)]
+pub struct PodTree {
+    root: OwnedFd,
+    path: PathBuf,
+}
+
+impl PodTree {
+    /// A directory that is open.
+    pub fn new(root: OwnedFd, path: &Path) -> Self {
+        Self {
+            root,
+            path: path.to_owned(),
+        }
+    }
+
+    /// Opens a directory of the store's own that a pod sees.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let root = openat(CWD, path, DIRECTORY, Mode::empty()).at("open", path)?;
+        Ok(Self::new(root, path))
+    }
+
+    /// When the file at a place was changed last; none where there is none.
+    pub fn modified(&self, place: &VolumePath) -> Result<Option<SystemTime>, Error> {
+        let found = self.parent(place).and_then(|parent| {
+            let name = place.name().as_str();
+            statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+        });
+        match found {
+            Ok(stat) => Ok(time_of(&stat)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(e) => Err(e).at("access", &self.path.join(place.to_path())),
+        }
+    }
+
+    /// Puts a file that lies outside of what the pod sees at a place, in one step.
+    pub fn put(&self, staged: &Path, place: &VolumePath, layers: Layers) -> Result<(), Error> {
+        let path = self.path.join(place.to_path());
+        let parent = self.make_parent(place, layers).at("create", &path)?;
+        renameat(CWD, staged, parent, place.name().as_str()).at("replace", &path)
+    }
+
+    /// Copies a file to a place: under a name that nobody deploys, which then becomes that of the place.
+    pub fn copy_to(
+        &self,
+        source: &File,
+        place: &VolumePath,
+        layers: Layers,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<Copying, Error> {
+        let path = self.path.join(place.to_path());
+        let parent = self.make_parent(place, layers).at("create", &path)?;
+        remove_helpers(&parent);
+        let helper = format!("{HELPER}{}", random_name());
+        let created = create(&parent, &helper).at("create", &path)?;
+        let copying = Copying {
+            file: created,
+            parent,
+            helper,
+            path,
+            is_shown: false,
+        };
+        let copied = copy_bytes(source, &copying.file, goes_on);
+        let copied = copied.and_then(|()| layers.own(&copying.file));
+        copied.at("copy", &copying.path).map(|()| copying)
+    }
+
+    /// Removes the file at a place. One that is not there is fine: the pod may have removed it.
+    pub fn remove(&self, place: &VolumePath) -> Result<(), Error> {
+        let removed = self
+            .parent(place)
+            .and_then(|parent| unlinkat(parent, place.name().as_str(), AtFlags::empty()));
+        match removed {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
+            Err(e) => Err(e).at("remove", &self.path.join(place.to_path())),
+        }
+    }
+
+    /// Sets the time of the file at a place; one that is not there is fine.
+    pub fn touch(&self, place: &VolumePath, now: SystemTime) -> Result<(), Error> {
+        let path = self.path.join(place.to_path());
+        // Not waited for, whatever a pod has put there.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = self
+            .parent(place)
+            .and_then(|parent| openat(parent, place.name().as_str(), flags, Mode::empty()));
+        match opened {
+            Ok(file) => File::from(file)
+                .set_modified(now)
+                .at("set the time of", &path),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
+            Err(e) => Err(e).at("open", &path),
+        }
+    }
+
+    fn parent(&self, place: &VolumePath) -> rustix::io::Result<OwnedFd> {
+        let mut at = self.root.try_clone().map_err(|_| Errno::MFILE)?;
+        for name in place.directories() {
+            at = openat(&at, name, DIRECTORY, Mode::empty())?;
+        }
+        Ok(at)
+    }
+
+    fn make_parent(&self, place: &VolumePath, layers: Layers) -> rustix::io::Result<OwnedFd> {
+        let mut at = self.root.try_clone().map_err(|_| Errno::MFILE)?;
+        for name in place.directories() {
+            at = match openat(&at, name, DIRECTORY, Mode::empty()) {
+                Err(Errno::NOENT) => make_directory(&at, name, layers)?,
+                opened => opened?,
+            };
+        }
+        Ok(at)
+    }
+}
+
+fn make_directory(parent: &OwnedFd, name: &str, layers: Layers) -> rustix::io::Result<OwnedFd> {
+    mkdirat(parent, name, Mode::RWXU)?;
+    let made = openat(parent, name, DIRECTORY, Mode::empty())?;
+    if let Some(group) = layers.group {
+        fchown(&made, None, Some(Gid::from_raw(group)))?;
+    }
+    fchmod(&made, Mode::from_raw_mode(layers.mode()))?;
+    Ok(made)
+}
+
+fn create(parent: &OwnedFd, helper: &str) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(openat(
+        parent,
+        helper,
+        flags,
+        Mode::RUSR | Mode::WUSR,
+    )?))
+}
+
+/// What a driver that was killed left behind.
+fn remove_helpers(parent: &OwnedFd) {
+    let _ = each(parent, |name| {
+        if name.to_bytes().starts_with(HELPER.as_bytes()) {
+            let _ = unlinkat(parent, name, AtFlags::empty());
+        }
+    });
+}
+
+/// A copy that is complete, and not yet where it goes. Dropped before that it is removed.
+#[derive(Debug)]
+pub struct Copying {
+    /// Held open: under its name a pod may have put something else by now.
+    file: File,
+    parent: OwnedFd,
+    helper: String,
+    path: PathBuf,
+    is_shown: bool,
+}
+
+impl Copying {
+    /// Gives it a time, and its name.
+    pub fn show(mut self, now: SystemTime) -> Result<(), Error> {
+        let shown = self.rename(now);
+        self.is_shown = shown.is_ok();
+        shown.at("replace", &self.path)
+    }
+
+    fn rename(&self, now: SystemTime) -> io::Result<()> {
+        self.file.set_modified(now)?;
+        let name = self.path.file_name().unwrap_or_default();
+        Ok(renameat(&self.parent, &self.helper, &self.parent, name)?)
+    }
+}
+
+impl Drop for Copying {
+    fn drop(&mut self) {
+        if !self.is_shown {
+            let _ = unlinkat(self.parent.as_fd(), &self.helper, AtFlags::empty());
+        }
+    }
+}
+
+fn time_of(stat: &rustix::fs::Stat) -> Option<SystemTime> {
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let seconds = u64::try_from(stat.st_mtime).ok()?;
+    let nanoseconds = u32::try_from(stat.st_mtime_nsec).ok()?;
+    let since = Duration::new(seconds, nanoseconds);
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}

@@ -1,0 +1,59 @@
+//! When a volume's content may change while it is shown.
+
+use std::time::Duration;
+
+/// The least time between two questions to an origin.
+pub(super) const LEAST_REFRESH: Duration = Duration::from_secs(10);
+
+/// The longest that each may be.
+pub(super) const LONGEST_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const LONGEST_SETTLE: Duration = Duration::from_secs(600);
+pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// When and how a volume changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// How often the origin is asked whether there is something newer; never without it.
+    pub refresh: Option<Duration>,
+    /// The shortest time from one swap to the next. A Tomcat that is just reloading does not see a file that comes
+    /// meanwhile.
+    pub settle: Duration,
+    /// The time over which the pods of one volume swap, each at its own moment.
+    pub spread: Duration,
+    /// How long a file stays whose name is no longer wanted.
+    pub drain: Duration,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            refresh: None,
+            settle: Duration::from_secs(60),
+            spread: Duration::ZERO,
+            drain: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Reads a time between two others; the error says what is allowed.
+pub(super) fn time(text: &str, least: Duration, longest: Duration) -> Result<Duration, String> {
+    let shown = |time| humantime::format_duration(time);
+    let wrong = |why: String| {
+        format!(
+            "{}{why}; use a time from {} to {}, such as 90s or 2m",
+            crate::artifact::shown(text),
+            shown(least),
+            shown(longest)
+        )
+    };
+    // A zero needs no unit.
+    let time = match text {
+        "0" => Duration::ZERO,
+        text => humantime::parse_duration(text).map_err(|e| wrong(format!(": {e}")))?,
+    };
+    match (least..=longest).contains(&time) {
+        true => Ok(time),
+        false => Err(wrong(String::new())),
+    }
+}

@@ -1,0 +1,84 @@
+//! What is due of a volume whose content is as it should be.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::volume::changes::Changes;
+use crate::volume::clock::{now, remaining};
+use crate::volume::{Draining, History};
+
+/// What is due whatever is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The file came too soon after the one before, so its time is set once more.
+    Restamp,
+    /// A file whose name is not wanted any more has stayed long enough.
+    Drain,
+}
+
+/// The next of it, and how long it has until then.
+pub(super) fn first(history: &History, changes: &Changes) -> Option<(Duration, Due)> {
+    let now = now();
+    let restamp = history.restamp.then(|| {
+        let wait = remaining(history.changed, changes.settle, now);
+        (wait, Due::Restamp)
+    });
+    let drains = history.draining.iter().map(|file| {
+        let wait = remaining(file.since, changes.drain, now);
+        (wait, Due::Drain)
+    });
+    restamp
+        .into_iter()
+        .chain(drains)
+        .min_by_key(|(wait, _)| *wait)
+}
+
+/// Whether a file is over its time.
+pub(super) fn is_over(file: &Draining, changes: &Changes) -> bool {
+    remaining(file.since, changes.drain, now()).is_zero()
+}
+
+/// Waits for a moment; without one for ever.
+pub(super) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::clock::seconds;
+
+    #[test]
+    fn what_comes_first_is_due_first() {
+        let (settle, drain) = (Duration::from_secs(60), Duration::from_secs(600));
+        let changes = Changes {
+            settle,
+            drain,
+            ..Changes::default()
+        };
+        let at = seconds(now());
+        let mut history = History {
+            changed: at,
+            ..History::default()
+        };
+        assert_eq!(first(&history, &changes), None);
+        let old = |since| Draining {
+            path: String::new(),
+            name: "a.war".to_owned(),
+            since,
+        };
+        history.draining = vec![old(at), old(at - 300)];
+        let (wait, due) = first(&history, &changes).unwrap();
+        assert!(
+            due == Due::Drain && wait <= Duration::from_secs(300),
+            "{wait:?}"
+        );
+        history.restamp = true;
+        assert_eq!(first(&history, &changes).unwrap().1, Due::Restamp);
+        assert!(is_over(&old(at - 600), &changes) && !is_over(&old(at - 500), &changes));
+    }
+}
