@@ -49,7 +49,7 @@ sanity: tools ## the CSI conformance suite, csi-sanity; part of `make test`
 .PHONY: faults
 faults: tools ## kill -9 and power loss at every write: all points, not a sample
 	$(call heading,faults: every point)
-	WAR_VOL_FAULTS=all cargo test --locked --test front -- --nocapture crash::every_call crash::power
+	WAR_VOL_FAULTS=all cargo test --locked --test front -- --nocapture crash::every_call crash::power driver::killed
 
 .PHONY: unit
 unit: ## unit tests: no root, no tools, seconds

@@ -226,10 +226,15 @@ pub(super) fn hash_file(path: &std::path::Path) -> io::Result<Digest> {
             .open(path)
     };
     // Only the owner and root may leave no trace.
-    let mut file = match open(OFlags::NOATIME) {
+    let file = match open(OFlags::NOATIME) {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open(OFlags::empty())?,
         opened => opened?,
     };
+    hash(&file)
+}
+
+/// Hashes what an open file holds from where it stands.
+pub(super) fn hash(mut file: &fs::File) -> io::Result<Digest> {
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut buffer)? {

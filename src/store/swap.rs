@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
+use super::blobs::hash;
 use super::error::{Error, IoContext};
 use super::volumes::mkdir;
 use super::{Artifact, Layers, Store, VolumeDir, list, name, remove};
@@ -87,11 +88,33 @@ impl VolumeDir {
         self.kept().join(sha256.hex())
     }
 
-    /// The time and the inode of the file at a place; none where there is no file.
-    pub fn shown(&self, place: &VolumePath) -> Result<Option<(SystemTime, u64)>, Error> {
+    /// The file at a place; none where there is no file.
+    pub fn open_shown(&self, place: &VolumePath) -> Result<Option<File>, Error> {
         let path = self.file(place);
-        let found = fs::symlink_metadata(&path).if_there("access", &path)?;
-        Ok(found.and_then(|meta| Some((meta.modified().ok()?, meta.ino()))))
+        File::open(&path).if_there("open", &path)
+    }
+
+    /// Which of the contents that are kept an open file holds; none where it is another one. Read only where a size says
+    /// that it may be one.
+    pub fn identify(&self, file: &File) -> Result<Option<(Digest, u64)>, Error> {
+        let path = self.kept();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let size = file.metadata().at("access", &path)?.len();
+        let mut hashed = None;
+        for kept in list(&path)? {
+            if fs::symlink_metadata(&kept).is_ok_and(|meta| meta.len() == size) {
+                let digest = match &hashed {
+                    Some(digest) => digest,
+                    None => hashed.insert(hash(file).at("read", &path)?),
+                };
+                if digest.hex() == name(&kept) {
+                    return Ok(Some((digest.clone(), size)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Keeps what lies at a place, for going back to it and for the next mount.

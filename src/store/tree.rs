@@ -6,12 +6,12 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, fchmod, fchown, mkdirat, openat, renameat, statat,
-    unlinkat,
+    AtFlags, CWD, Gid, Mode, OFlags, fchmod, fchown, mkdirat, openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -48,24 +48,36 @@ impl PodTree {
         Ok(Self::new(root, path))
     }
 
-    /// When the file at a place was changed last; none where there is none.
-    pub fn modified(&self, place: &VolumePath) -> Result<Option<SystemTime>, Error> {
-        let found = self.parent(place).and_then(|parent| {
-            let name = place.name().as_str();
-            statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
-        });
-        match found {
-            Ok(stat) => Ok(time_of(&stat)),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-            Err(e) => Err(e).at("access", &self.path.join(place.to_path())),
+    /// The file at a place; none where there is no file.
+    pub fn open_shown(&self, place: &VolumePath) -> Result<Option<File>, Error> {
+        // Not waited for, whatever a pod has put there.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = self
+            .parent(place)
+            .and_then(|parent| openat(parent, place.name().as_str(), flags, Mode::empty()));
+        let path = || self.path.join(place.to_path());
+        match opened {
+            Ok(file) => {
+                let file = File::from(file);
+                let is_file = file.metadata().at("access", &path())?.is_file();
+                Ok(is_file.then_some(file))
+            }
+            // A socket has no reader.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => Ok(None),
+            Err(e) => Err(e).at("open", &path()),
         }
     }
 
     /// Puts a file that lies outside of what the pod sees at a place, in one step.
-    pub fn put(&self, staged: &Path, place: &VolumePath, layers: Layers) -> Result<(), Error> {
+    /// Returns its inode.
+    pub fn put(&self, staged: &Path, place: &VolumePath, layers: Layers) -> Result<u64, Error> {
         let path = self.path.join(place.to_path());
+        let inode = std::fs::symlink_metadata(staged)
+            .at("access", staged)?
+            .ino();
         let parent = self.make_parent(place, layers).at("create", &path)?;
-        renameat(CWD, staged, parent, place.name().as_str()).at("replace", &path)
+        renameat(CWD, staged, parent, place.name().as_str()).at("replace", &path)?;
+        Ok(inode)
     }
 
     /// Copies a file to a place: under a name that nobody deploys, which then becomes that of the place.
@@ -101,23 +113,6 @@ impl PodTree {
         match removed {
             Ok(()) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
             Err(e) => Err(e).at("remove", &self.path.join(place.to_path())),
-        }
-    }
-
-    /// Sets the time of the file at a place; one that is not there is fine.
-    pub fn touch(&self, place: &VolumePath, now: SystemTime) -> Result<(), Error> {
-        let path = self.path.join(place.to_path());
-        // Not waited for, whatever a pod has put there.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = self
-            .parent(place)
-            .and_then(|parent| openat(parent, place.name().as_str(), flags, Mode::empty()));
-        match opened {
-            Ok(file) => File::from(file)
-                .set_modified(now)
-                .at("set the time of", &path),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
-            Err(e) => Err(e).at("open", &path),
         }
     }
 
@@ -182,17 +177,19 @@ pub struct Copying {
 }
 
 impl Copying {
-    /// Gives it a time, and its name.
-    pub fn show(mut self, now: SystemTime) -> Result<(), Error> {
+    /// Gives it a time, and its name. Returns its inode.
+    pub fn show(mut self, now: SystemTime) -> Result<u64, Error> {
         let shown = self.rename(now);
         self.is_shown = shown.is_ok();
         shown.at("replace", &self.path)
     }
 
-    fn rename(&self, now: SystemTime) -> io::Result<()> {
+    fn rename(&self, now: SystemTime) -> io::Result<u64> {
         self.file.set_modified(now)?;
+        let inode = self.file.metadata()?.ino();
         let name = self.path.file_name().unwrap_or_default();
-        Ok(renameat(&self.parent, &self.helper, &self.parent, name)?)
+        renameat(&self.parent, &self.helper, &self.parent, name)?;
+        Ok(inode)
     }
 }
 
@@ -202,14 +199,4 @@ impl Drop for Copying {
             let _ = unlinkat(self.parent.as_fd(), &self.helper, AtFlags::empty());
         }
     }
-}
-
-fn time_of(stat: &rustix::fs::Stat) -> Option<SystemTime> {
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return None;
-    }
-    let seconds = u64::try_from(stat.st_mtime).ok()?;
-    let nanoseconds = u32::try_from(stat.st_mtime_nsec).ok()?;
-    let since = Duration::new(seconds, nanoseconds);
-    SystemTime::UNIX_EPOCH.checked_add(since)
 }

@@ -3,6 +3,8 @@
 //! All that takes long is done beside what is shown; then the volume is locked, and one rename shows it. In this order a
 //! process that is killed leaves the old content or the new one, and the next look finds out which.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
 use super::clock::{now, seconds};
@@ -15,7 +17,7 @@ use super::request::KeyedRequest;
 use super::{Error, Record, Shared};
 use crate::artifact::{Digest, VolumePath};
 use crate::mount::Mounter;
-use crate::store::{Artifact, Copying, Incoming, Placement, PodTree, Stamp, VolumeDir, too_early};
+use crate::store::{Artifact, Copying, Incoming, PodTree, Stamp, VolumeDir, too_early};
 use crate::unpack::zip;
 
 /// What is to be shown instead of what is shown.
@@ -83,17 +85,30 @@ impl<M: Mounter> Shared<M> {
         let dir = self.dir_of(keyed)?;
         let (place, old) = (&swap.new.spec.place, self.place_of(keyed, record)?);
         self.check_archive(&dir, swap)?;
-        let than = self.modified(keyed, &dir, (record.view, place))?;
-        let early = too_early(than, now());
-        if !early.is_zero() {
-            return Ok(Swapped::TooEarly(early));
-        }
-        if !dir.keeps(&record.sha256) {
-            dir.keep(&old, &record.sha256)?;
-        }
-        let staged = self.stage(keyed, &dir, (wait, swap, than))?;
-        let _held = wait.lock().map_err(|b| keyed.busy(b))?;
-        let inode = self.show(keyed, &dir, (staged, swap))?;
+        let there = self.shown_at(keyed, &dir, (record.view, place))?;
+        let seen = there.as_ref().and_then(|file| file.metadata().ok());
+        let than = seen.as_ref().and_then(|seen| seen.modified().ok());
+        let (held, inode) = match (there, seen) {
+            // A driver that was killed has shown it under a name of its own, and could not note it.
+            (Some(file), Some(seen))
+                if *place != old && is(dir.identify(&file)?, swap.bytes.digest()) =>
+            {
+                (wait.lock(), seen.ino())
+            }
+            _ => {
+                let early = too_early(than, now());
+                if !early.is_zero() {
+                    return Ok(Swapped::TooEarly(early));
+                }
+                if !dir.keeps(&record.sha256) {
+                    dir.keep(&old, &record.sha256)?;
+                }
+                let staged = self.stage(keyed, &dir, (wait, swap, than))?;
+                let held = wait.lock().map_err(|b| keyed.busy(b))?;
+                (Ok(held), self.show(keyed, &dir, (staged, swap))?)
+            }
+        };
+        let _held = held.map_err(|b| keyed.busy(b))?;
         let record = changed(record, swap, (&old, inode));
         self.note(keyed, &dir, &record)?;
         if let Some(before) = record.history.as_ref().and_then(|h| h.before.as_ref())
@@ -162,13 +177,9 @@ impl<M: Mounter> Shared<M> {
             Staged::Link => Ok(self.store.show_staged(dir, place)?),
             Staged::Copy => {
                 let tree = self.tree(keyed, dir, View::Copy)?;
-                tree.put(&dir.staged(), place, layers)?;
-                Ok(0)
+                Ok(tree.put(&dir.staged(), place, layers)?)
             }
-            Staged::InTree(copying) => {
-                copying.show(now())?;
-                Ok(0)
-            }
+            Staged::InTree(copying) => Ok(copying.show(now())?),
         }
     }
 
@@ -184,17 +195,17 @@ impl<M: Mounter> Shared<M> {
         Ok(PodTree::new(root, &keyed.target().path()))
     }
 
-    /// When the file at a place came, as a pod sees it.
-    fn modified(
+    /// The file at a place, as a pod sees it.
+    fn shown_at(
         &self,
         keyed: &KeyedRequest,
         dir: &VolumeDir,
         (view, place): (View, &VolumePath),
-    ) -> Result<Option<SystemTime>, Error> {
+    ) -> Result<Option<File>, Error> {
         Ok(match view {
-            View::Bind => dir.shown(place)?.map(|(time, _)| time),
+            View::Bind => dir.open_shown(place)?,
             View::Copy | View::Overlay | View::ReadOnlyOverlay => {
-                self.tree(keyed, dir, view)?.modified(place)?
+                self.tree(keyed, dir, view)?.open_shown(place)?
             }
         })
     }
@@ -227,7 +238,10 @@ impl<M: Mounter> Shared<M> {
                 with_history(&mut record, |h| h.inode = inode);
             }
             View::Copy | View::Overlay | View::ReadOnlyOverlay => {
-                self.tree(keyed, &dir, record.view)?.touch(&place, now())?;
+                if let Some(file) = self.shown_at(keyed, &dir, (record.view, &place))? {
+                    let stamped = file.set_modified(now());
+                    stamped.map_err(|e| keyed.bug(e.to_string()))?;
+                }
             }
         }
         with_history(&mut record, |h| h.restamp = false);
@@ -291,22 +305,20 @@ impl<M: Mounter> Shared<M> {
             return Ok(None);
         };
         let place = self.place_of(keyed, &record)?;
-        let history = record.history.clone().unwrap_or_default();
-        let shown = match record.view {
-            View::Bind => dir.shown(&place)?,
-            View::Copy | View::Overlay | View::ReadOnlyOverlay => None,
-        };
-        if let Some((_, inode)) = shown
-            && inode != history.inode
-            && !self.store.is_blob(&record.sha256, inode)
+        let known = record.history.as_ref().map_or(0, |history| history.inode);
+        if let Some(file) = self.shown_at(keyed, &dir, (record.view, &place))?
+            && let Ok(seen) = file.metadata()
+            && seen.ino() != known
         {
-            let (sha256, size) = dir.measure_content(&Placement::File(place))?;
-            if sha256 != record.sha256 {
-                tracing::info!(digest = %sha256, "the content was changed by a driver that could not note it");
+            // What is none of ours a pod has put there: of that the note does not speak.
+            if let Some((sha256, size)) = dir.identify(&file)?
+                && sha256 != record.sha256
+            {
+                tracing::info!(digest = %sha256, "a driver changed the content and could not note it");
                 (record.sha256, record.size) = (sha256, size);
                 with_history(&mut record, |h| h.asked.clear());
             }
-            with_history(&mut record, |h| h.inode = inode);
+            with_history(&mut record, |h| h.inode = seen.ino());
         }
         with_history(&mut record, |h| h.swap = h.swap.max(FIRST));
         Ok(Some(record))
@@ -326,6 +338,10 @@ impl<M: Mounter> Shared<M> {
         let bytes = serde_json::to_vec_pretty(record).map_err(|e| keyed.bug(e.to_string()))?;
         Ok(self.store.write_record(dir, &bytes)?)
     }
+}
+
+fn is(found: Option<(Digest, u64)>, wanted: &Digest) -> bool {
+    found.is_some_and(|(found, _)| found == *wanted)
 }
 
 fn with_history(record: &mut Record, change: impl FnOnce(&mut History)) {

@@ -65,7 +65,7 @@ fn clock() -> u64 {
 }
 
 /// Whether every point is gone through, or a sample.
-fn exhaustive() -> bool {
+pub(crate) fn exhaustive() -> bool {
     match std::env::var("WAR_VOL_FAULTS").as_deref() {
         Ok("all") => true,
         Ok(other) => panic!("WAR_VOL_FAULTS={other}: only `all` is known"),

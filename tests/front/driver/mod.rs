@@ -8,6 +8,7 @@ mod disks;
 mod formats;
 mod hanging;
 mod kept_claims;
+mod killed;
 mod kubelet_dir;
 mod laws;
 mod numbers;
