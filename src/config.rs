@@ -225,6 +225,21 @@ pub struct Serving {
         requires = "registration_dir"
     )]
     pub startup_taint: Option<String>,
+
+    /// Let attributes use labels and annotations of pods and claims, and send events to pods; needs rights to list and
+    /// watch pods and persistentvolumeclaims, and to create and patch events [default: the API server is never asked]
+    #[arg(long, env = "WAR_VOL_WATCH_OBJECTS")]
+    pub watch_objects: bool,
+
+    /// Namespaces for --watch-objects, if the driver has these rights only there; repeatable [default: all]
+    #[arg(
+        long = "watch-namespace",
+        env = "WAR_VOL_WATCH_NAMESPACES",
+        value_name = "NAMESPACE",
+        value_delimiter = ',',
+        requires = "watch_objects"
+    )]
+    pub watch_namespaces: Vec<String>,
 }
 
 fn time(text: &str) -> Result<Duration, String> {

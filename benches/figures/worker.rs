@@ -19,7 +19,7 @@ use war_vol::policy::Policy;
 use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Caller, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Context, Error, Owner, PublishRequest, Sharing, Volumes, Writable};
 
 use crate::measured::cpu;
 use crate::outcome::Outcome;
@@ -126,7 +126,7 @@ impl Driver {
             Acquire::new(parts),
             Policy::new(1 << 36),
             mounter,
-            Pool::default(),
+            Context::default(),
         )?;
         Ok(Self {
             volumes,
@@ -159,6 +159,7 @@ impl Driver {
             sharing: Sharing::ManyTargets,
             group: None,
             pod: None,
+            claim: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: self.pods.clone(),

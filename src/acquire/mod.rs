@@ -172,11 +172,6 @@ impl Acquire {
         Ok(Joined::waiting(flight, permit))
     }
 
-    /// Names what a permit is for: two requests of the same name get the same bytes, as long as the origin has them.
-    pub fn name(&self, permit: &Permit) -> Name {
-        Names::of(&self.parts, permit).flight
-    }
-
     /// Takes a flight out of the map: that one, and not the next of the same name that may be there by then.
     fn removal(&self, name: &Name) -> impl FnOnce(&Arc<Progress>) + Send + 'static {
         let (flights, name) = (Arc::clone(&self.flights), name.clone());

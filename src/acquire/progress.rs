@@ -33,6 +33,8 @@ pub enum Phase {
     Rereading,
     /// The disk or the cache is full, and what is unused is removed first.
     MakingRoom,
+    /// What is to be downloaded is not known yet: the API server has to say something of an object first.
+    Waiting,
     /// It is over.
     Completed,
 }
@@ -74,8 +76,12 @@ struct ProgressState {
 impl Progress {
     /// Nobody wants it yet.
     pub fn new(url: &ArtifactUrl) -> Self {
+        Self::of(url.to_string(), Phase::Queued)
+    }
+
+    fn of(url: String, phase: Phase) -> Self {
         let state = ProgressState {
-            phase: Phase::Queued,
+            phase,
             done: 0,
             total: None,
             began: (Instant::now(), 0),
@@ -83,7 +89,7 @@ impl Progress {
             stopped: false,
         };
         Self {
-            url: url.to_string(),
+            url,
             state: Short::new(state),
             changed: Notify::new(),
         }
@@ -94,6 +100,11 @@ impl Progress {
         let this = Self::new(url);
         this.enter(Phase::MakingRoom);
         this
+    }
+
+    /// Of one that nobody can begin before something of this object is known.
+    pub fn waiting_for(object: &str) -> Self {
+        Self::of(object.to_owned(), Phase::Waiting)
     }
 
     fn state(&self) -> Guard<'_, ProgressState> {
@@ -219,6 +230,10 @@ impl fmt::Display for Snapshot {
                 "waiting to download {url}: queued behind other downloads"
             ),
             Phase::Asking => write!(f, "requesting {url}"),
+            Phase::Waiting => write!(
+                f,
+                "waiting for the API server to report the labels and annotations of {url}"
+            ),
             Phase::Rereading => write!(
                 f,
                 "downloading {url}: verifying the {done} downloaded so far"

@@ -11,12 +11,12 @@ use super::proto::progress::Phase as WirePhase;
 use super::proto::verify_event::Verdict as WireVerdict;
 use super::proto::{
     CachedArtifact, MountEvent, MountRequest, Nothing, Pod as WirePod, Progress, VerifyEvent,
-    Volume,
+    Volume, Wanted,
 };
 use crate::artifact::Digest;
 use crate::volume::{
-    self, Cached, Held, Kubelet, Listed, Mount, Owner, Phase, Pod, Record, Snapshot, Target,
-    Verdict, directory,
+    self, Behind, Cached, Held, Kubelet, Listed, Mount, Owner, Phase, Pod, Record, Snapshot,
+    Target, Verdict, directory,
 };
 
 /// What a message lacks, or has and should not.
@@ -90,7 +90,7 @@ pub(super) fn shown(record: &Record) -> Result<MountEvent, Error> {
 
 pub(super) fn progress(snapshot: Snapshot) -> MountEvent {
     let (phase, why, pause) = match snapshot.phase {
-        Phase::Queued => (WirePhase::Queued, String::new(), Duration::ZERO),
+        Phase::Queued | Phase::Waiting => (WirePhase::Queued, String::new(), Duration::ZERO),
         Phase::Asking => (WirePhase::Asking, String::new(), Duration::ZERO),
         Phase::Downloading => (WirePhase::Downloading, String::new(), Duration::ZERO),
         Phase::Pausing { why, pause } => (WirePhase::Pausing, why, pause),
@@ -140,6 +140,11 @@ pub(super) fn volume(listed: Listed) -> Result<Volume, Error> {
         record: listed.record.as_ref().map(json).transpose()?,
         id: listed.id,
         mounted: listed.mounted,
+        wanted: listed.behind.map(|behind| Wanted {
+            url: behind.url,
+            since: behind.since,
+            why: behind.why,
+        }),
     })
 }
 
@@ -148,6 +153,11 @@ pub(super) fn listed(volume: Volume) -> Listed {
         record: volume.record.as_deref().and_then(Record::read),
         id: volume.id,
         mounted: volume.mounted,
+        behind: volume.wanted.map(|wanted| Behind {
+            url: wanted.url,
+            since: wanted.since,
+            why: wanted.why,
+        }),
     }
 }
 

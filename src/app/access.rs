@@ -18,7 +18,7 @@ use crate::mount::Linux;
 use crate::source;
 use crate::source::http::Factory;
 use crate::store::{self, Store};
-use crate::volume::{self, Caller, Listed, Mount, Owner, Pool, Record, Snapshot, Volumes};
+use crate::volume::{self, Caller, Context, Listed, Mount, Owner, Pool, Record, Snapshot, Volumes};
 
 /// How often one who waits for the store looks whether a driver that has it answers by now.
 const LOOK: Duration = Duration::from_millis(100);
@@ -110,9 +110,9 @@ impl VolumeAccess {
     ) -> Result<Self, Error> {
         let volumes = match find(storing, says).await? {
             Backend::Local(store) => {
-                let shared = (Downloads::default(), Pool::default());
-                let settings = (storing, downloading);
-                let volumes = volumes(&Arc::new(store), http, settings, shared)?;
+                let (settings, nobody) = ((storing, downloading), Context::default());
+                let store = Arc::new(store);
+                let volumes = volumes(&store, http, settings, Downloads::default(), nobody)?;
                 Backend::Local(Box::new(volumes))
             }
             Backend::Remote(driver) => Backend::Remote(driver),

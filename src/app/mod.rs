@@ -6,7 +6,9 @@ mod commands;
 mod credentials;
 mod disk;
 mod fetch;
+mod objects;
 mod serve;
+mod settings;
 mod startup;
 mod versions;
 mod watch;
@@ -37,7 +39,7 @@ use crate::source::http::{ClientCert, Factory, Settings as HttpSettings};
 use crate::store::{self, Limits, Settings as StoreSettings, Store};
 use crate::volume::attributes;
 use crate::volume::claims;
-use crate::volume::{self, Pool, Volumes};
+use crate::volume::{self, Context, Volumes};
 
 pub use crate::volume::THREADS;
 
@@ -153,7 +155,8 @@ fn volumes(
     store: &Arc<Store>,
     http: Factory,
     (storing, downloading): (&Storing, &Downloading),
-    (metrics, pool): (Downloads, Pool),
+    metrics: Downloads,
+    context: Context,
 ) -> Result<Volumes<Linux>, Error> {
     let mounter = mounter(store)?;
     let parts = Parts {
@@ -172,7 +175,7 @@ fn volumes(
         },
         policy,
         mounter,
-        pool,
+        context,
     )?)
 }
 

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit, umask};
 use tokio_util::sync::CancellationToken;
 
 use super::commands::Commands;
+use super::objects::ObjectWatch;
+use super::settings::{driver_name, kubelet, node_id, registration};
 use super::startup::Removal;
 use super::versions::Versions;
 use super::watch::Watch;
@@ -22,7 +23,7 @@ use crate::mount::{self, Linux};
 use crate::ops::Readiness;
 use crate::source::http::Factory;
 use crate::store::Store;
-use crate::volume::{Kubelet, Pool, Volumes, VolumesHandle};
+use crate::volume::{Context, Kubelet, Pool, Volumes, VolumesHandle};
 
 /// The fewest open files that a node's worth of volumes and downloads needs.
 const FILES: u64 = 4096;
@@ -45,6 +46,8 @@ pub struct Driver {
     kubelet: Option<Kubelet>,
     registration: Option<Registration>,
     startup_taint: Option<Removal>,
+    object_watch: Option<ObjectWatch>,
+    context: Context,
     http: Factory,
     storing: Storing,
     downloading: Downloading,
@@ -77,7 +80,10 @@ impl Driver {
             (String::new(), None)
         };
         store_settings(storing)?;
+        let (object_watch, context) = ObjectWatch::new(serving)?.unzip();
         Ok(Self {
+            object_watch,
+            context: context.unwrap_or_default(),
             mode: serving.mode,
             registration: registration(serving, &name, &endpoint)?,
             startup_taint: Removal::new(serving)?,
@@ -122,7 +128,11 @@ impl Driver {
     fn volumes(&self, store: &Arc<Store>, pool: &Pool) -> Result<Volumes<Linux>, Error> {
         let settings = (&self.storing, &self.downloading);
         let counted = self.metrics.downloads.clone();
-        let volumes = super::volumes(store, self.http.clone(), settings, (counted, pool.clone()))?;
+        let context = Context {
+            pool: pool.clone(),
+            ..self.context.clone()
+        };
+        let volumes = super::volumes(store, self.http.clone(), settings, counted, context)?;
         let volumes = volumes.counting(self.metrics.swaps.clone());
         let swept = volumes.sweep()?;
         tracing::info!(swept, "found the volumes on this node");
@@ -135,6 +145,9 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     prepare_process()?;
     driver.log();
     let (registration, startup_taint) = (driver.registration.take(), driver.startup_taint.take());
+    if let Some(watch) = driver.object_watch.take() {
+        watch.begin(&driver.node, &driver.name);
+    }
     let driver = Arc::new(driver);
     let handle = Arc::new(VolumesHandle::shut(Linux::untested(), Pool::default()));
     let stopping = CancellationToken::new();
@@ -320,79 +333,4 @@ fn prepare_process() -> Result<(), Error> {
     let current = limit.maximum;
     setrlimit(Resource::Nofile, Rlimit { current, ..limit })
         .map_err(|e| Error::Setting(format!("cannot set the limit on open files: {e}")))
-}
-
-/// At most 63 letters, digits, dashes and dots, and at both ends a letter or digit (csi.proto, GetPluginInfoResponse).
-fn driver_name(name: &str) -> Result<String, Error> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
-    let ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = name.as_bytes();
-    if bytes.len() <= 63
-        && bytes.iter().copied().all(plain)
-        && [bytes.first(), bytes.last()].into_iter().all(ends)
-    {
-        return Ok(name.to_owned());
-    }
-    Err(Error::Setting(format!(
-        "--driver-name {}: use at most 63 letters, digits, dashes and dots, with a letter or digit at both ends",
-        crate::artifact::shown(name)
-    )))
-}
-
-fn node_id(id: Option<&str>) -> Result<String, Error> {
-    let id = id.unwrap_or_default();
-    match id.len() {
-        0 => Err(Error::Setting(
-            "--node-id is missing; set it to this node's name in the cluster (spec.nodeName)"
-                .to_owned(),
-        )),
-        1..=192 => Ok(id.to_owned()),
-        n => Err(Error::Setting(format!(
-            "--node-id has {n} bytes; at most 192 are allowed"
-        ))),
-    }
-}
-
-fn kubelet(dir: &Path) -> Result<Kubelet, Error> {
-    let wrong = |why: String| {
-        Error::Setting(format!(
-            "--kubelet-dir {}: {why}; use kubelet's own directory (--root-dir), at the same path that kubelet uses",
-            dir.display()
-        ))
-    };
-    if !dir.is_absolute() {
-        return Err(wrong("not absolute".to_owned()));
-    }
-    Kubelet::at(dir).map_err(|e| wrong(e.to_string()))
-}
-
-/// The registration with kubelet, if this driver is the one who does it.
-fn registration(
-    serving: &Serving,
-    name: &str,
-    endpoint: &Endpoint,
-) -> Result<Option<Registration>, Error> {
-    let Some(dir) = &serving.registration_dir else {
-        return Ok(None);
-    };
-    if !serving.mode.node() {
-        return Err(Error::Setting(
-            "--registration-dir is only for --mode node and all; remove it".to_owned(),
-        ));
-    }
-    let on_host = match &serving.endpoint_on_host {
-        None => endpoint.clone(),
-        Some(path) => {
-            let path = path.to_string_lossy();
-            let wrong = |e| Error::Setting(format!("--endpoint-on-host \"{path}\": {e}"));
-            path.parse().map_err(wrong)?
-        }
-    };
-    let registration = Registration::new(dir, name, &on_host).map_err(|e| {
-        Error::Setting(format!(
-            "--registration-dir {}: {e}; use plugins_registry in kubelet's directory",
-            dir.display()
-        ))
-    });
-    registration.map(Some)
 }

@@ -117,13 +117,15 @@ struct Watched {
 impl Watched {
     async fn look(self: Arc<Self>) {
         let found = self.disk.fresh().await;
+        let volumes = self.handle.get().ok();
         self.metrics.node.set(Seen {
             ready: self.readiness.is_ready(),
             registered: self
                 .registered
                 .as_ref()
                 .map(|registered| registered().is_ok()),
-            volumes: self.handle.get().ok().map(|volumes| volumes.layouts()),
+            volumes: volumes.as_ref().map(|volumes| volumes.layouts()),
+            contents: volumes.map(|volumes| volumes.contents()),
             disk: found.disk,
             cache: found.cache,
         });

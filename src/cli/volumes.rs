@@ -1,6 +1,7 @@
 //! `war-vol volumes`.
 
 use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 
@@ -40,9 +41,29 @@ pub(super) async fn run(storing: &Storing, voice: Voice) -> Result<Report, Error
             "\n{mounted:<7}  {view:<17}  {size:>10}  {owner:<12}  {target}  {}",
             r.url
         );
+        let before = r
+            .history
+            .as_ref()
+            .and_then(|history| history.before.as_ref());
+        if let Some(before) = before {
+            let _ = write!(text, "\n{:<7}  before: {}", "", before.url);
+        }
+        if let Some(wanted) = &volume.behind {
+            let since = UNIX_EPOCH + Duration::from_secs(wanted.since);
+            let since = humantime::format_rfc3339_seconds(since);
+            let _ = write!(text, "\n{:<7}  wanted since {since}: {}", "", wanted.url);
+            if !wanted.why.is_empty() {
+                let _ = write!(text, "\n{:<7}  {}", "", wanted.why);
+            }
+        }
+        let before = before.map(|before| json!({ "url": before.url, "digest": before.sha256 }));
+        let wanted = volume
+            .behind
+            .as_ref()
+            .map(|wanted| json!({ "url": wanted.url, "since": wanted.since, "why": wanted.why }));
         data.push(json!({
             "id": volume.id, "mounted": volume.mounted, "dir": r.target, "url": r.url, "digest": r.sha256,
-            "size": r.size, "layout": r.view, "owner": owner,
+            "size": r.size, "layout": r.view, "owner": owner, "before": before, "wanted": wanted,
         }));
     }
     Ok(Report::done(text, json!({ "volumes": data })))

@@ -17,7 +17,7 @@ use super::{Account, Error};
 use crate::fault;
 
 /// How long an answer may take, the connection included.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a name in a path is not: kube puts it there as it is.
 const SPECIAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
@@ -72,33 +72,46 @@ impl<'a> Api<'a> {
         name: &str,
         answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Error> {
-        let answered = |status, why| Error::Answer { asked, status, why };
         match timeout(TIMEOUT, answer).await {
-            Ok(Ok(object)) => Ok(object),
-            Ok(Err(kube::Error::Api(status))) => Err(refused(asked, name, &status)),
-            Ok(Err(kube::Error::SerdeError(e))) => Err(answered(200, e.to_string())),
-            Ok(Err(kube::Error::FromUtf8(e))) => Err(answered(200, e.to_string())),
-            Ok(Err(kube::Error::Service(error))) => Err(match innermost(&*error) {
-                Innermost::Account(error) => error,
-                Innermost::TooLong => answered(200, client::too_long()),
-                Innermost::Words(why) => self.unreachable(asked, &why),
-            }),
-            // Never asked for its words, and no source of another error: it has those of all that kube can do, YAML too,
-            // and a quarter of a MiB of the program would be for them.
-            Ok(Err(_)) => Err(self.unreachable(asked, BROKE)),
-            Err(_) => {
-                let why = format!("no answer in {} s", TIMEOUT.as_secs());
-                Err(self.unreachable(asked, &why))
-            }
+            Ok(answer) => answer.map_err(|e| explained(self.account, (asked, name), e)),
+            Err(_) => Err(silent(self.account, asked)),
         }
     }
+}
 
-    fn unreachable(&self, asked: &'static str, why: &str) -> Error {
-        Error::Unreachable {
-            asked,
-            server: self.account.server().authority().to_owned(),
-            why: fault::line(&why),
-        }
+/// What a failure of kube's means. `name` is that of the object that was asked for, where it is one.
+pub(super) fn explained(
+    account: &Account,
+    (asked, name): (&'static str, &str),
+    error: kube::Error,
+) -> Error {
+    let answered = |status, why| Error::Answer { asked, status, why };
+    match Err::<(), _>(error) {
+        Err(kube::Error::Api(status)) => refused(asked, name, &status),
+        Err(kube::Error::SerdeError(e)) => answered(200, e.to_string()),
+        Err(kube::Error::FromUtf8(e)) => answered(200, e.to_string()),
+        Err(kube::Error::Service(error)) => match innermost(&*error) {
+            Innermost::Account(error) => error,
+            Innermost::TooLong => answered(200, client::too_long()),
+            Innermost::Words(why) => unreachable(account, asked, &why),
+        },
+        // Never asked for its words, and no source of another error: it has those of all that kube can do, YAML too, and
+        // a quarter of a MiB of the program would be for them.
+        Ok(()) | Err(_) => unreachable(account, asked, BROKE),
+    }
+}
+
+/// There was no answer in time.
+pub(super) fn silent(account: &Account, asked: &'static str) -> Error {
+    let why = format!("no answer in {} s", TIMEOUT.as_secs());
+    unreachable(account, asked, &why)
+}
+
+fn unreachable(account: &Account, asked: &'static str, why: &str) -> Error {
+    Error::Unreachable {
+        asked,
+        server: account.server().authority().to_owned(),
+        why: fault::line(&why),
     }
 }
 

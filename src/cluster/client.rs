@@ -54,12 +54,18 @@ pub(super) fn client(account: &Account, names: Names) -> kube::Client {
         .build(connections(account.clone(), names));
     let account = account.clone();
     let service = service_fn(move |request| {
+        // What a watch is answered never ends.
+        let longest = if is_watch(&request) {
+            usize::MAX
+        } else {
+            LONGEST
+        };
         let answer = addressed(&account, request).map(|request| {
             // As in `api`, kube's error is made no `dyn Error`. These bodies are there already.
             let request = request.map(|body| body.map_err(|_| BoxError::from("no body")));
             http.request(request)
         });
-        async move { judged(answer?.await?).await }
+        async move { judged(answer?.await?, longest).await }
     });
     kube::Client::new(service, "default")
 }
@@ -83,6 +89,11 @@ fn connections(account: Account, names: Names) -> Connections {
     }))
 }
 
+fn is_watch<B>(request: &Request<B>) -> bool {
+    let mut parts = request.uri().query().unwrap_or_default().split('&');
+    parts.any(|part| part == "watch=true")
+}
+
 /// kube names only the path.
 fn addressed(account: &Account, mut request: Request<Body>) -> Result<Request<Body>, BoxError> {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
@@ -96,15 +107,15 @@ fn addressed(account: &Account, mut request: Request<Body>) -> Result<Request<Bo
     Ok(request)
 }
 
-/// kube takes a redirect for an answer, and the code that a body names for that of its answer. So whatever is not 200
+/// kube takes a redirect for an answer, and the code that a body names for that of its answer. So whatever is neither 200 nor 201
 /// goes on as a failure whose body is right.
-async fn judged<B>(answer: Response<B>) -> Result<Response<Judged<B>>, BoxError>
+async fn judged<B>(answer: Response<B>, longest: usize) -> Result<Response<Judged<B>>, BoxError>
 where
     B: hyper::body::Body<Error: Into<BoxError>>,
 {
-    let answer = answer.map(|body| Limited::new(body, LONGEST));
+    let answer = answer.map(|body| Limited::new(body, longest));
     let code = answer.status();
-    if code == StatusCode::OK {
+    if matches!(code, StatusCode::OK | StatusCode::CREATED) {
         return Ok(answer.map(Either::Left));
     }
     let mut status = match answer.into_body().collect().await {
@@ -134,7 +145,7 @@ mod tests {
     /// What kube reads.
     async fn said(code: u16, body: impl Into<Bytes>) -> Result<Bytes, Status> {
         let answer = Response::builder().status(code);
-        let answer = judged(answer.body(Full::new(body.into())).unwrap());
+        let answer = judged(answer.body(Full::new(body.into())).unwrap(), LONGEST);
         let (head, body) = answer.await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         match head.status.is_success() {
@@ -147,7 +158,8 @@ mod tests {
     async fn the_status_of_an_answer_is_that_of_its_head() {
         assert_eq!(said(200, "{}").await.unwrap(), "{}");
         let words = r#"{"kind": "Status", "message": "no", "code": 200}"#;
-        for code in [201, 307, 403, 500] {
+        assert_eq!(said(201, "{}").await.unwrap(), "{}");
+        for code in [202, 307, 403, 500] {
             let status = said(code, words).await.unwrap_err();
             assert_eq!((status.code, &*status.message), (code, "no"));
         }

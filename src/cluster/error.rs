@@ -58,7 +58,7 @@ pub enum Error {
     /// 403: a right is missing.
     #[error(
         "cannot {asked}: the API server forbids it: {why}; grant the driver's service account this right (the chart \
-         does if node.startupTaint.enabled)"
+         does with node.startupTaint.enabled and node.upgrade.enabled)"
     )]
     Forbidden {
         /// What was asked.

@@ -12,7 +12,7 @@ use super::proto::volume_capability::AccessType;
 use super::proto::volume_capability::access_mode::Mode;
 use super::proto::{CreateVolumeRequest, NodePublishVolumeRequest, VolumeCapability};
 use crate::volume::claims::Provision;
-use crate::volume::{Kubelet, Pod, PublishRequest, Sharing, Target, Writable};
+use crate::volume::{Claim, Kubelet, Pod, PublishRequest, Sharing, Target, Writable};
 
 /// Most bytes of an id or a name: the size that the specification gives to every field that has none of its own.
 const LONGEST: usize = 128;
@@ -28,6 +28,13 @@ const NAMESPACE: &str = "csi.storage.k8s.io/pod.namespace";
 const POD: &str = "csi.storage.k8s.io/pod.name";
 const UID: &str = "csi.storage.k8s.io/pod.uid";
 const SERVICE_ACCOUNT: &str = "csi.storage.k8s.io/serviceAccount.name";
+
+/// The claim that a volume is provisioned for, where external-provisioner says so (`--extra-create-metadata`). What we
+/// give back of it comes with each publish.
+const CLAIM: [&str; 2] = [
+    "csi.storage.k8s.io/pvc/namespace",
+    "csi.storage.k8s.io/pvc/name",
+];
 
 /// What kubelet never puts into an inline volume, so that whoever wrote the pod has (it overwrites the pod's own keys).
 const FORGED: [&str; 3] = [
@@ -100,7 +107,8 @@ pub(super) fn capability(asked: Option<&VolumeCapability>) -> Result<Capability,
     let (reads_only, sharing) = match mode {
         Mode::SingleNodeWriter | Mode::SingleNodeSingleWriter => (false, Sharing::OneTarget),
         Mode::SingleNodeMultiWriter => (false, Sharing::ManyTargets),
-        Mode::SingleNodeReaderOnly | Mode::MultiNodeReaderOnly => (true, Sharing::ManyTargets),
+        Mode::SingleNodeReaderOnly => (true, Sharing::ManyTargets),
+        Mode::MultiNodeReaderOnly => (true, Sharing::ManyNodes),
         Mode::MultiNodeSingleWriter | Mode::MultiNodeMultiWriter => {
             return Err(Error::MultiWriter(mode.as_str_name()));
         }
@@ -157,12 +165,18 @@ pub(super) fn provision(request: CreateVolumeRequest) -> Result<Provision, Error
     let mut uses: Vec<_> = uses.map(Message::encode_to_vec).collect();
     uses.sort();
     Ok(Provision {
+        claim: only(&request.parameters, &CLAIM),
         parameters: attributes(&request.parameters),
         name: request.name,
         uses,
         required,
         limit,
     })
+}
+
+fn only(all: &HashMap<String, String>, keys: &[&str]) -> BTreeMap<String, String> {
+    let one = |key: &&str| Some(((*key).to_owned(), all.get(*key)?.clone()));
+    keys.iter().filter_map(one).collect()
 }
 
 fn size(field: &'static str, bytes: i64) -> Result<u64, Error> {
@@ -196,6 +210,10 @@ pub(super) fn publish(
         uid: said(UID),
         service_account: said(SERVICE_ACCOUNT),
     };
+    let [namespace, name] = CLAIM.map(said);
+    // A volume made by hand may say anything, and a pod sees the claims of its own namespace alone.
+    let claim =
+        (!name.is_empty() && namespace == pod.namespace).then_some(Claim { namespace, name });
     let secrets = request.secrets.into_iter();
     Ok(PublishRequest {
         attributes: attributes(&request.volume_context),
@@ -207,6 +225,7 @@ pub(super) fn publish(
         sharing: asked.sharing,
         group: asked.group,
         pod: Some(pod),
+        claim,
         node: Some(node.to_owned()),
         owner: kubelet.owner(),
     })

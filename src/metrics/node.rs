@@ -21,6 +21,8 @@ pub struct Seen {
     pub registered: Option<bool>,
     /// How many volumes are shown, by the name of the layout.
     pub volumes: Option<BTreeMap<&'static str, u64>>,
+    /// How many volumes whose content may change show what is wanted, by the name of the state.
+    pub contents: Option<BTreeMap<&'static str, u64>>,
     /// The file system of the store.
     pub disk: Option<Disk>,
     /// What is cached.
@@ -127,6 +129,18 @@ impl Collector for Node {
                 gauge(*count).encode(family.encode_family(&[("layout", *layout)])?)?;
             }
         }
+        if let Some(contents) = &seen.contents {
+            let mut family = encoder.encode_descriptor(
+                "changeable_volumes",
+                "Mounted volumes whose content may change: current, behind (a change is on its way) or failed (the old \
+                 content stays; war-vol volumes says why).",
+                None,
+                MetricType::Gauge,
+            )?;
+            for (state, count) in contents {
+                gauge(*count).encode(family.encode_family(&[("state", *state)])?)?;
+            }
+        }
         Ok(())
     }
 }
@@ -152,6 +166,7 @@ mod tests {
             ready: true,
             registered: Some(false),
             volumes: Some(BTreeMap::from([("bind", 2), ("overlay", 0)])),
+            contents: Some(BTreeMap::from([("current", 1), ("failed", 1)])),
             disk: Some(Disk {
                 total: u64::MAX,
                 free: 50,
@@ -168,6 +183,8 @@ mod tests {
             "war_vol_registered 0\n",
             "war_vol_volumes{layout=\"bind\"} 2\n",
             "war_vol_volumes{layout=\"overlay\"} 0\n",
+            "war_vol_changeable_volumes{state=\"current\"} 1\n",
+            "war_vol_changeable_volumes{state=\"failed\"} 1\n",
             "war_vol_disk_size_bytes 9223372036854775807\n",
             "war_vol_disk_free_bytes 50\n",
             "war_vol_disk_low_watermark_bytes 12\n",

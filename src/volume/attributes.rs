@@ -106,7 +106,8 @@ pub const ATTRIBUTES: [(&str, &str); 12] = [
     ),
     (
         "spread",
-        "time over which the pods of one volume change, each at its own moment, 0s to 1h; default: 0s",
+        "time over which the pods of one volume change, each at its own moment, 0s to 1h; default: 2m for a \
+         claim with ReadOnlyMany, else 0s",
     ),
     (
         "drain",

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// The least time between two questions to an origin.
 pub(super) const LEAST_REFRESH: Duration = Duration::from_secs(10);
 
+/// The time over which the pods of one volume swap that several nodes may show.
+pub(super) const SPREAD: Duration = Duration::from_secs(120);
+
 /// The longest that each may be.
 pub(super) const LONGEST_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
 pub(super) const LONGEST_SETTLE: Duration = Duration::from_secs(600);
@@ -19,8 +22,9 @@ pub struct Changes {
     /// The shortest time from one swap to the next. A Tomcat that is just reloading does not see a file that comes
     /// meanwhile.
     pub settle: Duration,
-    /// The time over which the pods of one volume swap, each at its own moment.
-    pub spread: Duration,
+    /// The time over which the pods of one volume swap, each at its own moment; without it two minutes where several
+    /// pods are to be expected.
+    pub spread: Option<Duration>,
     /// How long a file stays whose name is no longer wanted.
     pub drain: Duration,
 }
@@ -30,7 +34,7 @@ impl Default for Changes {
         Self {
             refresh: None,
             settle: Duration::from_secs(60),
-            spread: Duration::ZERO,
+            spread: None,
             drain: Duration::from_secs(600),
         }
     }

@@ -80,6 +80,8 @@ pub struct Provision {
     pub name: String,
     /// The parameters that are ours.
     pub parameters: BTreeMap<String, String>,
+    /// What Kubernetes says of its claim, given back to it where a variable needs that.
+    pub claim: BTreeMap<String, String>,
     /// How it may be used, each use as it was written; they count for the comparison only.
     pub uses: Vec<Vec<u8>>,
     /// How large it is to be at least, in bytes; 0 if nobody says.
@@ -104,6 +106,9 @@ impl Provision {
     fn checked(&self) -> Result<Provisioned, Error> {
         let spec = VolumeTemplate::parse(&self.parameters)?;
         let mut attributes = self.parameters.clone();
+        if spec.names_claim() {
+            attributes.extend(self.claim.clone());
+        }
         let size = match (self.required, self.limit) {
             (0, limit) => limit,
             (required, _) => required,
@@ -292,6 +297,7 @@ mod tests {
         let url = ("downloadURL", "https://example.com/v2/sample.war");
         let pairs = [url].into_iter().chain(max.map(|m| ("maxSize", m)));
         Provision {
+            claim: BTreeMap::new(),
             name: "pvc-1".to_owned(),
             parameters: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             uses: vec![b"a".to_vec()],

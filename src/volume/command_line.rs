@@ -95,6 +95,7 @@ impl<M: Mounter> Volumes<M> {
             sharing: Sharing::ManyTargets,
             group: mount.group,
             pod: mount.pod,
+            claim: None,
             node: None,
             owner,
             target: mount.target,

@@ -26,6 +26,8 @@ struct Making {
     /// Nothing stands at the target, so that its directory is ours to make.
     lacks_target: bool,
     made_target: bool,
+    /// What a new volume remembers whose content may change.
+    made: Option<Record>,
 }
 
 impl<M: Mounter> Shared<M> {
@@ -65,6 +67,9 @@ impl<M: Mounter> Shared<M> {
         if lost {
             self.renew(&work.keyed, making.made_target);
         }
+        if let Some(record) = &making.made {
+            self.notices.mounted(&work.keyed.request, record);
+        }
         Ok(())
     }
 
@@ -89,6 +94,7 @@ impl<M: Mounter> Shared<M> {
             layers: work.content.layers(&work.keyed.request),
             lacks_target: found.target_state == TargetState::Free,
             made_target: false,
+            made: None,
         })
     }
 
@@ -113,7 +119,7 @@ impl<M: Mounter> Shared<M> {
         }
     }
 
-    fn make_directory(&self, work: &Work, making: &Making) -> Result<VolumeDir, Error> {
+    fn make_directory(&self, work: &Work, making: &mut Making) -> Result<VolumeDir, Error> {
         let (Some(artifact), Content::New(new)) = (&work.artifact, &work.content) else {
             // The first look was taken beside an unpublish that was not through: the volume was still there.
             return Err(work.keyed.busy(Busy::Committing));
@@ -121,15 +127,17 @@ impl<M: Mounter> Shared<M> {
         let content = (artifact.digest().clone(), artifact.size());
         let missing = making.lacks_target;
         let record = self.record(&work.keyed, new, content, missing);
-        let record =
+        let bytes =
             serde_json::to_vec_pretty(&record).map_err(|e| work.keyed.bug(e.to_string()))?;
         let staged = Staged {
             artifact,
             placement: &making.placement,
             layers: making.layers,
-            record: &record,
+            record: &bytes,
         };
-        Ok(self.store.create_volume(work.keyed.id.as_str(), &staged)?)
+        let dir = self.store.create_volume(work.keyed.id.as_str(), &staged)?;
+        making.made = record.history.is_some().then_some(record);
+        Ok(dir)
     }
 
     /// A volume whose mount is gone: after a reboot, or torn down by somebody. It shows what it showed.

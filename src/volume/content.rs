@@ -3,10 +3,12 @@
 use super::attributes;
 use super::blocking::Takes;
 use super::changes::Changes;
+use super::interests::Facts;
+use super::objects::Object;
 use super::plan::{self, View};
 use super::record::layers;
 use super::spec::{VolumeSpec, VolumeTemplate};
-use super::template::Values;
+use super::template::{self, Source, Values};
 use super::{Error, PublishRequest, Record, Writable};
 use crate::acquire;
 use crate::artifact;
@@ -23,30 +25,65 @@ pub(super) struct NewVolume {
     pub(super) changes: Option<Changes>,
 }
 
+/// What a request is filled in with.
+pub(super) struct Moment {
+    /// Whether container runtimes label files for their pods.
+    pub(super) relabels: bool,
+    /// What [`Variable::Swap`](super::template::Variable::Swap) stands for.
+    pub(super) swap: u64,
+    /// Whether anybody tells what objects say of themselves.
+    pub(super) watched: bool,
+    /// What they say, or of which object nothing is known.
+    pub(super) facts: Result<Facts, Object>,
+}
+
+/// Whether the values of all variables, and a refresh, can ever come.
+fn can_be_told(
+    request: &PublishRequest,
+    template: &VolumeTemplate,
+    watched: bool,
+) -> Result<(), attributes::Error> {
+    if template.changes.refresh.is_some() && request.node.is_none() {
+        let why = "only volumes that kubelet mounts through CSI are refreshed; remove it";
+        return Err(attributes::Error::value(Setting::Refresh, why));
+    }
+    let why = template.of_objects().find_map(|(name, variable, source)| {
+        let variable = variable.clone();
+        let error = match source {
+            _ if request.node.is_none() => template::Error::NoPod(variable),
+            Source::Claim if request.claim.is_none() => template::Error::NoClaim(variable),
+            Source::Pod | Source::Claim if !watched => template::Error::NotWatched(variable),
+            Source::Pod | Source::Claim => return None,
+        };
+        Some(attributes::Error::Template { name, error })
+    });
+    why.map_or(Ok(()), Err)
+}
+
 impl NewVolume {
-    /// `swap` is what [`Variable::Swap`](super::template::Variable::Swap) stands for.
-    pub(super) fn of(request: &PublishRequest, relabels: bool, swap: u64) -> Result<Self, Error> {
+    pub(super) fn of(request: &PublishRequest, at: Moment) -> Result<Self, Error> {
         let template = VolumeTemplate::parse(&request.attributes)?;
         let writable = match request.writable {
             Writable::Yes => true,
             Writable::No => false,
             Writable::IfScratch => template.scratch,
         };
-        let view = plan::view(request.readonly, writable, template.layout, relabels)
+        let view = plan::view(request.readonly, writable, template.layout, at.relabels)
             .ok_or(Error::NoSafeForm)?;
         let changes = template.may_change().then_some(template.changes);
         if changes.is_some() && view == View::ReadOnlyOverlay {
+            let relabels = at.relabels;
             return Err(Error::Fixed { relabels });
         }
-        if template.changes.refresh.is_some() && request.node.is_none() {
-            let why = "only volumes that kubelet mounts through CSI are refreshed; remove it";
-            return Err(attributes::Error::value(Setting::Refresh, why).into());
-        }
+        can_be_told(request, &template, at.watched)?;
+        let facts = at.facts.map_err(Error::Unseen)?;
         let spec = template.fill(&Values {
             pod: request.pod.as_ref().filter(|_| request.node.is_some()),
             node: request.node.as_deref().unwrap_or_default(),
             secrets: &request.secrets,
-            swap,
+            claim: request.claim.as_ref(),
+            facts: &facts,
+            swap: at.swap,
         })?;
         // What a variable names is no credential.
         let mut secrets = request.secrets.clone();

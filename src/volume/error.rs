@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::attributes;
 use super::locks::Busy;
+use super::objects::Object;
 use super::plan::{Refusal, TargetState};
 use crate::fault::Fault;
 use crate::mount::Target;
@@ -87,6 +88,9 @@ pub enum Error {
     /// Nothing can be shown yet.
     #[error("the driver is not ready: {0}")]
     NotReady(String),
+    /// The API server has not said yet what the volume needs to know.
+    #[error("waiting for the API server to report the labels and annotations of {0}")]
+    Unseen(Object),
     /// Another call has it locked.
     #[error("another operation on the volume at {} is in progress; try again", .0.display())]
     Busy(PathBuf),
@@ -154,7 +158,7 @@ impl Error {
             | Self::GoneAgain(_) => Fault::Invalid,
             Self::Differs(_) => Fault::Differs,
             Self::Occupied { .. } | Self::SecondTarget { .. } => Fault::Occupied,
-            Self::Busy(_) | Self::Ended(_) => Fault::Pending,
+            Self::Busy(_) | Self::Ended(_) | Self::Unseen(_) => Fault::Pending,
             Self::Damaged { .. } | Self::Published(_) | Self::NotReady(_) | Self::Thread(_) => {
                 Fault::Unavailable
             }

@@ -7,6 +7,7 @@
 //! was never published; every call may come twice; a healthy volume is never touched; nothing of others ever is.
 
 pub mod attributes;
+mod behind;
 mod blocking;
 mod cache;
 mod caller;
@@ -18,9 +19,12 @@ mod commit;
 mod content;
 mod error;
 mod handle;
+pub mod interests;
 mod janitor;
 mod kubelet;
 mod locks;
+pub mod notices;
+pub mod objects;
 mod ours;
 pub mod plan;
 mod pool;
@@ -36,6 +40,7 @@ mod swap;
 pub mod template;
 mod unpublish;
 mod waiting;
+mod wanted;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -45,6 +50,7 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+pub use self::behind::Behind;
 pub use self::cache::{Cache, Cached, Held, Verdict};
 pub use self::caller::{CallTask, Caller};
 pub use self::command_line::{Mount, directory, is_shown};
@@ -59,8 +65,11 @@ pub use crate::acquire::{Phase, Snapshot};
 pub use crate::mount::{Error as TargetError, Mounter, Target};
 pub use crate::policy::Pod;
 
+use self::behind::Behinds;
 use self::janitor::Janitor;
 use self::locks::VolumeLocks;
+use self::notices::Notices;
+use self::objects::Objects;
 use self::ours::is_ours;
 use self::plan::{RecordMatch, TargetState};
 use self::reconcile::Reconciler;
@@ -94,6 +103,8 @@ pub struct PublishRequest {
     pub group: Option<u32>,
     /// The pod that it is for; nothing at a command line.
     pub pod: Option<Pod>,
+    /// The claim that it belongs to, where that is known.
+    pub claim: Option<Claim>,
     /// The name of this node, where whoever asks does so again and again: then what is shown may change. Nothing where it
     /// is asked once (a command line, FlexVolume).
     pub node: Option<String>,
@@ -107,6 +118,15 @@ impl PublishRequest {
     fn asks_read_only(&self) -> bool {
         self.readonly || self.owner == Owner::CommandLine && self.writable == Writable::No
     }
+}
+
+/// A PersistentVolumeClaim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its namespace, which is that of its pods.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// Whether a volume may be written to.
@@ -127,6 +147,8 @@ pub enum Sharing {
     OneTarget,
     /// As many as are asked for.
     ManyTargets,
+    /// The same, and on other nodes as well: several pods are to be expected.
+    ManyNodes,
 }
 
 /// Volumes, and what they are made with.
@@ -142,6 +164,17 @@ pub struct Volumes<M> {
     reconciler: Reconciler<M>,
 }
 
+/// What volumes have to do with beside the store and the mounts.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// The threads that may wait for a disk.
+    pub pool: Pool,
+    /// What objects say of themselves.
+    pub objects: Objects,
+    /// What pods are told.
+    pub notices: Notices,
+}
+
 /// What a commit needs; it may outlive the call.
 struct Shared<M> {
     store: Arc<Store>,
@@ -154,6 +187,12 @@ struct Shared<M> {
     view: Turn<bool>,
     /// Who waits for what.
     waiting: Short<Waits>,
+    /// What of them should show something else.
+    behind: Short<Behinds>,
+    /// What objects say of themselves.
+    objects: Objects,
+    /// What pods are told.
+    notices: Notices,
 }
 
 impl<M: Mounter> Volumes<M> {
@@ -163,7 +202,11 @@ impl<M: Mounter> Volumes<M> {
         acquire: Acquire,
         policy: Policy,
         mounter: M,
-        pool: Pool,
+        Context {
+            pool,
+            objects,
+            notices,
+        }: Context,
     ) -> Result<Self, Error> {
         let janitor = Janitor::start(Arc::clone(&store)).map_err(Error::Thread)?;
         let shared = Shared {
@@ -174,6 +217,9 @@ impl<M: Mounter> Volumes<M> {
             mounted: Short::default(),
             view: Turn::default(),
             waiting: Short::default(),
+            behind: Short::default(),
+            objects,
+            notices,
         };
         shared.find_mounts()?;
         let (shared, locks) = (Arc::new(shared), VolumeLocks::default());

@@ -8,6 +8,7 @@ use super::blocking::Takes;
 use super::commit::Work;
 use super::content::{Content, NewVolume};
 use super::locks::{Busy, VolumeLock, VolumeLocks, Wait};
+use super::objects::Object;
 use super::plan::{self, PublishStep};
 use super::record::fingerprint;
 use super::renew::FIRST;
@@ -34,6 +35,8 @@ enum FirstLook {
     Later(Content, Waiting),
     /// It is to be written to, and the disk is too full for that: room has to be made first.
     Full(ArtifactUrl),
+    /// Nothing is known yet of an object that it takes values from.
+    Unseen(Object),
 }
 
 /// What follows on what the first look led to.
@@ -51,6 +54,7 @@ impl<M: Mounter> Volumes<M> {
         let keyed = KeyedRequest {
             id: Id::of(&request.volume, &request.target),
             fingerprint: self.shared.fingerprint(&request),
+            interests: self.shared.interests(&request),
             request,
         };
         let span = tracing::info_span!(
@@ -129,6 +133,15 @@ impl<M: Mounter> Volumes<M> {
                 self.make_room(call, &url).await?;
                 return Ok(Next::Again);
             }
+            FirstLook::Unseen(object) => {
+                let progress = Arc::new(Progress::waiting_for(&object.to_string()));
+                let _shown = self.shared.shows(call.keyed.id.as_str(), progress);
+                tokio::select! {
+                    biased;
+                    () = call.wait.ended() => return Err(call.keyed.busy(Busy::Ended)),
+                    () = call.keyed.seen() => return Ok(Next::Again),
+                }
+            }
             FirstLook::Later(content, waiting) => {
                 let _shown = self
                     .shared
@@ -190,7 +203,7 @@ impl Call {
                 let everywhere = self.locks.everywhere(&self.keyed.request.volume);
                 Some(everywhere.map_err(busy)?)
             }
-            Sharing::ManyTargets => None,
+            Sharing::ManyTargets | Sharing::ManyNodes => None,
         };
         Ok((here, everywhere))
     }
@@ -226,7 +239,8 @@ impl<M: Mounter> Shared<M> {
             rest @ (FirstLook::Shown { .. }
             | FirstLook::Now(..)
             | FirstLook::Later(..)
-            | FirstLook::Full(_)) => Ok(Some(rest)),
+            | FirstLook::Full(_)
+            | FirstLook::Unseen(_)) => Ok(Some(rest)),
         }
     }
 
@@ -272,11 +286,10 @@ impl<M: Mounter> Shared<M> {
         // The view is needed only for what is to be mounted, and a known volume has one already.
         let content = match &found.record {
             Some(record) => Content::Existing(Box::new(record.clone())),
-            None => Content::New(Box::new(NewVolume::of(
-                &keyed.request,
-                self.mounter.relabels(),
-                FIRST,
-            )?)),
+            None => match self.new_volume(keyed, FIRST) {
+                Err(Error::Unseen(object)) => return Ok(FirstLook::Unseen(object)),
+                new => Content::New(Box::new(new?)),
+            },
         };
         let steps = plan::publish(content.view(), found.record_match, found.target_state)
             .map_err(|r| Error::of_refusal(r, keyed.target().path()))?;
@@ -308,11 +321,5 @@ impl<M: Mounter> Shared<M> {
         };
         let permit = self.policy.check(subject, request);
         Ok(permit.map_err(acquire::Error::from)?)
-    }
-
-    /// Names what is asked for: the same URL, checksum and trust context.
-    pub(super) fn asked(&self, keyed: &KeyedRequest, new: &NewVolume) -> Result<String, Error> {
-        let permit = self.permit(keyed, new.artifact_request.clone())?;
-        Ok(self.acquire.name(&permit).as_str().to_owned())
     }
 }

@@ -59,7 +59,7 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct History {
-    /// Names what was asked for when what is shown came: URL, checksum and trust context. Empty where that is not known.
+    /// Names what was asked for when what is shown came: URL and checksum. Empty where that is not known.
     pub asked: String,
     /// Counts what was shown, from 1.
     pub swap: u64,

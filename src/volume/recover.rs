@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::ours::is_of;
 use super::status::LiveMount;
-use super::{Error, Owner, Record, Shared, Volumes};
+use super::{Behind, Error, Owner, Record, Shared, Volumes};
 use crate::mount::{MountId, Mounted, Mounter, Probe};
 use crate::store;
 
@@ -20,6 +20,8 @@ pub struct Listed {
     pub record: Option<Record>,
     /// Whether it is mounted where it should be seen.
     pub mounted: bool,
+    /// What it should show, and does not.
+    pub behind: Option<Behind>,
 }
 
 impl<M: Mounter> Volumes<M> {
@@ -114,6 +116,7 @@ impl<M: Mounter> Shared<M> {
             // Without a record the volume's target is not known, but its mount names it.
             let mounted = mount.is_some() || record.is_none() && !own.is_empty();
             let listed = Listed {
+                behind: self.behind_of(&kept.id),
                 id: kept.id,
                 record,
                 mounted,

@@ -61,7 +61,7 @@ impl<M: Mounter> Shared<M> {
     }
 
     fn rebuilt(&self, keyed: &KeyedRequest, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
-        let new = NewVolume::of(&keyed.request, self.mounter.relabels(), FIRST)?;
+        let new = self.new_volume(keyed, FIRST)?;
         let content = dir.measure_content(&new.placement())?;
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
         let made_target = made || keyed.request.owner != Owner::CommandLine;
@@ -78,7 +78,7 @@ impl<M: Mounter> Shared<M> {
         let request = &keyed.request;
         let Placement::File(place) = new.placement();
         let history = new.changes.map(|_| History {
-            asked: self.asked(keyed, new).unwrap_or_default(),
+            asked: self.asked(&new.artifact_request),
             swap: FIRST,
             changed: seconds(now()),
             ..History::default()

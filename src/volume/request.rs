@@ -1,6 +1,8 @@
 //! A request for a volume, from its call to its end.
 
+use super::interests::{Facts, Interests};
 use super::locks::Busy;
+use super::objects::Object;
 use super::{Error, Id, PublishRequest, Target};
 
 /// A request, and what it is called here.
@@ -9,11 +11,27 @@ pub(super) struct KeyedRequest {
     pub(super) request: PublishRequest,
     /// What its attributes compare by.
     pub(super) fingerprint: String,
+    /// The objects that its variables name, followed as long as this is there.
+    pub(super) interests: Interests,
 }
 
 impl KeyedRequest {
     pub(super) fn target(&self) -> &Target {
         &self.request.target
+    }
+
+    /// What is known of those objects, or of which nothing is.
+    pub(super) fn facts(&self) -> Result<Facts, Object> {
+        let uid = self.request.pod.as_ref().map_or("", |pod| &pod.uid);
+        self.interests.facts(uid)
+    }
+
+    /// Returns once all of them are known.
+    pub(super) async fn seen(&self) {
+        let mut changes = self.interests.listen();
+        while self.facts().is_err() {
+            changes.next().await;
+        }
     }
 
     pub(super) fn bug(&self, what: impl Into<String>) -> Error {

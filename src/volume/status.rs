@@ -95,6 +95,7 @@ impl<M: Mounter> Volumes<M> {
         if is_shown && request.node.is_some() && may_change(&request.attributes) {
             let request = request.clone();
             let keyed = KeyedRequest {
+                interests: self.shared.interests(&request),
                 id,
                 request,
                 fingerprint,

@@ -1,10 +1,15 @@
 //! From a volume that is seen to nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::plan::{self, UnpublishStep};
 use super::{Error, Id, Owner, Pool, Shared, Volumes};
 use crate::mount::{Mounter, Target};
+
+/// How often, and how many times, an unpublish looks whether a change of what is shown is through.
+const TURN: Duration = Duration::from_millis(5);
+const TURNS: usize = 100;
 
 impl<M: Mounter> Volumes<M> {
     /// Takes a volume away, and with it the directory it was seen at if that was made for it. One that is not known
@@ -20,10 +25,19 @@ impl<M: Mounter> Volumes<M> {
     /// away is left to the caller: a command deletes it before it ends, a driver behind its answer.
     pub(super) async fn end(&self, volume: &str, target: &Target, ours: bool) -> Result<(), Error> {
         let id = Id::of(volume, target);
-        let held = self
-            .locks
-            .end(id.as_str())
-            .map_err(|b| Error::of_busy(b, target.path()))?;
+        let mut ended = self.locks.end(id.as_str());
+        // From here on nobody begins another change of what is shown. One that has begun is through in a moment.
+        let mut turns = if self.reconciler.looks_after(&id) {
+            TURNS
+        } else {
+            0
+        };
+        while ended.is_err() && turns > 0 {
+            tokio::time::sleep(TURN).await;
+            ended = self.locks.end(id.as_str());
+            turns -= 1;
+        }
+        let held = ended.map_err(|b| Error::of_busy(b, target.path()))?;
         self.shared.acquire.leave(id.as_str());
         let (shared, target) = (Arc::clone(&self.shared), target.clone());
         let path = target.path();

@@ -19,7 +19,7 @@ values=(
     "controller.provisioner.extraArgs={$(
         printf -- '--leader-election-%s,' lease-duration=6s renew-deadline=4s retry-period=1s
     )--retry-interval-max=5s}"
-    flexVolume.enabled=true node.startupTaint.enabled=true
+    flexVolume.enabled=true node.startupTaint.enabled=true node.upgrade.enabled=true
     # Another image under the same name is another driver.
     "node.podAnnotations.image=${built:-unknown}" "controller.podAnnotations.image=${built:-unknown}"
     node.keepFree=1% # how full this machine is, is nobody's fault; kind's kubelet evicts nobody for it either

@@ -155,6 +155,8 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
         "controller.replicas=0",
         "flexVolume.pluginDir=relative",
         "flexVolume.enabled=maybe",
+        "node.upgrade.enabled=maybe",
+        "node.upgrade.namespaces=shop",
         "node.startupTaint.enabled=yes please",
         "node.startupTaint.key=agent-not-ready",
         "node.startupTaint.key=example.com/a:NoSchedule",
@@ -192,6 +194,38 @@ fn the_node_has_a_token_and_rights_only_for_its_startup_taint() {
     ] {
         assert!(with.contains(part), "{part}: {with}");
     }
+}
+
+/// The same for the labels and annotations of pods and claims, everywhere or in some namespaces.
+#[test]
+fn the_node_may_watch_objects_only_where_content_may_change() {
+    let without = rendered(&[]).unwrap();
+    for part in ["name: war-vol-upgrade", "--watch-objects"] {
+        assert!(!without.contains(part), "{part}: {without}");
+    }
+    let with = rendered(&["--set", "node.upgrade.enabled=true,controller.enabled=true"]).unwrap();
+    for part in [
+        "automountServiceAccountToken: true\n",
+        "- --watch-objects\n",
+        "- --extra-create-metadata\n",
+        "kind: ClusterRole\nmetadata:\n  name: war-vol-upgrade\n",
+    ] {
+        assert!(with.contains(part), "{part}: {with}");
+    }
+    let some = "node.upgrade.enabled=true,node.upgrade.namespaces={shop,blog}";
+    let some = rendered(&["--set", some]).unwrap();
+    for part in [
+        "- --watch-namespace=shop\n",
+        "- --watch-namespace=blog\n",
+        "kind: Role\nmetadata:\n  name: war-vol-upgrade\n  namespace: shop\n",
+        "kind: RoleBinding\nmetadata:\n  name: war-vol-upgrade\n  namespace: blog\n",
+    ] {
+        assert!(some.contains(part), "{part}: {some}");
+    }
+    assert!(
+        !some.contains("kind: ClusterRole\nmetadata:\n  name: war-vol-upgrade"),
+        "{some}"
+    );
 }
 
 /// The documents and the chart say what the driver warns of.

@@ -25,6 +25,7 @@ mod monitoring;
 mod network;
 mod nginx;
 mod node;
+mod objects;
 mod origin;
 mod pod;
 mod proxy;

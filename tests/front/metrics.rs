@@ -26,6 +26,7 @@ fn everything() -> String {
     metrics.node.set(Seen {
         ready: true,
         registered: Some(true),
+        contents: Some(BTreeMap::from([("current", 1)])),
         volumes: Some(BTreeMap::from([(View::Bind.name(), 1)])),
         disk: Some(Disk {
             total: 1,

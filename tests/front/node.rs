@@ -21,7 +21,8 @@ use war_vol::policy::Policy;
 use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{Caller, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
+use war_vol::volume::objects::{Objects, WatchScope};
+use war_vol::volume::{Caller, Context, Error, Owner, PublishRequest, Sharing, Volumes, Writable};
 
 use crate::sandbox::Sandbox;
 
@@ -36,6 +37,11 @@ pub(crate) struct Node {
 impl Node {
     /// Starts on the sandbox's root. The threads of its runtime share the sandbox's mounts.
     pub(crate) fn start(sandbox: &Sandbox) -> Self {
+        Self::told_by(sandbox, Objects::new(WatchScope::Nothing))
+    }
+
+    /// With somebody who tells what objects say of themselves.
+    pub(crate) fn told_by(sandbox: &Sandbox, objects: Objects) -> Self {
         let kubelet = sandbox.path("kubelet");
         fs::create_dir_all(&kubelet).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,7 +84,10 @@ impl Node {
                 Acquire::new(parts),
                 Policy::new(1 << 40),
                 mounter,
-                Pool::default(),
+                Context {
+                    objects,
+                    ..Context::default()
+                },
             )
         });
         Self {
@@ -108,6 +117,7 @@ impl Node {
             sharing: Sharing::ManyTargets,
             group: None,
             pod: None,
+            claim: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: self.kubelet.clone(),

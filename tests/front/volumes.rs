@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use rustix::io::Errno;
 use war_vol::fault::Fault;
 use war_vol::mount::{Act, Memory, Mounter, Probe, Target};
-use war_vol::volume::{Caller, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
+use war_vol::volume::{Caller, Context, Error, Owner, PublishRequest, Sharing, Volumes, Writable};
 
 use crate::engine::{Engine, sha256};
 use crate::origin::{Object, Origin};
@@ -115,7 +115,7 @@ impl World {
             engine.acquire,
             engine.policy,
             self.memory.clone(),
-            Pool::default(),
+            Context::default(),
         );
         self.volumes = Some(opened.unwrap());
     }
@@ -148,6 +148,7 @@ impl World {
             sharing: Sharing::ManyTargets,
             group: None,
             pod: None,
+            claim: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: "/kubelet".into(),

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use self::task::Task;
 use super::locks::VolumeLocks;
 use super::request::KeyedRequest;
-use super::{Pool, Shared};
+use super::{Id, Pool, Shared};
 use crate::lock::Short;
 use crate::metrics::Swaps;
 use crate::mount::Mounter;
@@ -50,6 +50,11 @@ impl<M: Mounter> Reconciler<M> {
             tasks: Arc::default(),
             counted: Swaps::default(),
         }
+    }
+
+    /// Whether a task may change what a volume shows.
+    pub(super) fn looks_after(&self, id: &Id) -> bool {
+        self.tasks.lock().contains_key(id.as_str())
     }
 
     /// Looks at a volume that is shown, soon and behind the caller's back. Must be called within a tokio runtime.
@@ -86,6 +91,7 @@ impl<M: Mounter> Reconciler<M> {
             let mut tasks = tasks.lock();
             if tasks.get(&id).is_some_and(|now| now.same_channel(&sender)) {
                 tasks.remove(&id);
+                shared.is_left(&id);
             }
             drop(tasks);
             // What it asked for after the unpublish had withdrawn the volume's interest.

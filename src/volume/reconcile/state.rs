@@ -20,6 +20,8 @@ pub(super) struct State {
     pub(super) wanted: Option<String>,
     /// When the origin is to be asked again, although nothing else is wanted.
     pub(super) refresh: Option<Instant>,
+    /// What the pod and the claim said last of when it is to be asked; nothing before the first look.
+    pub(super) refresh_at: Option<[Option<String>; 2]>,
     /// Whether it is about to be asked for that reason.
     pub(super) refreshes: bool,
     /// What was got, until it may be shown: another republish is no reason to ask for it again.
@@ -54,6 +56,15 @@ impl State {
             tracing::info!("the volume shows what is wanted again");
             self.said.clear();
         }
+    }
+
+    /// Where the pod or the claim says something else than before, the origin is to be asked now.
+    pub(super) fn note_refresh(&mut self, said: [Option<String>; 2]) {
+        let is_new = self.refresh_at.as_ref().is_some_and(|known| *known != said);
+        if is_new && self.refresh.is_some() {
+            self.refresh = Some(Instant::now());
+        }
+        self.refresh_at = Some(said);
     }
 
     /// When the origin is to be asked again, where that is to be done every so often.

@@ -16,14 +16,21 @@ use crate::metrics::Swaps;
 use crate::mount::Mounter;
 use crate::policy::PullPolicy;
 use crate::store::Hold;
-use crate::volume::changes::Changes;
+use crate::volume::changes::{Changes, SPREAD};
 use crate::volume::clock::{now, remaining};
 use crate::volume::content::NewVolume;
 use crate::volume::locks::{Busy, Wait};
 use crate::volume::renew::FIRST;
 use crate::volume::request::KeyedRequest;
+use crate::volume::spec::VolumeTemplate;
 use crate::volume::swap::{Bytes, Swap, Swapped};
-use crate::volume::{Error, History, Pool, Record, Shared};
+use crate::volume::{Error, History, Pool, Record, Shared, Sharing};
+
+/// The annotation of a pod or a claim whose change means that the origin is to be asked now.
+const REFRESH_AT: &str = "war-vol.geektime.org/refresh-at";
+
+/// How long nothing is said of an API server that says nothing.
+const UNSEEN: Duration = Duration::from_secs(30);
 
 /// How long a call that works on the volume takes, as a rule.
 const BUSY: Duration = Duration::from_millis(50);
@@ -66,9 +73,11 @@ impl<M: Mounter> Task<M> {
         let mut requests = self.requests.clone();
         loop {
             let keyed = Arc::clone(&requests.borrow_and_update());
+            let mut changes = keyed.interests.listen();
             let next = tokio::select! {
                 biased;
                 next = self.next(&keyed) => next,
+                () = changes.next() => continue,
                 changed = requests.changed() => match changed {
                     Ok(()) => {
                         self.state.woken();
@@ -85,17 +94,19 @@ impl<M: Mounter> Task<M> {
                 Ok(()) => {}
                 // Another call works on the volume.
                 Err(Error::Busy(_)) => sleep(BUSY).await,
-                Err(error) => self.failed(&error),
+                Err(error) => self.failed(&keyed, &error),
             }
         }
     }
 
     /// Waits until there is something to do. Each republish breaks it off.
     async fn next(&mut self, keyed: &Arc<KeyedRequest>) -> Result<Next, Error> {
-        let wanted = self.new_volume(keyed, FIRST).and_then(|new| {
-            let asked = self.shared.asked(keyed, &new)?;
-            Ok((asked, new))
-        });
+        // What is shown stays, and whatever is seen next breaks this off.
+        if keyed.facts().is_err() {
+            tokio::time::timeout(UNSEEN, keyed.seen()).await.ok();
+        }
+        let wanted = self.shared.new_volume(keyed, FIRST);
+        let wanted = wanted.map(|new| (self.shared.asked(&new.artifact_request), new));
         self.note_wanted(keyed, wanted.as_ref().ok());
         if let Some(retry) = self.state.retry {
             sleep_until(retry).await;
@@ -106,7 +117,11 @@ impl<M: Mounter> Task<M> {
         let changes = new.changes.unwrap_or_default();
         let is_shown = history.asked == asked && self.is_in_place(keyed, &record, &history)?;
         if is_shown {
+            self.shared.is_current(keyed.id.as_str());
             self.state.wanted_again();
+        } else {
+            let url = new.spec.url.to_string();
+            self.shared.is_behind(keyed.id.as_str(), &url);
         }
         let (wait, due) = due::first(&history, &changes).unzip();
         if let (Some(Duration::ZERO), Some(due)) = (wait, due) {
@@ -114,6 +129,11 @@ impl<M: Mounter> Task<M> {
         }
         if !is_shown {
             return self.get(keyed, (&record, &history), (asked, new)).await;
+        }
+        if let Ok(facts) = keyed.facts()
+            && facts.pod.is_some()
+        {
+            self.state.note_refresh(facts.annotations(REFRESH_AT));
         }
         let refresh = self.state.next_refresh(changes.refresh);
         tokio::select! {
@@ -129,10 +149,6 @@ impl<M: Mounter> Task<M> {
         }
     }
 
-    fn new_volume(&self, keyed: &KeyedRequest, swap: u64) -> Result<NewVolume, Error> {
-        NewVolume::of(&keyed.request, self.shared.mounter.relabels(), swap)
-    }
-
     /// Whether what is shown has the name that it should have. Its number stands as long as it is shown.
     fn is_in_place(
         &self,
@@ -140,7 +156,7 @@ impl<M: Mounter> Task<M> {
         record: &Record,
         history: &History,
     ) -> Result<bool, Error> {
-        let place: VolumePath = self.new_volume(keyed, history.swap)?.spec.place;
+        let place: VolumePath = self.shared.new_volume(keyed, history.swap)?.spec.place;
         Ok(record.place() == Ok(place))
     }
 
@@ -192,7 +208,7 @@ impl<M: Mounter> Task<M> {
         );
         self.state.got = Some(got);
         sleep_until(gate).await;
-        let new = self.new_volume(keyed, history.swap + 1)?;
+        let new = self.shared.new_volume(keyed, history.swap + 1)?;
         let got = self.state.got.take();
         let got = got.ok_or_else(|| keyed.bug("what was got is gone"))?;
         let (asked, bytes) = (got.asked, got.bytes);
@@ -264,22 +280,20 @@ impl<M: Mounter> Task<M> {
             0..=FIRST => Duration::ZERO,
             _ => remaining(history.changed, changes.settle, now()),
         };
-        let turn = since + pace::place(keyed.id.as_str(), changes.spread);
+        let spread = changes.spread.unwrap_or(match keyed.request.sharing {
+            Sharing::ManyNodes => SPREAD,
+            Sharing::OneTarget | Sharing::ManyTargets => Duration::ZERO,
+        });
+        let turn = since + pace::place(keyed.id.as_str(), spread);
         turn.max(Instant::now() + settles)
     }
 
     async fn act(&mut self, keyed: &Arc<KeyedRequest>, next: Next) -> Result<(), Error> {
         let record = self.record(keyed).await?;
-        let changes = self
-            .new_volume(keyed, FIRST)
-            .ok()
-            .and_then(|new| new.changes);
-        let changes = changes.unwrap_or_default();
+        let changes = VolumeTemplate::parse(&keyed.request.attributes);
+        let changes = changes.map(|template| template.changes).unwrap_or_default();
         let changed = match next {
-            Next::Swap(swap, hold) => match self.swap(keyed, record, (*swap, hold)).await? {
-                Some(record) => record,
-                None => return Ok(()),
-            },
+            Next::Swap(swap, hold) => self.swap(keyed, record, (*swap, hold)).await?,
             Next::Confirm(asked) => {
                 let confirm = move |shared: &Shared<M>, keyed: &KeyedRequest, wait: &Wait| {
                     shared.confirm(keyed, wait, (record, &asked))
@@ -303,39 +317,41 @@ impl<M: Mounter> Task<M> {
         Ok(())
     }
 
-    /// Nothing where it has to wait a moment.
     async fn swap(
         &self,
         keyed: &Arc<KeyedRequest>,
         record: Record,
         (swap, hold): (Swap, Hold),
-    ) -> Result<Option<Record>, Error> {
-        let from = record.sha256.clone();
-        let swapped = self.blocking(keyed, move |shared, keyed, wait| {
-            let _hold = hold;
-            shared.swap(keyed, wait, (&record, &swap))
-        });
-        match swapped.await? {
-            Swapped::Shown(record) => {
-                self.counted.ended(Ok(()));
-                let (artifact, to) = (&record.url, &record.sha256);
-                tracing::info!(artifact, %from, %to, "the volume shows new content");
-                Ok(Some(*record))
-            }
-            Swapped::TooEarly(wait) => {
-                sleep(wait).await;
-                Ok(None)
+    ) -> Result<Record, Error> {
+        let work = Arc::new((record, swap, hold));
+        loop {
+            let begun = Arc::clone(&work);
+            let swapped = self.blocking(keyed, move |shared, keyed, wait| {
+                let (record, swap, _hold) = &*begun;
+                shared.swap(keyed, wait, (record, swap))
+            });
+            match swapped.await? {
+                Swapped::Shown(record) => {
+                    self.counted.ended(Ok(()));
+                    let (artifact, from, to) = (&record.url, &work.0.sha256, &record.sha256);
+                    tracing::info!(artifact, %from, %to, "the volume shows new content");
+                    self.shared.notices.updated(&keyed.request, &record);
+                    return Ok(*record);
+                }
+                Swapped::TooEarly(wait) => sleep(wait).await,
             }
         }
     }
 
-    fn failed(&mut self, error: &Error) {
+    fn failed(&mut self, keyed: &KeyedRequest, error: &Error) {
         self.state.failed();
         // Unpublished, or about to be.
         if matches!(error, Error::Ended(_)) {
             return;
         }
+        self.shared.notices.update_failed(&keyed.request, error);
         let said = fault::line(error);
+        self.shared.still_behind(keyed.id.as_str(), &said);
         if self.state.said != said {
             self.counted.ended(Err(error.fault()));
             tracing::warn!("the volume keeps its content: {said}");

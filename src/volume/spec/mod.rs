@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attributes::{Error, check_name, file_name};
 use super::changes::{self, Changes};
-use super::template::{Template, Values, Variable, Within};
+use super::template::{Source, Template, Values, Variable, Within};
 use crate::artifact::{self, ArtifactUrl, Digest, FileName, VolumePath, parse_size};
 use crate::fault::Setting;
 use crate::policy::{PullPolicy, Request, is_credential};
@@ -189,6 +189,25 @@ impl VolumeTemplate {
         self.changes.refresh.is_some() || variables.any(Variable::may_change)
     }
 
+    /// Whether a variable tells something of the claim.
+    pub fn names_claim(&self) -> bool {
+        let mut variables = self
+            .templates()
+            .flat_map(|(_, template)| template.variables());
+        variables.any(|v| {
+            matches!(v, Variable::ClaimName | Variable::ClaimNamespace)
+                || v.source() == Some(Source::Claim)
+        })
+    }
+
+    /// The variables that only the API server knows, and where they stand.
+    pub(super) fn of_objects(&self) -> impl Iterator<Item = (Setting, &Variable, Source)> {
+        self.templates().flat_map(|(setting, template)| {
+            let variables = template.variables();
+            variables.filter_map(move |variable| Some((setting, variable, variable.source()?)))
+        })
+    }
+
     /// The keys of the Secret that are no credentials.
     pub fn secret_keys(&self) -> impl Iterator<Item = &str> {
         let variables = self
@@ -323,7 +342,7 @@ fn read_changes<'a>(get: impl Fn(Setting) -> (Setting, Option<&'a str>)) -> Resu
     Ok(Changes {
         refresh,
         settle: time(Setting::Settle, zero, changes::LONGEST_SETTLE)?.unwrap_or(default.settle),
-        spread: time(Setting::Spread, zero, changes::LONGEST_SPREAD)?.unwrap_or(default.spread),
+        spread: time(Setting::Spread, zero, changes::LONGEST_SPREAD)?,
         drain: time(Setting::Drain, zero, changes::LONGEST_DRAIN)?.unwrap_or(default.drain),
     })
 }

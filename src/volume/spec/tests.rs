@@ -2,6 +2,7 @@ use secrecy::SecretString;
 
 use super::*;
 use crate::policy::Pod;
+use crate::volume::interests::Facts;
 
 fn read(pairs: &[(&str, &str)]) -> Result<VolumeTemplate, Error> {
     let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
@@ -19,6 +20,8 @@ fn filled(pairs: &[(&str, &str)], v: &str) -> Result<VolumeSpec, Error> {
         pod: Some(&pod),
         node: "n1",
         secrets: &secrets,
+        claim: None,
+        facts: &Facts::default(),
         swap: 7,
     };
     read(pairs)?.fill(&values)
@@ -251,7 +254,7 @@ fn a_variable_names_no_server_no_credential_and_no_version_of_tomcat() {
         (
             vec![URL, ("fileName", "${pod.labels['v']}")],
             "x",
-            "is not supported yet",
+            "the pod has no such label",
         ),
     ] {
         let error = filled(&pairs, v).unwrap_err().to_string();

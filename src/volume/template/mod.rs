@@ -14,7 +14,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use self::values::Values;
-pub use self::variable::Variable;
+pub use self::variable::{Source, Variable};
 
 /// What of a value stands in a URL as it is (RFC 3986 §2.3, unreserved); all else is percent-encoded.
 const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
@@ -35,9 +35,15 @@ pub enum Error {
     /// No variable has this name.
     #[error("unknown variable {0}; use {known}", known = variable::KNOWN)]
     Unknown(String),
-    /// One that is planned.
-    #[error("the variable {0} is not supported yet; use ${{secret['key']}}")]
-    NotBuilt(String),
+    /// Nobody tells what objects say.
+    #[error(
+        "{0} needs access to the API server, which this installation does not have; set node.upgrade.enabled: true in the \
+         chart, or use ${{secret['key']}}"
+    )]
+    NotWatched(Variable),
+    /// The volume belongs to no claim.
+    #[error("{0} works only in volumes of claims; use the labels and annotations of the pod")]
+    NoClaim(Variable),
     /// It has no value.
     #[error("{0} has no value ({why}); set it, or write a default: ${{…:-default}}", why = .0.place())]
     Unset(Variable),
@@ -226,12 +232,16 @@ fn check(value: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use proptest::prelude::*;
     use secrecy::SecretString;
 
     use super::*;
     use crate::policy::Pod;
+    use crate::volume::Claim;
+    use crate::volume::interests::Facts;
+    use crate::volume::objects::Metadata;
 
     fn secrets(pairs: &[(&str, &str)]) -> BTreeMap<String, SecretString> {
         let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), SecretString::from(*value));
@@ -240,10 +250,16 @@ mod tests {
 
     fn filled(text: &str, pairs: &[(&str, &str)], within: Within) -> Result<String, Error> {
         let (secrets, pod) = (secrets(pairs), pod());
+        let claim = Claim {
+            namespace: "shop".to_owned(),
+            name: "data".to_owned(),
+        };
         let values = Values {
             pod: Some(&pod),
             node: "n1",
             secrets: &secrets,
+            claim: Some(&claim),
+            facts: &facts(),
             swap: 7,
         };
         Template::parse(text)?.fill(&values, within)
@@ -258,6 +274,18 @@ mod tests {
         }
     }
 
+    fn facts() -> Facts {
+        let said = Arc::new(Metadata {
+            uid: "0f6".to_owned(),
+            labels: BTreeMap::from([("app/v".to_owned(), "v1".to_owned())]),
+            annotations: BTreeMap::from([("a".to_owned(), "noted".to_owned())]),
+        });
+        Facts {
+            pod: Some(Arc::clone(&said)),
+            claim: Some(said),
+        }
+    }
+
     #[test]
     fn values_stand_where_their_variables_were() {
         for (text, expected) in [
@@ -268,6 +296,9 @@ mod tests {
                 "${pod.namespace}-${pod.uid}-${pod.serviceAccount}-${node.name}",
                 "shop-0f6-runner-n1",
             ),
+            ("${pod.labels['app/v']}${pod.annotations['a']}", "v1noted"),
+            ("${pvc.labels['app/v']}${pvc.annotations['a']}", "v1noted"),
+            ("${pvc.namespace}/${pvc.name}", "shop/data"),
             ("${secret['none']:-1.0}", "1.0"),
             ("${secret['empty']:-1.0}", "1.0"),
             ("${secret['none']:-}", ""),
@@ -301,8 +332,13 @@ mod tests {
             ("${}", "1", "unknown variable ${}"),
             ("${pod.ip}", "1", "unknown variable ${pod.ip}"),
             ("${secret[v]}", "1", "unknown variable"),
+            ("${pod.labels['w']}", "1", "the pod has no such label"),
+            (
+                "${pvc.annotations['w']}",
+                "1",
+                "the claim has no such annotation",
+            ),
             ("${secret['']}", "1", "unknown variable"),
-            ("${pod.labels['v']}", "1", "not supported yet"),
             ("${secret['w']}", "1", "${secret['w']} has no value"),
             ("${secret['v']}", "", "has no value"),
             ("${secret['v']}", "canary/1", "contains a /"),
@@ -333,7 +369,8 @@ mod tests {
         fn no_value_changes_the_host_or_leaves_its_segment(value in ".*") {
             let secrets = secrets(&[("v", &value)]);
             let pod = pod();
-            let values = Values { pod: Some(&pod), node: "n1", secrets: &secrets, swap: 1 };
+            let (facts, pods) = (Facts::default(), Some(&pod));
+            let values = Values { pod: pods, node: "n1", secrets: &secrets, claim: None, facts: &facts, swap: 1 };
             let template = Template::parse("https://example.com/a/${secret['v']}/b.war").unwrap();
             if let Ok(text) = template.fill(&values, Within::Url) {
                 let url = url::Url::parse(&text).unwrap();

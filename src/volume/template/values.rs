@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Error, Variable};
 use crate::policy::Pod;
+use crate::volume::Claim;
+use crate::volume::interests::Facts;
 
 /// The values for one volume at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,10 @@ pub struct Values<'a> {
     pub node: &'a str,
     /// The keys of its Secret.
     pub secrets: &'a BTreeMap<String, SecretString>,
+    /// Its claim, by namespace and name.
+    pub claim: Option<&'a Claim>,
+    /// What the API server says of them.
+    pub facts: &'a Facts,
     /// How often its content has changed, from 1.
     pub swap: u64,
 }
@@ -34,6 +40,46 @@ impl<'a> Values<'a> {
                     .get(key)
                     .map(|value| Cow::Borrowed(value.expose_secret()))
             }
+            Variable::PodLabel(key) => {
+                pod()?;
+                self.facts
+                    .pod
+                    .as_deref()
+                    .and_then(|pod| pod.labels.get(key))
+                    .map(|text| borrowed(text))
+            }
+            Variable::PodAnnotation(key) => {
+                pod()?;
+                self.facts
+                    .pod
+                    .as_deref()
+                    .and_then(|pod| pod.annotations.get(key))
+                    .map(|text| borrowed(text))
+            }
+            Variable::ClaimLabel(key) => {
+                pod()?;
+                self.facts
+                    .claim
+                    .as_deref()
+                    .and_then(|claim| claim.labels.get(key))
+                    .map(|text| borrowed(text))
+            }
+            Variable::ClaimAnnotation(key) => {
+                pod()?;
+                self.facts
+                    .claim
+                    .as_deref()
+                    .and_then(|c| c.annotations.get(key))
+                    .map(|text| borrowed(text))
+            }
+            Variable::ClaimName => {
+                pod()?;
+                self.claim.map(|claim| borrowed(&claim.name))
+            }
+            Variable::ClaimNamespace => {
+                pod()?;
+                self.claim.map(|claim| borrowed(&claim.namespace))
+            }
             Variable::PodName => Some(Cow::Borrowed(&pod()?.name)),
             Variable::PodNamespace => Some(Cow::Borrowed(&pod()?.namespace)),
             Variable::PodUid => Some(Cow::Borrowed(&pod()?.uid)),
@@ -48,4 +94,8 @@ impl<'a> Values<'a> {
             }
         })
     }
+}
+
+fn borrowed(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
 }

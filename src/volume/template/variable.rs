@@ -5,24 +5,27 @@ use std::fmt;
 use super::Error;
 
 /// All of them, as a message lists them.
-pub(super) const KNOWN: &str = "${secret['key']}, ${pod.name}, ${pod.namespace}, ${pod.uid}, ${pod.serviceAccount}, \
-                                ${node.name} or ${swap}";
-
-/// Objects whose labels and annotations will be variables, too.
-const LATER: [&str; 6] = [
-    "pod.labels[",
-    "pod.annotations[",
-    "pvc.labels[",
-    "pvc.annotations[",
-    "pvc.name",
-    "pvc.namespace",
-];
+pub(super) const KNOWN: &str = "${pod.labels['key']}, ${pod.annotations['key']}, ${pod.name}, ${pod.namespace}, \
+                                ${pod.uid}, ${pod.serviceAccount}, ${pvc.labels['key']}, ${pvc.annotations['key']}, \
+                                ${pvc.name}, ${pvc.namespace}, ${node.name}, ${secret['key']} or ${swap}";
 
 /// A value that is not known when a volume's attributes are written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Variable {
     /// A key of the Secret that the volume names (`nodePublishSecretRef`). kubelet reads it again at each republish.
     Secret(String),
+    /// A label of the pod.
+    PodLabel(String),
+    /// An annotation of the pod.
+    PodAnnotation(String),
+    /// A label of the claim.
+    ClaimLabel(String),
+    /// An annotation of the claim.
+    ClaimAnnotation(String),
+    /// The claim's name.
+    ClaimName,
+    /// The claim's namespace.
+    ClaimNamespace,
     /// The pod's name.
     PodName,
     /// The pod's namespace.
@@ -37,6 +40,18 @@ pub enum Variable {
     Swap,
 }
 
+/// Makes one of a key.
+type Keyed = fn(String) -> Variable;
+
+/// Those with a key, by what stands before it.
+const KEYED: [(&str, Keyed); 5] = [
+    ("secret", Variable::Secret),
+    ("pod.labels", Variable::PodLabel),
+    ("pod.annotations", Variable::PodAnnotation),
+    ("pvc.labels", Variable::ClaimLabel),
+    ("pvc.annotations", Variable::ClaimAnnotation),
+];
+
 impl Variable {
     pub(super) fn parse(name: &str) -> Result<Self, Error> {
         Ok(match name {
@@ -45,11 +60,15 @@ impl Variable {
             "pod.uid" => Self::PodUid,
             "pod.serviceAccount" => Self::ServiceAccount,
             "node.name" => Self::NodeName,
+            "pvc.name" => Self::ClaimName,
+            "pvc.namespace" => Self::ClaimNamespace,
             "swap" => Self::Swap,
-            other => match key(other, "secret") {
-                Some(key) => Self::Secret(key.to_owned()),
-                None => return Err(refused(other)),
-            },
+            other => {
+                let keyed = KEYED
+                    .iter()
+                    .find_map(|(object, of)| Some(of(key(other, object)?)));
+                return keyed.ok_or_else(|| unknown(other));
+            }
         })
     }
 
@@ -57,6 +76,12 @@ impl Variable {
     pub fn name(&self) -> String {
         match self {
             Self::Secret(key) => format!("secret['{key}']"),
+            Self::PodLabel(key) => format!("pod.labels['{key}']"),
+            Self::PodAnnotation(key) => format!("pod.annotations['{key}']"),
+            Self::ClaimLabel(key) => format!("pvc.labels['{key}']"),
+            Self::ClaimAnnotation(key) => format!("pvc.annotations['{key}']"),
+            Self::ClaimName => "pvc.name".to_owned(),
+            Self::ClaimNamespace => "pvc.namespace".to_owned(),
             Self::PodName => "pod.name".to_owned(),
             Self::PodNamespace => "pod.namespace".to_owned(),
             Self::PodUid => "pod.uid".to_owned(),
@@ -69,8 +94,14 @@ impl Variable {
     /// Whether its value may change while the volume is shown. A counter only follows other changes.
     pub fn may_change(&self) -> bool {
         match self {
-            Self::Secret(_) => true,
-            Self::PodName
+            Self::Secret(_)
+            | Self::PodLabel(_)
+            | Self::PodAnnotation(_)
+            | Self::ClaimLabel(_)
+            | Self::ClaimAnnotation(_) => true,
+            Self::ClaimName
+            | Self::ClaimNamespace
+            | Self::PodName
             | Self::PodNamespace
             | Self::PodUid
             | Self::ServiceAccount
@@ -83,7 +114,30 @@ impl Variable {
     pub fn secret_key(&self) -> Option<&str> {
         match self {
             Self::Secret(key) => Some(key),
-            Self::PodName
+            Self::PodLabel(_)
+            | Self::PodAnnotation(_)
+            | Self::ClaimLabel(_)
+            | Self::ClaimAnnotation(_)
+            | Self::ClaimName
+            | Self::ClaimNamespace
+            | Self::PodName
+            | Self::PodNamespace
+            | Self::PodUid
+            | Self::ServiceAccount
+            | Self::NodeName
+            | Self::Swap => None,
+        }
+    }
+
+    /// Which object says it, where only the API server knows.
+    pub fn source(&self) -> Option<Source> {
+        match self {
+            Self::PodLabel(_) | Self::PodAnnotation(_) => Some(Source::Pod),
+            Self::ClaimLabel(_) | Self::ClaimAnnotation(_) => Some(Source::Claim),
+            Self::Secret(_)
+            | Self::ClaimName
+            | Self::ClaimNamespace
+            | Self::PodName
             | Self::PodNamespace
             | Self::PodUid
             | Self::ServiceAccount
@@ -96,6 +150,13 @@ impl Variable {
     pub(super) fn place(&self) -> &'static str {
         match self {
             Self::Secret(_) => "the Secret of the volume does not have this key, or has it empty",
+            Self::PodLabel(_) => "the pod has no such label, or an empty one",
+            Self::PodAnnotation(_) => "the pod has no such annotation, or an empty one",
+            Self::ClaimLabel(_) => "the claim has no such label, or an empty one",
+            Self::ClaimAnnotation(_) => "the claim has no such annotation, or an empty one",
+            Self::ClaimName | Self::ClaimNamespace => {
+                "the volume belongs to no claim, or external-provisioner runs without --extra-create-metadata"
+            }
             Self::PodName | Self::PodNamespace | Self::PodUid | Self::ServiceAccount => {
                 "kubelet did not say it; the CSIDriver object needs podInfoOnMount: true"
             }
@@ -104,19 +165,27 @@ impl Variable {
     }
 }
 
-fn key<'a>(name: &'a str, object: &str) -> Option<&'a str> {
-    let key = name.strip_prefix(object)?.strip_prefix("['")?;
-    key.strip_suffix("']")
-        .filter(|key| !key.is_empty() && !key.contains('\''))
+/// An object whose labels and annotations are variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The pod.
+    Pod,
+    /// The claim that the volume belongs to.
+    Claim,
 }
 
-fn refused(name: &str) -> Error {
+fn key(name: &str, object: &str) -> Option<String> {
+    let key = name
+        .strip_prefix(object)?
+        .strip_prefix("['")?
+        .strip_suffix("']")?;
+    (!key.is_empty() && !key.contains('\'')).then(|| key.to_owned())
+}
+
+fn unknown(name: &str) -> Error {
     let mut shown = format!("${{{}}}", crate::artifact::shown(name));
     shown.retain(|c| c != '"');
-    match LATER.iter().any(|later| name.starts_with(later)) {
-        true => Error::NotBuilt(shown),
-        false => Error::Unknown(shown),
-    }
+    Error::Unknown(shown)
 }
 
 impl fmt::Display for Variable {

@@ -30,6 +30,76 @@ case_going_back_needs_no_server_and_a_missing_version_changes_nothing() {
     [ "$(lives upgraded)" = "$before" ] || fail "the pod or its container was restarted"
 }
 
+# The version is an annotation of the pod; its own label says where; nothing else of the pod changes.
+case_an_annotation_of_the_pod_says_which_version_it_sees() {
+    versions
+    waiting_pod noted "" "" "artifact=$(inline "v\${pod.annotations['example.com/version']}/thing.bin" 'settle: "0s"' 'readOnly: true')" |
+        sed "s#metadata: { name: noted }#metadata: { name: noted, annotations: { example.com/version: '1' } }#" |
+        in_space apply -f - > /dev/null
+    is_ready noted
+    has noted thing.bin "$scratch/1.bin"
+    in_space annotate pod noted --overwrite example.com/version=2 > /dev/null
+    until_true 20 quietly has noted thing.bin "$scratch/2.bin" || explain "the pod does not see the version of its annotation"
+    until_true 20 event_says 'volume artifact: now .*/v2/thing.bin .*, before .*/v1/thing.bin' noted ||
+        explain "no event says that the content changed"
+    in_space annotate pod noted --overwrite example.com/version=3 > /dev/null
+    # One event, that says how often.
+    until_true 60 failed_again noted || explain "no event says again and again that the version does not exist"
+    has noted thing.bin "$scratch/2.bin"
+}
+failed_again() {
+    in_space get events.events.k8s.io --output json | jq -e --arg pod "$1" '[.items[]
+        | select(.regarding.name == $pod and .reason == "ArtifactUpdateFailed" and (.note | test("v3/thing.bin.*404")))]
+        | length == 1 and .[0].series.count >= 2' > /dev/null
+}
+
+# The version is an annotation of a claim, and two pods share it; kubelet publishes nothing when a claim changes.
+case_an_annotation_of_the_claim_says_which_version_its_pods_see() {
+    local pod
+    versions
+    claim_with_a_version | in_space apply -f - > /dev/null
+    for pod in shared-1 shared-2; do
+        waiting_pod "$pod" "" "" "artifact:ro=persistentVolumeClaim: { claimName: versioned, readOnly: true }" | in_space apply -f - > /dev/null
+    done
+    for pod in shared-1 shared-2; do
+        is_ready "$pod"
+        has "$pod" thing.bin "$scratch/1.bin"
+    done
+    in_space annotate pvc versioned --overwrite example.com/version=2 > /dev/null
+    for pod in shared-1 shared-2; do
+        until_true 20 quietly has "$pod" thing.bin "$scratch/2.bin" || explain "$pod does not see the version of its claim"
+    done
+}
+
+versions() {
+    head -c 100000 /dev/urandom > "$scratch/1.bin"
+    head -c 200000 /dev/urandom > "$scratch/2.bin"
+    origin "v1/thing.bin=$scratch/1.bin" "v2/thing.bin=$scratch/2.bin"
+}
+
+claim_with_a_version() {
+    cat << YAML
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: { name: $space, labels: { war-vol-e2e: $space } }
+provisioner: war-vol.geektime.org
+parameters:
+  downloadURL: $(address)/v\${pvc.annotations['example.com/version']}/thing.bin
+  settle: 0s
+  spread: 0s
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: versioned, annotations: { example.com/version: "1" } }
+spec:
+  accessModes: [ReadOnlyMany]
+  storageClassName: $space
+  resources: { requests: { storage: 1Gi } }
+YAML
+}
+
+quietly() { "$@" > /dev/null 2>&1; }
+
 upgraded_example() { example tomcat-upgrade.yaml | sed "s#https://example.com#$(address)#"; }
 
 # What changes with every restart.

@@ -167,7 +167,7 @@ fn a_wrong_variable_is_taken_once_it_is_mended() {
         (
             "downloadURL",
             &url("/v${pod.labels['v']}/app.war"),
-            "is not supported yet",
+            "needs access to the API server",
             &template,
         ),
         (

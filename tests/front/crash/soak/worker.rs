@@ -15,7 +15,9 @@ use war_vol::policy::Policy;
 use war_vol::source::Factory as Sources;
 use war_vol::source::http::{Factory, Settings as HttpSettings};
 use war_vol::store::{Limits, Settings, Store};
-use war_vol::volume::{CallTask, Error, Owner, Pool, PublishRequest, Sharing, Volumes, Writable};
+use war_vol::volume::{
+    CallTask, Context, Error, Owner, PublishRequest, Sharing, Volumes, Writable,
+};
 
 use super::super::Random;
 use super::super::origin::{Artifact, Origin};
@@ -269,6 +271,7 @@ impl Worker {
             sharing: Sharing::ManyTargets,
             group: n.is_multiple_of(3).then_some(4711),
             pod: None,
+            claim: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: self.dir.clone(),
@@ -345,7 +348,7 @@ fn open(dir: &Path) -> (Arc<Store>, Arc<Volumes<Linux>>) {
         acquire,
         Policy::new(1 << 30),
         mounter,
-        Pool::default(),
+        Context::default(),
     );
     (store, Arc::new(volumes.unwrap()))
 }

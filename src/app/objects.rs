@@ -1,0 +1,212 @@
+//! What volumes want to know of pods and claims, where the driver was told that it may ask the API server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{Stream, StreamExt};
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
+
+use super::Error;
+use crate::cluster::{self, Account, Events, Note, Seen, Watcher};
+use crate::config::Serving;
+use crate::fault;
+use crate::source::http;
+use crate::volume::Context;
+use crate::volume::notices::{Notice, Notices};
+use crate::volume::objects::{Metadata, Object, Objects, WatchScope};
+
+/// What follows for volumes where nothing is seen.
+const KEPT: &str = "volumes keep their content";
+
+/// Who is asked, for which namespaces, and what for.
+pub(super) struct ObjectWatch {
+    account: Account,
+    namespaces: BTreeSet<String>,
+    objects: Objects,
+    notices: Receiver<Notice>,
+}
+
+impl ObjectWatch {
+    /// As it was asked for, if it was, with what volumes know of it. Nothing is asked yet.
+    pub(super) fn new(serving: &Serving) -> Result<Option<(Self, Context)>, Error> {
+        if !serving.watch_objects {
+            return Ok(None);
+        }
+        let wrong = |e: cluster::Error| Error::Setting(format!("--watch-objects: {e}"));
+        let account = Account::of_this_pod().map_err(wrong)?;
+        let namespaces: BTreeSet<String> = serving.watch_namespaces.iter().cloned().collect();
+        let objects = Objects::new(match namespaces.is_empty() {
+            true => WatchScope::Everything,
+            false => WatchScope::Namespaces(namespaces.clone()),
+        });
+        let (told, notices) = Notices::channel();
+        let context = Context {
+            objects: objects.clone(),
+            notices: told,
+            ..Context::default()
+        };
+        let watch = Self {
+            account,
+            namespaces,
+            objects,
+            notices,
+        };
+        Ok(Some((watch, context)))
+    }
+
+    /// Watches what volumes want to know, and tells pods of their volumes, as long as the runtime runs. Without a volume
+    /// whose content may change nothing is asked.
+    pub(super) fn begin(self, node: &str, driver: &str) {
+        let watcher = Watcher::new(self.account.clone(), http::names());
+        tokio::spawn(follow(
+            watcher,
+            (node.to_owned(), self.namespaces),
+            self.objects,
+        ));
+        let (driver, node) = (driver.to_owned(), node.to_owned());
+        let events = Events::new(self.account, http::names(), driver, node);
+        tokio::spawn(tell(events, self.notices));
+    }
+}
+
+/// Brings notices to their pods, one after another.
+async fn tell(mut events: Events, mut notices: Receiver<Notice>) {
+    let mut said = None;
+    while let Some(Notice {
+        pod,
+        happened,
+        words,
+    }) = notices.recv().await
+    {
+        let note = Note {
+            namespace: pod.namespace,
+            name: pod.name,
+            uid: pod.uid,
+            reason: happened.reason(),
+            is_warning: happened.is_warning(),
+            words,
+        };
+        match events.say(note).await {
+            Ok(()) => answers_again(&mut said),
+            Err(error) => say(&mut said, "a pod is not told of its volume", &error),
+        }
+    }
+}
+
+async fn follow(
+    watcher: Watcher,
+    (node, namespaces): (String, BTreeSet<String>),
+    objects: Objects,
+) {
+    let mut wanted = objects.wanted();
+    let mut pods: Vec<Task> = Vec::new();
+    let mut claims: BTreeMap<(String, String), Task> = BTreeMap::new();
+    loop {
+        let now = wanted.borrow_and_update().clone();
+        if now.pods && pods.is_empty() {
+            let one = |namespace: Option<&String>| {
+                let seen = watcher.pods(&node, namespace.map(String::as_str));
+                Task::of(pods_seen(seen, namespace.cloned(), objects.clone()))
+            };
+            pods = match namespaces.is_empty() {
+                true => vec![one(None)],
+                false => namespaces
+                    .iter()
+                    .map(|namespace| one(Some(namespace)))
+                    .collect(),
+            };
+        }
+        if !now.pods {
+            pods.clear();
+            objects.keep_pods(None, &BTreeSet::new());
+        }
+        claims.retain(|claim, _| now.claims.contains(claim));
+        for claim in now.claims {
+            claims.entry(claim).or_insert_with_key(|(namespace, name)| {
+                let claim = Object::Claim {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                };
+                Task::of(claim_seen(
+                    watcher.claim(namespace, name),
+                    claim,
+                    objects.clone(),
+                ))
+            });
+        }
+        if wanted.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn pods_seen(seen: impl Stream<Item = Seen>, of: Option<String>, objects: Objects) {
+    let mut said = None;
+    let mut seen = Box::pin(seen);
+    while let Some(seen) = seen.next().await {
+        match seen {
+            Seen::Object(pod) => {
+                let (namespace, name) = (pod.namespace.clone(), pod.name.clone());
+                objects.set(Object::Pod { namespace, name }, Some(known(pod)));
+            }
+            Seen::Gone((namespace, name)) => objects.set(Object::Pod { namespace, name }, None),
+            Seen::All(these) => {
+                objects.keep_pods(of.as_deref(), &these);
+                answers_again(&mut said);
+            }
+            Seen::Failed(error) => say(&mut said, KEPT, &error),
+        }
+    }
+}
+
+async fn claim_seen(seen: impl Stream<Item = Seen>, claim: Object, objects: Objects) {
+    let mut said = None;
+    let mut seen = Box::pin(seen);
+    while let Some(seen) = seen.next().await {
+        match seen {
+            Seen::Object(found) => objects.set(claim.clone(), Some(known(found))),
+            // The volume outlives the claim: what was seen last stays.
+            Seen::Gone(_) => {}
+            Seen::All(_) => answers_again(&mut said),
+            Seen::Failed(error) => say(&mut said, KEPT, &error),
+        }
+    }
+}
+
+fn known(seen: cluster::Metadata) -> Metadata {
+    Metadata {
+        uid: seen.uid,
+        labels: seen.labels,
+        annotations: seen.annotations,
+    }
+}
+
+/// Once for each reason.
+fn say(said: &mut Option<String>, what: &str, error: &cluster::Error) {
+    let words = fault::line(error);
+    if said.as_ref() != Some(&words) {
+        tracing::warn!("{what}: {words}");
+        *said = Some(words);
+    }
+}
+
+fn answers_again(said: &mut Option<String>) {
+    if said.take().is_some() {
+        tracing::info!("the API server answers again");
+    }
+}
+
+/// Ends when it is dropped.
+struct Task(JoinHandle<()>);
+
+impl Task {
+    fn of(work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,203 @@
+//! What the objects of Kubernetes say of themselves: the labels and annotations that variables name.
+//!
+//! Owns who wants to know what. Nobody here speaks to the API server: whoever does learns from [`Objects::wanted`] what to
+//! watch, and tells with [`Objects::set`] what is seen. Where nobody does, variables of objects are refused.
+//!
+//! Invariant: what was seen stays until something else is seen. An API server that is gone changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::lock::{Guard, Short};
+
+/// An object of the API server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// A pod of this node.
+    Pod {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A PersistentVolumeClaim.
+    Claim {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pod { namespace, name } => write!(f, "the pod {namespace}/{name}"),
+            Self::Claim { namespace, name } => write!(f, "the claim {namespace}/{name}"),
+        }
+    }
+}
+
+/// What an object says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Tells it from another one of the same name.
+    pub uid: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Of which objects somebody tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WatchScope {
+    /// Of none.
+    #[default]
+    Nothing,
+    /// Of those in these namespaces.
+    Namespaces(BTreeSet<String>),
+    /// Of all.
+    Everything,
+}
+
+/// What is to be watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedObjects {
+    /// Whether any pod of this node is.
+    pub pods: bool,
+    /// The claims, by namespace and name.
+    pub claims: BTreeSet<(String, String)>,
+}
+
+/// What is known of objects. Cheap to clone; clones share it.
+#[derive(Clone, Debug)]
+pub struct Objects(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    entries: Short<HashMap<Object, Entry>>,
+    wanted: watch::Sender<WantedObjects>,
+    watched: WatchScope,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    users: usize,
+    seen: watch::Sender<Option<Arc<Metadata>>>,
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        Self::new(WatchScope::Nothing)
+    }
+}
+
+impl Objects {
+    /// Nothing is known yet. `watched`: of what somebody will tell.
+    pub fn new(watched: WatchScope) -> Self {
+        Self(Arc::new(Shared {
+            entries: Short::default(),
+            wanted: watch::Sender::default(),
+            watched,
+        }))
+    }
+
+    /// Whether anybody tells what the objects of a namespace say.
+    pub fn are_watched(&self, namespace: &str) -> bool {
+        match &self.0.watched {
+            WatchScope::Nothing => false,
+            WatchScope::Namespaces(these) => these.contains(namespace),
+            WatchScope::Everything => true,
+        }
+    }
+
+    /// What is to be watched, now and later.
+    pub fn wanted(&self) -> watch::Receiver<WantedObjects> {
+        self.0.wanted.subscribe()
+    }
+
+    fn entries(&self) -> Guard<'_, HashMap<Object, Entry>> {
+        self.0.entries.lock()
+    }
+
+    /// What was seen of an object; nothing once it is gone.
+    pub fn set(&self, object: Object, seen: Option<Metadata>) {
+        let mut entries = self.entries();
+        // Of pods all are kept that the one watch of the node shows: somebody may want one of them later.
+        if seen.is_none() && entries.get(&object).is_none_or(|entry| entry.users == 0) {
+            entries.remove(&object);
+            return;
+        }
+        let entry = entries.entry(object).or_default();
+        entry.seen.send_if_modified(|known| {
+            let is_new = known.as_deref() != seen.as_ref();
+            if is_new {
+                *known = seen.map(Arc::new);
+            }
+            is_new
+        });
+    }
+
+    /// Forgets the pods of a namespace, or of all of them, that are not among these, by namespace and name.
+    pub fn keep_pods(&self, of: Option<&str>, these: &BTreeSet<(String, String)>) {
+        let is_gone = |object: &&Object| match object {
+            Object::Pod { namespace, name } => {
+                of.is_none_or(|of| of == namespace)
+                    && !these.contains(&(namespace.clone(), name.clone()))
+            }
+            Object::Claim { .. } => false,
+        };
+        let gone: Vec<Object> = self.entries().keys().filter(is_gone).cloned().collect();
+        for object in gone {
+            self.set(object, None);
+        }
+    }
+
+    /// How many objects anything is known of.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Begins to follow an object. Each call is to be followed by one of [`unfollow`](Self::unfollow).
+    pub(super) fn follow(&self, object: &Object) -> watch::Sender<Option<Arc<Metadata>>> {
+        let mut entries = self.entries();
+        let entry = entries.entry(object.clone()).or_default();
+        entry.users += 1;
+        let seen = entry.seen.clone();
+        self.tell(&entries);
+        seen
+    }
+
+    /// Ends to follow an object.
+    pub(super) fn unfollow(&self, object: &Object) {
+        let mut entries = self.entries();
+        if let Some(entry) = entries.get_mut(object) {
+            entry.users -= 1;
+            if entry.users == 0 && matches!(object, Object::Claim { .. }) {
+                entries.remove(object);
+            }
+        }
+        self.tell(&entries);
+    }
+
+    fn tell(&self, entries: &HashMap<Object, Entry>) {
+        let mut now = WantedObjects::default();
+        for object in entries.iter().filter(|(_, e)| e.users > 0).map(|(o, _)| o) {
+            match object {
+                Object::Pod { .. } => now.pods = true,
+                Object::Claim { namespace, name } => {
+                    now.claims.insert((namespace.clone(), name.clone()));
+                }
+            }
+        }
+        self.0.wanted.send_if_modified(|known| {
+            let is_new = *known != now;
+            *known = now;
+            is_new
+        });
+    }
+}
