@@ -23,6 +23,12 @@ use super::{Account, Error};
 /// How long events of the same words are one series.
 const SERIES: Duration = Duration::from_secs(360);
 
+/// How much of a pod's name stands in that of an event, which has at most 253 bytes.
+const PREFIX: usize = 200;
+
+/// The longest `reportingInstance`, in bytes; a node's name may be longer.
+const INSTANCE: usize = 128;
+
 /// How many are remembered for that.
 const REMEMBERED: usize = 1000;
 
@@ -95,7 +101,7 @@ impl Events {
                 }
             }
         }
-        let name = format!("{}.{:x}", note.name, now.as_nanosecond());
+        let name = event_name(&note.name, now.as_nanosecond());
         let event = self.event(note, (&name, MicroTime(now)));
         let params = PostParams::default();
         let sent = api.create(&params, &event);
@@ -129,10 +135,20 @@ impl Events {
             type_: Some(if note.is_warning { "Warning" } else { "Normal" }.to_owned()),
             event_time: Some(now),
             reporting_controller: Some(self.driver.clone()),
-            reporting_instance: Some(self.node.clone()),
+            reporting_instance: Some(cut(&self.node, INSTANCE).to_owned()),
             ..Event::default()
         }
     }
+}
+
+/// A name of its own for an event. That of a pod may be as long as a name can be.
+fn event_name(pod: &str, at: i128) -> String {
+    let pod = cut(pod, PREFIX).trim_end_matches(['-', '.']);
+    format!("{pod}.{at:x}")
+}
+
+fn cut(text: &str, longest: usize) -> &str {
+    &text[..text.floor_char_boundary(longest)]
 }
 
 async fn within<T>(
@@ -145,5 +161,20 @@ async fn within<T>(
             .map(drop)
             .map_err(|e| explained(account, (asked, name), e)),
         Err(_) => Err(super::api::silent(account, asked)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_names_of_pods_and_nodes_fit() {
+        let pod = format!("{}-.{}", "p".repeat(198), "p".repeat(53));
+        assert_eq!(pod.len(), 253);
+        let name = event_name(&pod, i128::from(u64::MAX));
+        assert!(name.len() <= 253 && name.starts_with("pp"), "{name}");
+        assert!(!name.contains("-."), "{name}");
+        assert_eq!(cut(&"n".repeat(192), INSTANCE).len(), 128);
     }
 }

@@ -53,7 +53,7 @@ pub use self::holds::Hold;
 pub use self::key::{Key, Name};
 pub use self::partial::{Completed, Partial};
 pub use self::space::{Limits, Percent, Usage};
-pub use self::swap::{Incoming, Stamp, too_early};
+pub use self::swap::{Incoming, Stamp, set_time, too_early};
 pub use self::tree::{Copying, PodTree};
 pub use self::volumes::{Layers, Staged, StoredRecord, VolumeDir};
 

@@ -66,8 +66,8 @@ fn may_follow(has: SystemTime, than: Option<SystemTime>, now: SystemTime) -> boo
     has <= now && than.is_none_or(|than| than + APART <= has)
 }
 
-/// How long it is until a file may follow one with the time `than`. One in the future (a clock that was set back) is
-/// waited for in vain: any other time is new.
+/// How long it is until a file may follow one with the time `than`. Nothing if that time
+/// lies in the future, because the clock was set back: then any other time will do.
 pub fn too_early(than: Option<SystemTime>, now: SystemTime) -> Duration {
     let apart = than.and_then(|than| now.duration_since(than).ok());
     apart.map_or(Duration::ZERO, |apart| APART.saturating_sub(apart))
@@ -176,8 +176,12 @@ impl Store {
         let linked = match stamp {
             Stamp::Any => true,
             Stamp::Newer { than, now } => {
-                found.modified().is_ok_and(|has| may_follow(has, than, now))
-                    || self.is_only_ours(dir, incoming, &found) && touch(&from, now)?
+                let follows = found.modified().is_ok_and(|has| may_follow(has, than, now));
+                let is_free = !follows && self.is_only_ours(dir, incoming, &found);
+                if is_free {
+                    touch(&from, now)?;
+                }
+                follows || is_free
             }
         };
         if linked {
@@ -212,11 +216,6 @@ impl Store {
         let path = self.bytes_of(dir, incoming);
         let opened = File::open(&path).if_there("open", &path)?;
         opened.ok_or_else(|| Error::Gone(incoming.digest().clone()))
-    }
-
-    /// Whether an inode is that of a cached artifact.
-    pub fn is_blob(&self, sha256: &Digest, inode: u64) -> bool {
-        fs::symlink_metadata(self.blob_path(sha256)).is_ok_and(|meta| meta.ino() == inode)
     }
 
     /// Gives what lies at a place another time; returns its inode then. Where others have the same file it becomes a
@@ -365,12 +364,13 @@ pub(super) fn copy_bytes(
     }
 }
 
-/// Sets a file's time; always true.
-fn touch(path: &Path, now: SystemTime) -> Result<bool, Error> {
-    let open = fs::OpenOptions::new().read(true).open(path);
-    let file = open.at("open", path)?;
-    file.set_modified(now).at("set the time of", path)?;
-    Ok(true)
+fn touch(path: &Path, now: SystemTime) -> Result<(), Error> {
+    set_time(&File::open(path).at("open", path)?, path, now)
+}
+
+/// Sets the time of a file that is open; `path` is what an error calls it.
+pub fn set_time(file: &File, path: &Path, now: SystemTime) -> Result<(), Error> {
+    file.set_modified(now).at("set the time of", path)
 }
 
 impl Layers {

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -50,26 +50,26 @@ impl PodTree {
 
     /// The file at a place; none where there is no file.
     pub fn open_shown(&self, place: &VolumePath) -> Result<Option<File>, Error> {
-        // Not waited for, whatever a pod has put there.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = self
+        // As a place first: to open a device does something, and to open a pipe waits.
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = self
             .parent(place)
             .and_then(|parent| openat(parent, place.name().as_str(), flags, Mode::empty()));
         let path = || self.path.join(place.to_path());
-        match opened {
-            Ok(file) => {
-                let file = File::from(file);
-                let is_file = file.metadata().at("access", &path())?.is_file();
-                Ok(is_file.then_some(file))
-            }
-            // A socket has no reader.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => Ok(None),
-            Err(e) => Err(e).at("open", &path()),
+        let held = match held {
+            Ok(held) => File::from(held),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(e) => return Err(e).at("open", &path()),
+        };
+        if !held.metadata().at("access", &path())?.is_file() {
+            return Ok(None);
         }
+        // The very file that was looked at, whatever has its name by now.
+        let same = format!("/proc/thread-self/fd/{}", held.as_raw_fd());
+        File::open(same).at("open", &path()).map(Some)
     }
 
-    /// Puts a file that lies outside of what the pod sees at a place, in one step.
-    /// Returns its inode.
+    /// Puts a file that lies outside of what the pod sees at a place, in one step. Returns its inode.
     pub fn put(&self, staged: &Path, place: &VolumePath, layers: Layers) -> Result<u64, Error> {
         let path = self.path.join(place.to_path());
         let inode = std::fs::symlink_metadata(staged)

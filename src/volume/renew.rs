@@ -65,7 +65,12 @@ impl<M: Mounter> Shared<M> {
         let content = dir.measure_content(&new.placement())?;
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
         let made_target = made || keyed.request.owner != Owner::CommandLine;
-        Ok(self.record(keyed, &new, content, made_target))
+        let mut record = self.record(keyed, &new, content, made_target);
+        // What is there may have been asked for in another way: the next look finds out.
+        if let Some(history) = &mut record.history {
+            history.asked.clear();
+        }
+        Ok(record)
     }
 
     pub(super) fn record(

@@ -17,7 +17,7 @@ use super::request::KeyedRequest;
 use super::{Error, Record, Shared};
 use crate::artifact::{Digest, VolumePath};
 use crate::mount::Mounter;
-use crate::store::{Artifact, Copying, Incoming, PodTree, Stamp, VolumeDir, too_early};
+use crate::store::{Artifact, Copying, Incoming, PodTree, Stamp, VolumeDir, set_time, too_early};
 use crate::unpack::zip;
 
 /// What is to be shown instead of what is shown.
@@ -87,28 +87,33 @@ impl<M: Mounter> Shared<M> {
         self.check_archive(&dir, swap)?;
         let there = self.shown_at(keyed, &dir, (record.view, place))?;
         let seen = there.as_ref().and_then(|file| file.metadata().ok());
-        let than = seen.as_ref().and_then(|seen| seen.modified().ok());
-        let (held, inode) = match (there, seen) {
-            // A driver that was killed has shown it under a name of its own, and could not note it.
-            (Some(file), Some(seen))
-                if *place != old && is(dir.identify(&file)?, swap.bytes.digest()) =>
-            {
-                (wait.lock(), seen.ino())
+        let shown = match (&there, &seen) {
+            // Under a name of its own, by a driver that was killed before it could note it.
+            (Some(file), Some(seen)) if *place != old => {
+                let found = dir.identify(file)?;
+                let is_it = found.is_some_and(|(found, _)| found == *swap.bytes.digest());
+                is_it.then(|| seen.ino())
             }
-            _ => {
-                let early = too_early(than, now());
-                if !early.is_zero() {
-                    return Ok(Swapped::TooEarly(early));
-                }
-                if !dir.keeps(&record.sha256) {
-                    dir.keep(&old, &record.sha256)?;
-                }
-                let staged = self.stage(keyed, &dir, (wait, swap, than))?;
-                let held = wait.lock().map_err(|b| keyed.busy(b))?;
-                (Ok(held), self.show(keyed, &dir, (staged, swap))?)
-            }
+            (_, _) => None,
         };
-        let _held = held.map_err(|b| keyed.busy(b))?;
+        let staged = if shown.is_none() {
+            let than = seen.and_then(|seen| seen.modified().ok());
+            let early = too_early(than, now());
+            if !early.is_zero() {
+                return Ok(Swapped::TooEarly(early));
+            }
+            if !dir.keeps(&record.sha256) {
+                dir.keep(&old, &record.sha256)?;
+            }
+            Some(self.stage(keyed, &dir, (wait, swap, than))?)
+        } else {
+            None
+        };
+        let _held = wait.lock().map_err(|b| keyed.busy(b))?;
+        let inode = match staged {
+            Some(staged) => self.show(keyed, &dir, (staged, swap))?,
+            None => shown.unwrap_or_default(),
+        };
         let record = changed(record, swap, (&old, inode));
         self.note(keyed, &dir, &record)?;
         if let Some(before) = record.history.as_ref().and_then(|h| h.before.as_ref())
@@ -239,8 +244,7 @@ impl<M: Mounter> Shared<M> {
             }
             View::Copy | View::Overlay | View::ReadOnlyOverlay => {
                 if let Some(file) = self.shown_at(keyed, &dir, (record.view, &place))? {
-                    let stamped = file.set_modified(now());
-                    stamped.map_err(|e| keyed.bug(e.to_string()))?;
+                    set_time(&file, &keyed.target().path().join(place.to_path()), now())?;
                 }
             }
         }
@@ -338,10 +342,6 @@ impl<M: Mounter> Shared<M> {
         let bytes = serde_json::to_vec_pretty(record).map_err(|e| keyed.bug(e.to_string()))?;
         Ok(self.store.write_record(dir, &bytes)?)
     }
-}
-
-fn is(found: Option<(Digest, u64)>, wanted: &Digest) -> bool {
-    found.is_some_and(|(found, _)| found == *wanted)
 }
 
 fn with_history(record: &mut Record, change: impl FnOnce(&mut History)) {

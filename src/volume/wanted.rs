@@ -14,7 +14,7 @@ use crate::mount::Mounter;
 use crate::policy::Request;
 
 impl<M: Mounter> Shared<M> {
-    /// What a request means for a volume that shows its so-manieth content.
+    /// What a request means for the content with the number `swap`, counted from 1.
     pub(super) fn new_volume(&self, keyed: &KeyedRequest, swap: u64) -> Result<NewVolume, Error> {
         let at = Moment {
             relabels: self.mounter.relabels(),

@@ -141,7 +141,7 @@ fn a_pod_waits_until_the_api_server_has_said_what_it_asks_for() {
     scene.says(&pod(), "1", 1);
     scene.node.wait(call).unwrap().unwrap();
     scene.shows(1);
-    // One that waits in vain ends with its pod.
+    // One that is still waiting ends with its pod.
     let other = scene.node.request(
         "other",
         &scene.origin.url("/v${pod.labels['version']}/a.bin"),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 /// The first pause after a failure; it doubles.
 const FIRST: Duration = Duration::from_secs(5);
 
-/// The longest: what was mended is taken within two minutes.
+/// The longest: once its cause is fixed, a failed change succeeds within two minutes.
 const LONGEST: Duration = Duration::from_secs(90);
 
 /// How long after so many failures in a row the next try is; spread, because a thousand nodes may fail together.
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_mended_is_taken_within_two_minutes() {
+    fn a_fixed_cause_is_noticed_within_two_minutes() {
         assert!(pause(1) < 2 * FIRST);
         for failures in 0..100 {
             assert!(pause(failures) <= Duration::from_secs(120), "{failures}");

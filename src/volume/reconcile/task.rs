@@ -352,8 +352,8 @@ impl<M: Mounter> Task<M> {
         self.shared.notices.update_failed(&keyed.request, error);
         let said = fault::line(error);
         self.shared.still_behind(keyed.id.as_str(), &said);
+        self.counted.ended(Err(error.fault()));
         if self.state.said != said {
-            self.counted.ended(Err(error.fault()));
             tracing::warn!("the volume keeps its content: {said}");
             self.state.said = said;
         }

@@ -102,7 +102,7 @@ impl Template {
             literal.push_str(before);
             let (inside, after) = from[2..]
                 .split_once('}')
-                .ok_or_else(|| Error::Open(crate::artifact::shown(from)))?;
+                .ok_or_else(|| Error::Open(variable::shown(&from[2..])))?;
             if !literal.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut literal)));
             }
@@ -329,6 +329,12 @@ mod tests {
         let long = "canary".repeat(50);
         for (text, value, says) in [
             ("${secret['v']", "1", "is not closed"),
+            (
+                "${secret['v'/a?sig=canary",
+                "1",
+                "${secret['v' is not closed",
+            ),
+            ("${v?sig=canary}", "1", "unknown variable ${v}"),
             ("${}", "1", "unknown variable ${}"),
             ("${pod.ip}", "1", "unknown variable ${pod.ip}"),
             ("${secret[v]}", "1", "unknown variable"),

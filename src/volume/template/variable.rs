@@ -183,9 +183,14 @@ fn key(name: &str, object: &str) -> Option<String> {
 }
 
 fn unknown(name: &str) -> Error {
-    let mut shown = format!("${{{}}}", crate::artifact::shown(name));
-    shown.retain(|c| c != '"');
-    Error::Unknown(shown)
+    Error::Unknown(format!("{}}}", shown(name)))
+}
+
+/// The beginning of a variable as a message shows it: what a name can hold, and nothing of a query, which may be a secret.
+pub(super) fn shown(name: &str) -> String {
+    let is_of_name = |c: &char| c.is_ascii_alphanumeric() || "._-'[]".contains(*c);
+    let name: String = name.chars().take_while(is_of_name).take(64).collect();
+    format!("${{{name}")
 }
 
 impl fmt::Display for Variable {

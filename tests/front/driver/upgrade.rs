@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tonic::Code;
-use war_vol::csi::proto::volume_capability::access_mode::Mode;
+use war_vol::csi::proto::volume_capability::access_mode::Mode as Access;
 
 use super::Call;
 use super::scene::Scene;
@@ -190,7 +191,7 @@ fn what_cannot_change_is_refused_before_it_is_shown() {
     let claim = |pod: &str| {
         let call = scene
             .driver
-            .claim(pod, &scene.template(), Mode::MultiNodeReaderOnly);
+            .claim(pod, &scene.template(), Access::MultiNodeReaderOnly);
         call.secret("version", "1")
     };
     let refused = |call: &Call| {
@@ -222,12 +223,14 @@ fn what_cannot_change_is_refused_before_it_is_shown() {
     );
     scene.nothing_left();
     // With the way out it is shown, and changes.
-    let call = claim("read-only").read_only().context(&[("settle", "0s")]);
+    let call = claim("read-only")
+        .read_only()
+        .context(&[("settle", "0s"), ("spread", "0s")]);
     scene.driver.publish(&call).unwrap();
     scene.upgraded(&call, 2);
 }
 
-/// kubelet is told that all is well, the old content stays, and what was mended is taken without a touch.
+/// kubelet gets OK, the old content stays, and once the cause is fixed the new version comes by itself.
 #[test]
 fn whatever_fails_the_old_version_stays() {
     let scene = Scene::versions();
@@ -298,4 +301,49 @@ fn an_unpublish_wins_over_a_swap() {
         until("nobody wants it any more", || scene.origin.is_idle());
     }
     scene.no_volume();
+}
+
+/// Whatever a pod puts where its artifact is, nothing outside of the volume is opened, followed or changed.
+#[test]
+fn what_a_pod_puts_in_the_way_is_replaced_or_refused_and_leads_nowhere() {
+    let scene = Scene::versions();
+    let outside = scene.sandbox.path("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::write(outside.join("app.war"), "another's").unwrap();
+    for way in [Way::Overlay, Way::Copy] {
+        let call = scene.upgradable(&format!("{way:?}"), way);
+        scene.driver.publish(&call).unwrap();
+        // A pipe that nobody writes to, and a link: they go.
+        fs::remove_file(file(&call)).unwrap();
+        let mode = Mode::from_raw_mode(0o666);
+        mknodat(CWD, file(&call), FileType::Fifo, mode, 0).unwrap();
+        scene.upgrade(&call, 2);
+        // To read the pipe would wait.
+        let is_file = || fs::symlink_metadata(file(&call)).is_ok_and(|meta| meta.is_file());
+        until("the pipe is replaced", is_file);
+        shows(&call, 2);
+        fs::remove_file(file(&call)).unwrap();
+        symlink(outside.join("app.war"), file(&call)).unwrap();
+        scene.upgraded(&call, 1);
+        assert!(fs::symlink_metadata(file(&call)).unwrap().is_file());
+        // A link in place of a directory is not followed.
+        let deep = scene.upgradable(&format!("deep-{way:?}"), way);
+        let deep = deep.context(&[("path", "sub")]);
+        scene.driver.publish(&deep).unwrap();
+        fs::remove_dir_all(deep.target().join("sub")).unwrap();
+        symlink(&outside, deep.target().join("sub")).unwrap();
+        scene.upgrade(&deep, 2);
+        until("the log says that it cannot change", || {
+            let log = scene.driver.log();
+            let mut lines = log
+                .lines()
+                .filter(|line| line.contains("keeps its content"));
+            lines.any(|line| line.contains(&format!("deep-{way:?}")))
+        });
+    }
+    assert_eq!(
+        fs::read_to_string(outside.join("app.war")).unwrap(),
+        "another's"
+    );
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
 }
