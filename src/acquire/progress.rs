@@ -33,7 +33,7 @@ pub enum Phase {
     Rereading,
     /// The disk or the cache is full, and what is unused is removed first.
     MakingRoom,
-    /// What is to be downloaded is not known yet: the API server has to say something of an object first.
+    /// What is to be downloaded is not known yet; the reason stands in place of the URL.
     Waiting,
     /// It is over.
     Completed,
@@ -102,9 +102,9 @@ impl Progress {
         this
     }
 
-    /// Of one that nobody can begin before something of this object is known.
-    pub fn waiting_for(object: &str) -> Self {
-        Self::of(object.to_owned(), Phase::Waiting)
+    /// Of one that nobody can begin yet, for this reason.
+    pub fn waiting(why: String) -> Self {
+        Self::of(why, Phase::Waiting)
     }
 
     fn state(&self) -> Guard<'_, ProgressState> {
@@ -230,10 +230,7 @@ impl fmt::Display for Snapshot {
                 "waiting to download {url}: queued behind other downloads"
             ),
             Phase::Asking => write!(f, "requesting {url}"),
-            Phase::Waiting => write!(
-                f,
-                "waiting for the API server to report the labels and annotations of {url}"
-            ),
+            Phase::Waiting => f.write_str(url),
             Phase::Rereading => write!(
                 f,
                 "downloading {url}: verifying the {done} downloaded so far"

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc::Receiver;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
 use crate::cluster::{self, Account, Events, Note, Seen, Watcher};
@@ -99,14 +99,18 @@ async fn follow(
     objects: Objects,
 ) {
     let mut wanted = objects.wanted();
-    let mut pods: Vec<Task> = Vec::new();
-    let mut claims: BTreeMap<(String, String), Task> = BTreeMap::new();
+    let mut pods: Vec<AbortOnDropHandle<()>> = Vec::new();
+    let mut claims: BTreeMap<(String, String), AbortOnDropHandle<()>> = BTreeMap::new();
     loop {
         let now = wanted.borrow_and_update().clone();
         if now.pods && pods.is_empty() {
             let one = |namespace: Option<&String>| {
                 let seen = watcher.pods(&node, namespace.map(String::as_str));
-                Task::of(pods_seen(seen, namespace.cloned(), objects.clone()))
+                AbortOnDropHandle::new(tokio::spawn(pods_seen(
+                    seen,
+                    namespace.cloned(),
+                    objects.clone(),
+                )))
             };
             pods = match namespaces.is_empty() {
                 true => vec![one(None)],
@@ -127,11 +131,11 @@ async fn follow(
                     namespace: namespace.clone(),
                     name: name.clone(),
                 };
-                Task::of(claim_seen(
+                AbortOnDropHandle::new(tokio::spawn(claim_seen(
                     watcher.claim(namespace, name),
                     claim,
                     objects.clone(),
-                ))
+                )))
             });
         }
         if wanted.changed().await.is_err() {
@@ -193,20 +197,5 @@ fn say(said: &mut Option<String>, what: &str, error: &cluster::Error) {
 fn answers_again(said: &mut Option<String>) {
     if said.take().is_some() {
         tracing::info!("the API server answers again");
-    }
-}
-
-/// Ends when it is dropped.
-struct Task(JoinHandle<()>);
-
-impl Task {
-    fn of(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
-    }
-}
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -108,6 +108,7 @@ macro_rules! contract {
             a_symlink_at_the_target_is_not_followed
             a_symlink_on_the_way_is_refused
             a_target_that_was_not_made_shows_nothing
+            what_is_written_into_an_open_mount_is_shown_there_and_only_that_mount_is_opened
             a_bind_shows_its_source_and_takes_writes
             a_source_that_is_missing_is_no_final_error
             a_read_only_overlay_shows_all_layers_and_takes_no_writes

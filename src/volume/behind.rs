@@ -22,12 +22,12 @@ pub(super) type Behinds = HashMap<String, Option<Behind>>;
 
 impl<M> Shared<M> {
     /// A volume whose content may change shows what is wanted.
-    pub(super) fn is_current(&self, id: &str) {
+    pub(super) fn mark_current(&self, id: &str) {
         self.behind.lock().insert(id.to_owned(), None);
     }
 
     /// It should show something else.
-    pub(super) fn is_behind(&self, id: &str, url: &str) {
+    pub(super) fn mark_behind(&self, id: &str, url: &str) {
         let mut all = self.behind.lock();
         let known = all.entry(id.to_owned()).or_default();
         if known.as_ref().is_none_or(|known| known.url != url) {
@@ -40,7 +40,7 @@ impl<M> Shared<M> {
     }
 
     /// It still does not, for this reason.
-    pub(super) fn still_behind(&self, id: &str, why: &str) {
+    pub(super) fn mark_failed(&self, id: &str, why: &str) {
         let mut all = self.behind.lock();
         let unknown = || Behind {
             url: String::new(),
@@ -52,7 +52,7 @@ impl<M> Shared<M> {
     }
 
     /// Nobody looks after it any more.
-    pub(super) fn is_left(&self, id: &str) {
+    pub(super) fn unmark(&self, id: &str) {
         self.behind.lock().remove(id);
     }
 

@@ -134,7 +134,8 @@ impl<M: Mounter> Volumes<M> {
                 return Ok(Next::Again);
             }
             FirstLook::Unseen(object) => {
-                let progress = Arc::new(Progress::waiting_for(&object.to_string()));
+                let why = Error::Unseen(object).to_string();
+                let progress = Arc::new(Progress::waiting(why));
                 let _shown = self.shared.shows(call.keyed.id.as_str(), progress);
                 tokio::select! {
                     biased;

@@ -6,10 +6,9 @@ use super::content::{Moment, NewVolume};
 use super::interests::Interests;
 use super::objects::Object;
 use super::request::KeyedRequest;
-use super::spec::VolumeTemplate;
+use super::spec::{VolumeTemplate, may_have_variables_or_refresh};
 use super::template::Source;
 use super::{Error, PublishRequest, Shared};
-use crate::fault::Setting;
 use crate::mount::Mounter;
 use crate::policy::Request;
 
@@ -34,12 +33,8 @@ impl<M: Mounter> Shared<M> {
     /// the claim may say that it is to be asked now.
     pub(super) fn interests(&self, request: &PublishRequest) -> Interests {
         let (mut required, mut useful) = (BTreeSet::new(), BTreeSet::new());
-        let has_variable = |value: &String| value.contains("${");
         // Nearly all have neither.
-        let refreshes = request
-            .attributes
-            .contains_key(Setting::Refresh.attribute());
-        if (refreshes || request.attributes.values().any(has_variable))
+        if may_have_variables_or_refresh(&request.attributes)
             && self.are_watched(request)
             && let Ok(template) = VolumeTemplate::parse(&request.attributes)
         {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use super::{AtTarget, Fixture, READ_ONLY};
@@ -24,6 +25,38 @@ pub(in crate::mount) fn a_bind_shows_its_source_and_takes_writes(m: &dyn Fixture
     assert!(m.mounter().unmount(&target).unwrap());
     let empty = Probe::Directory { empty: true };
     assert_eq!(m.mounter().probe_at(&target).unwrap(), empty);
+}
+
+pub(in crate::mount) fn what_is_written_into_an_open_mount_is_shown_there_and_only_that_mount_is_opened(
+    m: &dyn Fixture,
+) {
+    let writes = |root, text: &str| {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+        let file = openat(root, "a.war", flags, Mode::from_raw_mode(0o644)).unwrap();
+        assert_eq!(rustix::io::write(file, text.as_bytes()), Ok(text.len()));
+    };
+    let (source, target) = (m.content("a", "old"), m.made("mount"));
+    let below = m.mounter().bind_at(&source, &target).unwrap();
+    writes(m.mounter().open(&target, below).unwrap(), "bound");
+    assert_eq!(m.shown(&target), "bound");
+    let overlay = Overlay {
+        volume: "v",
+        lower: &[m.content("c", "shared")],
+        upper: Some(Upper {
+            upper: &m.empty("u"),
+            work: &m.empty("w"),
+        }),
+    };
+    let above = m.mounter().overlay_at(&overlay, &target).unwrap();
+    writes(m.mounter().open(&target, above).unwrap(), "layer");
+    assert_eq!(m.shown(&target), "layer");
+    // The one below is still there, and cannot be reached by its target.
+    let error = m.mounter().open(&target, below).unwrap_err();
+    assert!(matches!(error, Error::Gone(_)), "{error:?}");
+    assert!(m.mounter().unmount(&target).unwrap());
+    let error = m.mounter().open(&target, above).unwrap_err();
+    assert!(matches!(error, Error::Gone(_)), "{error:?}");
+    assert_eq!(m.shown(&target), "bound");
 }
 
 pub(in crate::mount) fn a_source_that_is_missing_is_no_final_error(m: &dyn Fixture) {

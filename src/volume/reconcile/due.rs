@@ -39,6 +39,17 @@ pub(super) fn is_over(file: &Draining, changes: &Changes) -> bool {
     remaining(file.since, changes.drain, now()).is_zero()
 }
 
+/// Waits until it is due; where nothing will be, for ever.
+pub(super) async fn wait_for(first: Option<(Duration, Due)>) -> Due {
+    match first {
+        Some((wait, due)) => {
+            tokio::time::sleep(wait).await;
+            due
+        }
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for a moment; without one for ever.
 pub(super) async fn at(moment: Option<Instant>) {
     match moment {

@@ -91,7 +91,7 @@ impl<M: Mounter> Reconciler<M> {
             let mut tasks = tasks.lock();
             if tasks.get(&id).is_some_and(|now| now.same_channel(&sender)) {
                 tasks.remove(&id);
-                shared.is_left(&id);
+                shared.unmark(&id);
             }
             drop(tasks);
             // What it asked for after the unpublish had withdrawn the volume's interest.

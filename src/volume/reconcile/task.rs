@@ -117,14 +117,14 @@ impl<M: Mounter> Task<M> {
         let changes = new.changes.unwrap_or_default();
         let is_shown = history.asked == asked && self.is_in_place(keyed, &record, &history)?;
         if is_shown {
-            self.shared.is_current(keyed.id.as_str());
+            self.shared.mark_current(keyed.id.as_str());
             self.state.wanted_again();
         } else {
             let url = new.spec.url.to_string();
-            self.shared.is_behind(keyed.id.as_str(), &url);
+            self.shared.mark_behind(keyed.id.as_str(), &url);
         }
-        let (wait, due) = due::first(&history, &changes).unzip();
-        if let (Some(Duration::ZERO), Some(due)) = (wait, due) {
+        let due = due::first(&history, &changes);
+        if let Some((Duration::ZERO, due)) = due {
             return Ok(Next::Due(due));
         }
         if !is_shown {
@@ -138,10 +138,7 @@ impl<M: Mounter> Task<M> {
         let refresh = self.state.next_refresh(changes.refresh);
         tokio::select! {
             biased;
-            () = at(wait.map(|wait| Instant::now() + wait)) => match due {
-                Some(due) => Ok(Next::Due(due)),
-                None => Err(keyed.bug("nothing is due")),
-            },
+            due = due::wait_for(due) => Ok(Next::Due(due)),
             () = at(refresh) => {
                 self.state.refreshes = true;
                 self.get(keyed, (&record, &history), (asked, new)).await
@@ -351,7 +348,7 @@ impl<M: Mounter> Task<M> {
         }
         self.shared.notices.update_failed(&keyed.request, error);
         let said = fault::line(error);
-        self.shared.still_behind(keyed.id.as_str(), &said);
+        self.shared.mark_failed(keyed.id.as_str(), &said);
         self.counted.ended(Err(error.fault()));
         if self.state.said != said {
             tracing::warn!("the volume keeps its content: {said}");

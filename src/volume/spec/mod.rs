@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::attributes::{Error, check_name, file_name};
 use super::changes::{self, Changes};
-use super::template::{Source, Template, Values, Variable, Within};
+use super::template::{Fixed, Source, Template, Values, Variable, Within};
 use crate::artifact::{self, ArtifactUrl, Digest, FileName, VolumePath, parse_size};
 use crate::fault::Setting;
 use crate::policy::{PullPolicy, Request, is_credential};
@@ -74,10 +74,15 @@ impl VolumeSpec {
     }
 }
 
+/// Whether it is worth reading attributes for that. Asks nothing but their texts.
+pub(super) fn may_have_variables_or_refresh(attributes: &BTreeMap<String, String>) -> bool {
+    attributes.contains_key(Setting::Refresh.attribute())
+        || attributes.values().any(|value| value.contains("${"))
+}
+
 /// Whether attributes may name something else later. Nearly all are known not to without being read.
 pub(super) fn may_change(attributes: &BTreeMap<String, String>) -> bool {
-    let has_variable = |value: &String| value.contains("${");
-    (attributes.contains_key(Setting::Refresh.attribute()) || attributes.values().any(has_variable))
+    may_have_variables_or_refresh(attributes)
         && VolumeTemplate::parse(attributes).is_ok_and(|template| template.may_change())
 }
 
@@ -181,22 +186,22 @@ impl VolumeTemplate {
             .chain(optional)
     }
 
+    fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.templates()
+            .flat_map(|(_, template)| template.variables())
+    }
+
     /// Whether the content may be another one later, without other attributes.
     pub fn may_change(&self) -> bool {
-        let mut variables = self
-            .templates()
-            .flat_map(|(_, template)| template.variables());
-        self.changes.refresh.is_some() || variables.any(Variable::may_change)
+        self.changes.refresh.is_some() || self.variables().any(Variable::may_change)
     }
 
     /// Whether a variable tells something of the claim.
     pub fn names_claim(&self) -> bool {
-        let mut variables = self
-            .templates()
-            .flat_map(|(_, template)| template.variables());
-        variables.any(|v| {
-            matches!(v, Variable::ClaimName | Variable::ClaimNamespace)
-                || v.source() == Some(Source::Claim)
+        self.variables().any(|v| {
+            let name = Variable::Fixed(Fixed::ClaimName);
+            let namespace = Variable::Fixed(Fixed::ClaimNamespace);
+            [name, namespace].contains(v) || v.source() == Some(Source::Claim)
         })
     }
 
@@ -210,10 +215,7 @@ impl VolumeTemplate {
 
     /// The keys of the Secret that are no credentials.
     pub fn secret_keys(&self) -> impl Iterator<Item = &str> {
-        let variables = self
-            .templates()
-            .flat_map(|(_, template)| template.variables());
-        variables.filter_map(Variable::secret_key)
+        self.variables().filter_map(Variable::secret_key)
     }
 
     /// With a stand-in for every value. What a variable is in is not checked beyond that.
@@ -245,7 +247,7 @@ impl VolumeTemplate {
             &fill(Setting::Path, &self.path, Within::Text)?,
         )?;
         // Nearly all have no variable, and were checked when they were read.
-        if self.templates().all(|(_, template)| template.is_literal()) {
+        if self.variables().next().is_none() {
             return Ok(spec);
         }
         let without = self.with_stand_ins()?;

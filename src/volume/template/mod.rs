@@ -14,7 +14,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub use self::values::Values;
-pub use self::variable::{Source, Variable};
+pub use self::variable::{Field, Fixed, Source, Variable};
 
 /// What of a value stands in a URL as it is (RFC 3986 §2.3, unreserved); all else is percent-encoded.
 const IN_URL: &AsciiSet = &NON_ALPHANUMERIC
@@ -45,7 +45,7 @@ pub enum Error {
     #[error("{0} works only in volumes of claims; use the labels and annotations of the pod")]
     NoClaim(Variable),
     /// It has no value.
-    #[error("{0} has no value ({why}); set it, or write a default: ${{…:-default}}", why = .0.place())]
+    #[error("{0} has no value ({why}); set it, or write a default: ${{…:-default}}", why = .0.why_unset())]
     Unset(Variable),
     /// Its value cannot be part of a name.
     #[error("the value of {variable} {why}")]

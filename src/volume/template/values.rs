@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Error, Variable};
+use super::variable::{Field, Fixed};
+use super::{Error, Source, Variable};
 use crate::policy::Pod;
 use crate::volume::Claim;
 use crate::volume::interests::Facts;
@@ -32,70 +33,32 @@ impl<'a> Values<'a> {
     ///
     /// Errors: [`Error::NoPod`] where nobody says for which pod the volume is.
     pub(super) fn get(&self, variable: &Variable) -> Result<Option<Cow<'a, str>>, Error> {
-        let pod = || self.pod.ok_or_else(|| Error::NoPod(variable.clone()));
-        Ok(match variable {
-            Variable::Secret(key) => {
-                pod()?;
-                self.secrets
-                    .get(key)
-                    .map(|value| Cow::Borrowed(value.expose_secret()))
+        let no_pod = || Error::NoPod(variable.clone());
+        let pod = self.pod.ok_or_else(no_pod)?;
+        let value = match variable {
+            Variable::Secret(key) => self.secrets.get(key).map(ExposeSecret::expose_secret),
+            Variable::Said(source, field, key) => {
+                let said = match source {
+                    Source::Pod => self.facts.pod.as_deref(),
+                    Source::Claim => self.facts.claim.as_deref(),
+                };
+                let all = said.map(|said| match field {
+                    Field::Label => &said.labels,
+                    Field::Annotation => &said.annotations,
+                });
+                all.and_then(|all| all.get(key)).map(String::as_str)
             }
-            Variable::PodLabel(key) => {
-                pod()?;
-                self.facts
-                    .pod
-                    .as_deref()
-                    .and_then(|pod| pod.labels.get(key))
-                    .map(|text| borrowed(text))
-            }
-            Variable::PodAnnotation(key) => {
-                pod()?;
-                self.facts
-                    .pod
-                    .as_deref()
-                    .and_then(|pod| pod.annotations.get(key))
-                    .map(|text| borrowed(text))
-            }
-            Variable::ClaimLabel(key) => {
-                pod()?;
-                self.facts
-                    .claim
-                    .as_deref()
-                    .and_then(|claim| claim.labels.get(key))
-                    .map(|text| borrowed(text))
-            }
-            Variable::ClaimAnnotation(key) => {
-                pod()?;
-                self.facts
-                    .claim
-                    .as_deref()
-                    .and_then(|c| c.annotations.get(key))
-                    .map(|text| borrowed(text))
-            }
-            Variable::ClaimName => {
-                pod()?;
-                self.claim.map(|claim| borrowed(&claim.name))
-            }
-            Variable::ClaimNamespace => {
-                pod()?;
-                self.claim.map(|claim| borrowed(&claim.namespace))
-            }
-            Variable::PodName => Some(Cow::Borrowed(&pod()?.name)),
-            Variable::PodNamespace => Some(Cow::Borrowed(&pod()?.namespace)),
-            Variable::PodUid => Some(Cow::Borrowed(&pod()?.uid)),
-            Variable::ServiceAccount => Some(Cow::Borrowed(&pod()?.service_account)),
-            Variable::NodeName => {
-                pod()?;
-                Some(Cow::Borrowed(self.node))
-            }
-            Variable::Swap => {
-                pod()?;
-                Some(Cow::Owned(format!("{:08}", self.swap)))
-            }
-        })
+            Variable::Fixed(fixed) => match fixed {
+                Fixed::PodName => Some(&*pod.name),
+                Fixed::PodNamespace => Some(&*pod.namespace),
+                Fixed::PodUid => Some(&*pod.uid),
+                Fixed::ServiceAccount => Some(&*pod.service_account),
+                Fixed::ClaimName => self.claim.map(|claim| &*claim.name),
+                Fixed::ClaimNamespace => self.claim.map(|claim| &*claim.namespace),
+                Fixed::NodeName => Some(self.node),
+            },
+            Variable::Swap => return Ok(Some(Cow::Owned(format!("{:08}", self.swap)))),
+        };
+        Ok(value.map(Cow::Borrowed))
     }
-}
-
-fn borrowed(text: &str) -> Cow<'_, str> {
-    Cow::Borrowed(text)
 }

@@ -14,18 +14,35 @@ pub(super) const KNOWN: &str = "${pod.labels['key']}, ${pod.annotations['key']},
 pub enum Variable {
     /// A key of the Secret that the volume names (`nodePublishSecretRef`). kubelet reads it again at each republish.
     Secret(String),
-    /// A label of the pod.
-    PodLabel(String),
-    /// An annotation of the pod.
-    PodAnnotation(String),
-    /// A label of the claim.
-    ClaimLabel(String),
-    /// An annotation of the claim.
-    ClaimAnnotation(String),
-    /// The claim's name.
-    ClaimName,
-    /// The claim's namespace.
-    ClaimNamespace,
+    /// A label or an annotation, by its key. Only the API server knows it.
+    Said(Source, Field, String),
+    /// What never changes while the volume is shown.
+    Fixed(Fixed),
+    /// How often the volume's content has changed, from 1, in eight digits: as text it only grows.
+    Swap,
+}
+
+/// An object whose labels and annotations are variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The pod.
+    Pod,
+    /// The claim that the volume belongs to.
+    Claim,
+}
+
+/// What an object says under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// A label.
+    Label,
+    /// An annotation.
+    Annotation,
+}
+
+/// Names that last as long as the volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fixed {
     /// The pod's name.
     PodName,
     /// The pod's namespace.
@@ -34,59 +51,63 @@ pub enum Variable {
     PodUid,
     /// The name of the pod's service account.
     ServiceAccount,
+    /// The claim's name.
+    ClaimName,
+    /// The claim's namespace.
+    ClaimNamespace,
     /// The name of the node.
     NodeName,
-    /// How often the volume's content has changed, from 1, in eight digits: as text it only grows.
-    Swap,
 }
 
-/// Makes one of a key.
-type Keyed = fn(String) -> Variable;
+/// What is written for each of them.
+const FIXED: [(&str, Fixed); 7] = [
+    ("pod.name", Fixed::PodName),
+    ("pod.namespace", Fixed::PodNamespace),
+    ("pod.uid", Fixed::PodUid),
+    ("pod.serviceAccount", Fixed::ServiceAccount),
+    ("pvc.name", Fixed::ClaimName),
+    ("pvc.namespace", Fixed::ClaimNamespace),
+    ("node.name", Fixed::NodeName),
+];
 
-/// Those with a key, by what stands before it.
-const KEYED: [(&str, Keyed); 5] = [
-    ("secret", Variable::Secret),
-    ("pod.labels", Variable::PodLabel),
-    ("pod.annotations", Variable::PodAnnotation),
-    ("pvc.labels", Variable::ClaimLabel),
-    ("pvc.annotations", Variable::ClaimAnnotation),
+/// What stands before the key of a label or an annotation.
+const SAID: [(&str, Source, Field); 4] = [
+    ("pod.labels", Source::Pod, Field::Label),
+    ("pod.annotations", Source::Pod, Field::Annotation),
+    ("pvc.labels", Source::Claim, Field::Label),
+    ("pvc.annotations", Source::Claim, Field::Annotation),
 ];
 
 impl Variable {
     pub(super) fn parse(name: &str) -> Result<Self, Error> {
-        Ok(match name {
-            "pod.name" => Self::PodName,
-            "pod.namespace" => Self::PodNamespace,
-            "pod.uid" => Self::PodUid,
-            "pod.serviceAccount" => Self::ServiceAccount,
-            "node.name" => Self::NodeName,
-            "pvc.name" => Self::ClaimName,
-            "pvc.namespace" => Self::ClaimNamespace,
-            "swap" => Self::Swap,
-            other => {
-                let keyed = KEYED
-                    .iter()
-                    .find_map(|(object, of)| Some(of(key(other, object)?)));
-                return keyed.ok_or_else(|| unknown(other));
-            }
-        })
+        if name == "swap" {
+            return Ok(Self::Swap);
+        }
+        let fixed = FIXED.iter().find(|(written, _)| *written == name);
+        let fixed = fixed.map(|(_, fixed)| Self::Fixed(*fixed));
+        let said = || {
+            SAID.iter().find_map(|(written, source, field)| {
+                Some(Self::Said(*source, *field, key(name, written)?))
+            })
+        };
+        let secret = || key(name, "secret").map(Self::Secret);
+        let known = fixed.or_else(said).or_else(secret);
+        known.ok_or_else(|| unknown(name))
     }
 
     /// What stands between the braces.
     pub fn name(&self) -> String {
         match self {
             Self::Secret(key) => format!("secret['{key}']"),
-            Self::PodLabel(key) => format!("pod.labels['{key}']"),
-            Self::PodAnnotation(key) => format!("pod.annotations['{key}']"),
-            Self::ClaimLabel(key) => format!("pvc.labels['{key}']"),
-            Self::ClaimAnnotation(key) => format!("pvc.annotations['{key}']"),
-            Self::ClaimName => "pvc.name".to_owned(),
-            Self::ClaimNamespace => "pvc.namespace".to_owned(),
-            Self::PodName => "pod.name".to_owned(),
-            Self::PodNamespace => "pod.namespace".to_owned(),
-            Self::PodUid => "pod.uid".to_owned(),
-            Self::ServiceAccount => "pod.serviceAccount".to_owned(),
-            Self::NodeName => "node.name".to_owned(),
+            Self::Said(source, field, key) => {
+                let is_it = |(_, s, f): &&(&str, Source, Field)| (s, f) == (source, field);
+                let written = SAID.iter().find(is_it).map_or("", |(written, ..)| written);
+                format!("{written}['{key}']")
+            }
+            Self::Fixed(fixed) => {
+                let written = FIXED.iter().find(|(_, f)| f == fixed);
+                written.map_or("", |(written, _)| written).to_owned()
+            }
             Self::Swap => "swap".to_owned(),
         }
     }
@@ -94,19 +115,8 @@ impl Variable {
     /// Whether its value may change while the volume is shown. A counter only follows other changes.
     pub fn may_change(&self) -> bool {
         match self {
-            Self::Secret(_)
-            | Self::PodLabel(_)
-            | Self::PodAnnotation(_)
-            | Self::ClaimLabel(_)
-            | Self::ClaimAnnotation(_) => true,
-            Self::ClaimName
-            | Self::ClaimNamespace
-            | Self::PodName
-            | Self::PodNamespace
-            | Self::PodUid
-            | Self::ServiceAccount
-            | Self::NodeName
-            | Self::Swap => false,
+            Self::Secret(_) | Self::Said(..) => true,
+            Self::Fixed(_) | Self::Swap => false,
         }
     }
 
@@ -114,64 +124,43 @@ impl Variable {
     pub fn secret_key(&self) -> Option<&str> {
         match self {
             Self::Secret(key) => Some(key),
-            Self::PodLabel(_)
-            | Self::PodAnnotation(_)
-            | Self::ClaimLabel(_)
-            | Self::ClaimAnnotation(_)
-            | Self::ClaimName
-            | Self::ClaimNamespace
-            | Self::PodName
-            | Self::PodNamespace
-            | Self::PodUid
-            | Self::ServiceAccount
-            | Self::NodeName
-            | Self::Swap => None,
+            Self::Said(..) | Self::Fixed(_) | Self::Swap => None,
         }
     }
 
     /// Which object says it, where only the API server knows.
     pub fn source(&self) -> Option<Source> {
         match self {
-            Self::PodLabel(_) | Self::PodAnnotation(_) => Some(Source::Pod),
-            Self::ClaimLabel(_) | Self::ClaimAnnotation(_) => Some(Source::Claim),
-            Self::Secret(_)
-            | Self::ClaimName
-            | Self::ClaimNamespace
-            | Self::PodName
-            | Self::PodNamespace
-            | Self::PodUid
-            | Self::ServiceAccount
-            | Self::NodeName
-            | Self::Swap => None,
+            Self::Said(source, ..) => Some(*source),
+            Self::Secret(_) | Self::Fixed(_) | Self::Swap => None,
         }
     }
 
     /// Why there is no value, for a message.
-    pub(super) fn place(&self) -> &'static str {
+    pub(super) fn why_unset(&self) -> &'static str {
         match self {
             Self::Secret(_) => "the Secret of the volume does not have this key, or has it empty",
-            Self::PodLabel(_) => "the pod has no such label, or an empty one",
-            Self::PodAnnotation(_) => "the pod has no such annotation, or an empty one",
-            Self::ClaimLabel(_) => "the claim has no such label, or an empty one",
-            Self::ClaimAnnotation(_) => "the claim has no such annotation, or an empty one",
-            Self::ClaimName | Self::ClaimNamespace => {
+            Self::Said(Source::Pod, Field::Label, _) => {
+                "the pod has no such label, or an empty one"
+            }
+            Self::Said(Source::Pod, Field::Annotation, _) => {
+                "the pod has no such annotation, or an empty one"
+            }
+            Self::Said(Source::Claim, Field::Label, _) => {
+                "the claim has no such label, or an empty one"
+            }
+            Self::Said(Source::Claim, Field::Annotation, _) => {
+                "the claim has no such annotation, or an empty one"
+            }
+            Self::Fixed(Fixed::ClaimName | Fixed::ClaimNamespace) => {
                 "the volume belongs to no claim, or external-provisioner runs without --extra-create-metadata"
             }
-            Self::PodName | Self::PodNamespace | Self::PodUid | Self::ServiceAccount => {
+            Self::Fixed(_) => {
                 "kubelet did not say it; the CSIDriver object needs podInfoOnMount: true"
             }
-            Self::NodeName | Self::Swap => "unknown",
+            Self::Swap => "unknown",
         }
     }
-}
-
-/// An object whose labels and annotations are variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The pod.
-    Pod,
-    /// The claim that the volume belongs to.
-    Claim,
 }
 
 fn key(name: &str, object: &str) -> Option<String> {
