@@ -34,11 +34,12 @@ fail() {
     exit 1
 }
 
-# Waits until a command succeeds: until_true SECONDS COMMAND…
+# Waits until a command succeeds, and takes a word that fails for one that has not succeeded yet:
+# until_true SECONDS COMMAND…
 until_true() {
     local end=$((SECONDS + $1))
     shift
-    until "$@" > /dev/null 2>&1; do
+    until ("$@") > /dev/null 2>&1; do
         [ $SECONDS -lt $end ] || return 1
         sleep 0.2
     done

@@ -39,7 +39,7 @@ case_an_annotation_of_the_pod_says_which_version_it_sees() {
     is_ready noted
     has noted thing.bin "$scratch/1.bin"
     in_space annotate pod noted --overwrite example.com/version=2 > /dev/null
-    until_true 20 quietly has noted thing.bin "$scratch/2.bin" || explain "the pod does not see the version of its annotation"
+    until_true 20 has noted thing.bin "$scratch/2.bin" || explain "the pod does not see the version of its annotation"
     until_true 20 event_says 'volume artifact: now .*/v2/thing.bin .*, before .*/v1/thing.bin' noted ||
         explain "no event says that the content changed"
     in_space annotate pod noted --overwrite example.com/version=3 > /dev/null
@@ -67,7 +67,7 @@ case_an_annotation_of_the_claim_says_which_version_its_pods_see() {
     done
     in_space annotate pvc versioned --overwrite example.com/version=2 > /dev/null
     for pod in shared-1 shared-2; do
-        until_true 20 quietly has "$pod" thing.bin "$scratch/2.bin" || explain "$pod does not see the version of its claim"
+        until_true 20 has "$pod" thing.bin "$scratch/2.bin" || explain "$pod does not see the version of its claim"
     done
 }
 
@@ -97,8 +97,6 @@ spec:
   resources: { requests: { storage: 1Gi } }
 YAML
 }
-
-quietly() { "$@" > /dev/null 2>&1; }
 
 upgraded_example() { example tomcat-upgrade.yaml | sed "s#https://example.com#$(address)#"; }
 
