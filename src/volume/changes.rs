@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use super::attributes::Error;
+use crate::fault::Setting;
+
 /// The least time between two questions to an origin.
-pub(super) const LEAST_REFRESH: Duration = Duration::from_secs(10);
+const LEAST_REFRESH: Duration = Duration::from_secs(10);
 
 /// The time over which the pods of one volume swap that several nodes may show.
 pub(super) const SPREAD: Duration = Duration::from_secs(120);
 
 /// The longest that each may be.
-pub(super) const LONGEST_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
-pub(super) const LONGEST_SETTLE: Duration = Duration::from_secs(600);
-pub(super) const LONGEST_SPREAD: Duration = Duration::from_secs(3600);
-pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
+const LONGEST_SETTLE: Duration = Duration::from_secs(600);
+const LONGEST_SPREAD: Duration = Duration::from_secs(3600);
+const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// When and how a volume changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +43,29 @@ impl Default for Changes {
     }
 }
 
+impl Changes {
+    /// Reads the attributes that say it.
+    pub(super) fn read<'a>(get: impl Fn(Setting) -> Option<&'a str>) -> Result<Self, Error> {
+        let time = |name: Setting, least, longest| {
+            let time = get(name).map(|text| time(text, least, longest));
+            time.transpose().map_err(|why| Error::value(name, why))
+        };
+        let (default, zero) = (Self::default(), Duration::ZERO);
+        let refresh = match get(Setting::Refresh) {
+            Some("never") => None,
+            _ => time(Setting::Refresh, LEAST_REFRESH, LONGEST_REFRESH)?,
+        };
+        Ok(Self {
+            refresh,
+            settle: time(Setting::Settle, zero, LONGEST_SETTLE)?.unwrap_or(default.settle),
+            spread: time(Setting::Spread, zero, LONGEST_SPREAD)?,
+            drain: time(Setting::Drain, zero, LONGEST_DRAIN)?.unwrap_or(default.drain),
+        })
+    }
+}
+
 /// Reads a time between two others; the error says what is allowed.
-pub(super) fn time(text: &str, least: Duration, longest: Duration) -> Result<Duration, String> {
+fn time(text: &str, least: Duration, longest: Duration) -> Result<Duration, String> {
     let shown = |time| humantime::format_duration(time);
     let wrong = |why: String| {
         format!(

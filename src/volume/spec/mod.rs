@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::time::Duration;
 
 use super::attributes::{Error, check_name, file_name};
-use super::changes::{self, Changes};
+use super::changes::Changes;
 use super::template::{Fixed, Source, Template, Values, Variable, Within};
 use crate::artifact::{self, ArtifactUrl, Digest, FileName, VolumePath, parse_size};
 use crate::fault::Setting;
@@ -106,7 +105,7 @@ impl VolumeTemplate {
             max_size: size.map_err(|e| Error::value(Setting::MaxSize, e))?,
             layout: one_of(get(Setting::Layout), &layouts)?.unwrap_or(Layout::Auto),
             scratch: one_of(get(Setting::Writable), &[("scratch", true)])?.unwrap_or(false),
-            changes: read_changes(get)?,
+            changes: Changes::read(|name| get(name).1)?,
             url,
         };
         read.check()?;
@@ -327,30 +326,6 @@ fn not_a_version(variable: &Variable) -> Error {
         Variable::Swap
     );
     Error::value(Setting::FileName, why)
-}
-
-fn read_changes<'a>(get: impl Fn(Setting) -> (Setting, Option<&'a str>)) -> Result<Changes, Error> {
-    let time = |name: Setting, least, longest| {
-        let (_, text) = get(name);
-        let time = text.map(|text| changes::time(text, least, longest));
-        time.transpose().map_err(|why| Error::value(name, why))
-    };
-    let default = Changes::default();
-    let zero = Duration::ZERO;
-    let refresh = match get(Setting::Refresh).1 {
-        Some("never") => None,
-        _ => time(
-            Setting::Refresh,
-            changes::LEAST_REFRESH,
-            changes::LONGEST_REFRESH,
-        )?,
-    };
-    Ok(Changes {
-        refresh,
-        settle: time(Setting::Settle, zero, changes::LONGEST_SETTLE)?.unwrap_or(default.settle),
-        spread: time(Setting::Spread, zero, changes::LONGEST_SPREAD)?,
-        drain: time(Setting::Drain, zero, changes::LONGEST_DRAIN)?.unwrap_or(default.drain),
-    })
 }
 
 fn template((name, text): (Setting, Option<&str>)) -> Result<Option<Template>, Error> {
