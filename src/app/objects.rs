@@ -1,19 +1,22 @@
 //! What volumes want to know of pods and claims, where the driver was told that it may ask the API server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
-use crate::cluster::{self, Account, Events, Note, Seen, Watcher};
+use crate::cluster::{self, Account, Events, Note, PodReadiness, Seen, Watcher};
 use crate::config::Serving;
 use crate::fault;
 use crate::source::http;
-use crate::volume::Context;
 use crate::volume::notices::{Notice, Notices};
 use crate::volume::objects::{Metadata, Object, Objects, WatchScope};
+use crate::volume::readiness::{Answer, AskPods, Readiness};
+use crate::volume::{Context, Pod};
 
 /// What follows for volumes where nothing is seen.
 const KEPT: &str = "volumes keep their content";
@@ -21,6 +24,8 @@ const KEPT: &str = "volumes keep their content";
 /// Who is asked, for which namespaces, and what for.
 pub(super) struct ObjectWatch {
     account: Account,
+    watcher: Watcher,
+    node: String,
     namespaces: BTreeSet<String>,
     objects: Objects,
     notices: Receiver<Notice>,
@@ -28,17 +33,23 @@ pub(super) struct ObjectWatch {
 
 impl ObjectWatch {
     /// As it was asked for, if it was, with what volumes know of it. Nothing is asked yet.
-    pub(super) fn new(serving: &Serving) -> Result<Option<(Self, Context)>, Error> {
+    pub(super) fn new(serving: &Serving, node: &str) -> Result<Option<(Self, Context)>, Error> {
         if !serving.watch_objects {
             return Ok(None);
         }
         let wrong = |e: cluster::Error| Error::Setting(format!("--watch-objects: {e}"));
         let account = Account::of_this_pod().map_err(wrong)?;
         let namespaces: BTreeSet<String> = serving.watch_namespaces.iter().cloned().collect();
-        let objects = Objects::new(match namespaces.is_empty() {
+        let scope = match namespaces.is_empty() {
             true => WatchScope::Everything,
             false => WatchScope::Namespaces(namespaces.clone()),
-        });
+        };
+        let watcher = Watcher::new(account.clone(), http::names());
+        let pods = ApiPods {
+            watcher: watcher.clone(),
+            node: node.to_owned(),
+        };
+        let objects = Objects::asking(scope, Some(Arc::new(pods)));
         let (told, notices) = Notices::channel();
         let context = Context {
             objects: objects.clone(),
@@ -47,6 +58,8 @@ impl ObjectWatch {
         };
         let watch = Self {
             account,
+            watcher,
+            node: node.to_owned(),
             namespaces,
             objects,
             notices,
@@ -56,16 +69,39 @@ impl ObjectWatch {
 
     /// Watches what volumes want to know, and tells pods of their volumes, as long as the runtime runs. Without a volume
     /// whose content may change nothing is asked.
-    pub(super) fn begin(self, node: &str, driver: &str) {
-        let watcher = Watcher::new(self.account.clone(), http::names());
-        tokio::spawn(follow(
-            watcher,
-            (node.to_owned(), self.namespaces),
-            self.objects,
-        ));
-        let (driver, node) = (driver.to_owned(), node.to_owned());
+    pub(super) fn begin(self, driver: &str) {
+        let of = (self.node.clone(), self.namespaces);
+        tokio::spawn(follow(self.watcher, of, self.objects));
+        let (driver, node) = (driver.to_owned(), self.node);
         let events = Events::new(self.account, http::names(), driver, node);
         tokio::spawn(tell(events, self.notices));
+    }
+}
+
+/// The pods of this node, as the API server knows them.
+struct ApiPods {
+    watcher: Watcher,
+    node: String,
+}
+
+impl fmt::Debug for ApiPods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiPods").finish_non_exhaustive()
+    }
+}
+
+impl AskPods for ApiPods {
+    fn readiness(&self, pod: &Pod) -> Answer {
+        let (watcher, node, pod) = (self.watcher.clone(), self.node.clone(), pod.clone());
+        Box::pin(async move {
+            let asked = watcher.readiness(&node, (&pod.namespace, &pod.name, &pod.uid));
+            match asked.await {
+                Ok(PodReadiness::Ready) => Ok(Readiness::Ready),
+                Ok(PodReadiness::Unready { since, why }) => Ok(Readiness::Unready { since, why }),
+                Ok(PodReadiness::Ending) => Ok(Readiness::Ending),
+                Err(error) => Err(fault::line(&error)),
+            }
+        })
     }
 }
 

@@ -80,7 +80,7 @@ impl Driver {
             (String::new(), None)
         };
         store_settings(storing)?;
-        let (object_watch, context) = ObjectWatch::new(serving)?.unzip();
+        let (object_watch, context) = ObjectWatch::new(serving, &node)?.unzip();
         Ok(Self {
             object_watch,
             context: context.unwrap_or_default(),
@@ -146,7 +146,7 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     driver.log();
     let (registration, startup_taint) = (driver.registration.take(), driver.startup_taint.take());
     if let Some(watch) = driver.object_watch.take() {
-        watch.begin(&driver.node, &driver.name);
+        watch.begin(&driver.name);
     }
     let driver = Arc::new(driver);
     let handle = Arc::new(VolumesHandle::shut(Linux::untested(), Pool::default()));

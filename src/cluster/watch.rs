@@ -53,8 +53,8 @@ pub enum Seen {
 /// Whoever watches, over one connection.
 #[derive(Clone)]
 pub struct Watcher {
-    account: Account,
-    client: kube::Client,
+    pub(super) account: Account,
+    pub(super) client: kube::Client,
 }
 
 impl Watcher {

@@ -68,6 +68,8 @@ pub enum Setting {
     Spread,
     /// How long a file stays whose name is no longer wanted.
     Drain,
+    /// After which time a pod that is not Ready gets back what it had.
+    Rollback,
 }
 
 impl Setting {
@@ -86,6 +88,7 @@ impl Setting {
             Self::Settle => "settle",
             Self::Spread => "spread",
             Self::Drain => "drain",
+            Self::Rollback => "rollback",
         }
     }
 
@@ -102,9 +105,12 @@ impl Setting {
             Self::PullPolicy => "--pull-policy",
             Self::MaxSize => "--max-size",
             Self::Layout => "--layout",
-            Self::Writable | Self::Refresh | Self::Settle | Self::Spread | Self::Drain => {
-                self.attribute()
-            }
+            Self::Writable
+            | Self::Refresh
+            | Self::Settle
+            | Self::Spread
+            | Self::Drain
+            | Self::Rollback => self.attribute(),
         }
     }
 }

@@ -60,7 +60,7 @@ impl Error {
 }
 
 /// The attributes that are built, each with a line for the documentation.
-pub const ATTRIBUTES: [(&str, &str); 12] = [
+pub const ATTRIBUTES: [(&str, &str); 13] = [
     (
         "downloadURL",
         "URL of the artifact, http or https; required",
@@ -113,10 +113,15 @@ pub const ATTRIBUTES: [(&str, &str); 12] = [
         "drain",
         "how long a file whose name is no longer wanted stays in the volume, 0s to 24h; default: 10m",
     ),
+    (
+        "rollback",
+        "how long after a change a pod that was Ready has to be Ready again, or it gets the content before back, 5s to 1h, or \
+         never; default: never",
+    ),
 ];
 
 /// Those that are planned, and not there yet.
-const LATER: [&str; 4] = ["unpack", "stripComponents", "include", "rollback"];
+const LATER: [&str; 3] = ["unpack", "stripComponents", "include"];
 
 /// Refuses an attribute that is not known.
 pub(super) fn check_name(name: &str) -> Result<(), Error> {

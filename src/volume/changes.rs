@@ -17,6 +17,10 @@ const LONGEST_SETTLE: Duration = Duration::from_secs(600);
 const LONGEST_SPREAD: Duration = Duration::from_secs(3600);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3600);
 
+/// The bounds of the time after which a pod has to be Ready again.
+const LEAST_ROLLBACK: Duration = Duration::from_secs(5);
+const LONGEST_ROLLBACK: Duration = Duration::from_secs(3600);
+
 /// When and how a volume changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Changes {
@@ -30,6 +34,8 @@ pub struct Changes {
     pub spread: Option<Duration>,
     /// How long a file stays whose name is no longer wanted.
     pub drain: Duration,
+    /// After which time a pod that is not Ready any more gets back what it had; never without it.
+    pub rollback: Option<Duration>,
 }
 
 impl Default for Changes {
@@ -39,6 +45,7 @@ impl Default for Changes {
             settle: Duration::from_secs(60),
             spread: None,
             drain: Duration::from_secs(600),
+            rollback: None,
         }
     }
 }
@@ -60,6 +67,10 @@ impl Changes {
             settle: time(Setting::Settle, zero, LONGEST_SETTLE)?.unwrap_or(default.settle),
             spread: time(Setting::Spread, zero, LONGEST_SPREAD)?,
             drain: time(Setting::Drain, zero, LONGEST_DRAIN)?.unwrap_or(default.drain),
+            rollback: match get(Setting::Rollback) {
+                Some("never") => None,
+                _ => time(Setting::Rollback, LEAST_ROLLBACK, LONGEST_ROLLBACK)?,
+            },
         })
     }
 }

@@ -47,6 +47,11 @@ fn can_be_told(
         let why = "only volumes that kubelet mounts through CSI are refreshed; remove it";
         return Err(attributes::Error::value(Setting::Refresh, why));
     }
+    if template.changes.rollback.is_some() && !(watched && request.node.is_some()) {
+        let why = "the driver has to ask the API server whether the pod is Ready, which this installation does not allow; \
+                   set node.upgrade.enabled: true in the chart, or remove it";
+        return Err(attributes::Error::value(Setting::Rollback, why));
+    }
     let why = template.of_objects().find_map(|(name, variable, source)| {
         let variable = variable.clone();
         let error = match source {

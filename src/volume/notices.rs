@@ -5,7 +5,7 @@
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::record::Before;
+use super::record::{Before, Rejected};
 use super::{Error, Pod, PublishRequest, Record};
 use crate::artifact::{Bytes, Digest};
 use crate::fault;
@@ -25,6 +25,8 @@ pub enum Happened {
     Updated,
     /// It should show something else, and does not.
     UpdateFailed,
+    /// It shows again what it showed before, because the pod did not bear the change.
+    RolledBack,
 }
 
 impl Happened {
@@ -34,6 +36,7 @@ impl Happened {
             Self::Mounted => "ArtifactMounted",
             Self::Updated => "ArtifactUpdated",
             Self::UpdateFailed => "ArtifactUpdateFailed",
+            Self::RolledBack => "ArtifactRolledBack",
         }
     }
 
@@ -41,7 +44,7 @@ impl Happened {
     pub fn is_warning(self) -> bool {
         match self {
             Self::Mounted | Self::Updated => false,
-            Self::UpdateFailed => true,
+            Self::UpdateFailed | Self::RolledBack => true,
         }
     }
 }
@@ -95,6 +98,19 @@ impl Notices {
             before.map_or_else(String::new, |Before { url, sha256, .. }| {
                 format!("now {now}, before {}", shown((url, sha256), None))
             })
+        });
+    }
+
+    pub(super) fn rolled_back(&self, request: &PublishRequest, record: &Record, bad: &Rejected) {
+        self.tell(request, Happened::RolledBack, || {
+            let now = shown((&record.url, &record.sha256), None);
+            let Rejected {
+                url, sha256, why, ..
+            } = bad;
+            let bad = shown((url, sha256), None);
+            format!(
+                "back to {now}: {why}, after the change to {bad}, which is not tried again until something else is wanted"
+            )
         });
     }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::readiness::{Answer, AskPods};
 use crate::lock::{Guard, Short};
+use crate::policy::Pod;
 
 /// An object of the API server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +83,7 @@ struct Shared {
     entries: Short<HashMap<Object, Entry>>,
     wanted: watch::Sender<WantedObjects>,
     watched: WatchScope,
+    pods: Option<Arc<dyn AskPods>>,
 }
 
 #[derive(Debug, Default)]
@@ -98,11 +101,22 @@ impl Default for Objects {
 impl Objects {
     /// Nothing is known yet. `watched`: of what somebody will tell.
     pub fn new(watched: WatchScope) -> Self {
+        Self::asking(watched, None)
+    }
+
+    /// With somebody who can be asked for pods.
+    pub fn asking(watched: WatchScope, pods: Option<Arc<dyn AskPods>>) -> Self {
         Self(Arc::new(Shared {
             entries: Short::default(),
             wanted: watch::Sender::default(),
             watched,
+            pods,
         }))
+    }
+
+    /// Asks whether a pod is Ready; nothing where nobody knows.
+    pub(super) fn readiness(&self, pod: &Pod) -> Option<Answer> {
+        self.0.pods.as_ref().map(|pods| pods.readiness(pod))
     }
 
     /// Whether anybody tells what the objects of a namespace say.

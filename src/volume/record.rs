@@ -73,6 +73,25 @@ pub struct History {
     pub draining: Vec<Draining>,
     /// Whether the file's time is to be set once more, because it came too soon after the one before.
     pub restamp: bool,
+    /// Whether what is shown goes if the pod does not bear it: see [`Changes::rollback`](super::changes::Changes).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_trial: bool,
+    /// What was shown before, and is not to be shown again as long as it is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
+}
+
+/// Content that was taken back, because the pod did not bear it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// See [`History::asked`].
+    pub asked: String,
+    /// Its URL, redacted.
+    pub url: String,
+    /// Its digest.
+    pub sha256: Digest,
+    /// What became of the pod.
+    pub why: String,
 }
 
 /// What a volume showed before, and still has.
@@ -86,6 +105,12 @@ pub struct Before {
     pub sha256: Digest,
     /// How many bytes.
     pub size: u64,
+    /// The directory in the volume that it was in.
+    #[serde(default)]
+    pub path: String,
+    /// The name that it had; empty where an older program wrote it.
+    #[serde(default)]
+    pub name: String,
 }
 
 /// A file whose name is not wanted any more.

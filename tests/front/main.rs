@@ -34,6 +34,7 @@ mod real_war;
 mod release;
 mod resolver;
 mod resume;
+mod rollback;
 mod sandbox;
 mod sanity;
 mod secrets;

@@ -15,12 +15,23 @@ pub(super) enum Due {
     Restamp,
     /// A file whose name is not wanted any more has stayed long enough.
     Drain,
+    /// The pod has had its time to be Ready again.
+    Verdict,
+}
+
+/// What of it has to wait for something else.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NotDue {
+    /// Something else is about to be shown, and has a new time anyway.
+    pub(super) restamp: bool,
+    /// It failed, or nobody knew anything of the pod: it is tried again after that time.
+    pub(super) wait: Duration,
 }
 
 /// The next of it, and how long it has until then.
-pub(super) fn first(history: &History, changes: &Changes) -> Option<(Duration, Due)> {
+pub(super) fn first(history: &History, changes: &Changes, not: NotDue) -> Option<(Duration, Due)> {
     let now = now();
-    let restamp = history.restamp.then(|| {
+    let restamp = (history.restamp && !not.restamp).then(|| {
         let wait = remaining(history.changed, changes.settle, now);
         (wait, Due::Restamp)
     });
@@ -28,10 +39,16 @@ pub(super) fn first(history: &History, changes: &Changes) -> Option<(Duration, D
         let wait = remaining(file.since, changes.drain, now);
         (wait, Due::Drain)
     });
-    restamp
-        .into_iter()
+    let rollback = changes.rollback.filter(|_| history.on_trial);
+    let verdict = rollback.map(|time| {
+        let wait = remaining(history.changed, time, now);
+        (wait, Due::Verdict)
+    });
+    let others = restamp.into_iter().chain(verdict);
+    others
         .chain(drains)
         .min_by_key(|(wait, _)| *wait)
+        .map(|(wait, due)| (wait.max(not.wait), due))
 }
 
 /// Whether a file is over its time.
@@ -76,20 +93,26 @@ mod tests {
             changed: at,
             ..History::default()
         };
-        assert_eq!(first(&history, &changes), None);
+        assert_eq!(first(&history, &changes, NotDue::default()), None);
         let old = |since| Draining {
             path: String::new(),
             name: "a.war".to_owned(),
             since,
         };
         history.draining = vec![old(at), old(at - 300)];
-        let (wait, due) = first(&history, &changes).unwrap();
+        let (wait, due) = first(&history, &changes, NotDue::default()).unwrap();
         assert!(
             due == Due::Drain && wait <= Duration::from_secs(300),
             "{wait:?}"
         );
         history.restamp = true;
-        assert_eq!(first(&history, &changes).unwrap().1, Due::Restamp);
+        let due = |history: &History, not| first(history, &changes, not).unwrap().1;
+        assert_eq!(due(&history, NotDue::default()), Due::Restamp);
+        let not = NotDue {
+            restamp: true,
+            ..NotDue::default()
+        };
+        assert_eq!(due(&history, not), Due::Drain);
         assert!(is_over(&old(at - 600), &changes) && !is_over(&old(at - 500), &changes));
     }
 }

@@ -10,9 +10,11 @@
 //! more than one rename.
 
 mod due;
+mod get;
 mod pace;
 mod state;
 mod task;
+mod trial;
 
 use std::collections::HashMap;
 use std::sync::Arc;

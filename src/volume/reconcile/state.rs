@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
+use super::due::NotDue;
 use super::pace;
 use crate::store::Hold;
 use crate::volume::Record;
@@ -32,6 +33,8 @@ pub(super) struct State {
     pub(super) retry: Option<Instant>,
     /// What was said last of what failed.
     pub(super) said: String,
+    /// Not before this moment is what is due tried again.
+    pub(super) due_after: Option<Instant>,
 }
 
 /// What was got for what is asked for.
@@ -77,11 +80,45 @@ impl State {
     pub(super) fn succeeded(&mut self, record: Record, refresh: Option<Duration>) {
         self.record = Some(record);
         (self.failed, self.retry, self.got) = (None, None, None);
+        self.due_after = None;
         if std::mem::take(&mut self.refreshes) {
             self.said.clear();
             // From here on at even distances: when the first one was is chance.
             self.refresh = refresh.map(|period| Instant::now() + period);
         }
+    }
+
+    /// Returns once what failed may be tried again.
+    pub(super) async fn retried(&self) {
+        if let Some(retry) = self.retry {
+            sleep_until(retry).await;
+        }
+    }
+
+    /// What is not due now, although its time has come.
+    pub(super) fn not_due(&self) -> NotDue {
+        let wait = self
+            .due_after
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        NotDue {
+            restamp: self.got.is_some(),
+            wait: wait.unwrap_or_default(),
+        }
+    }
+
+    /// Nobody knows of the pod whether it bears what it shows.
+    pub(super) fn unjudged(&mut self, why: &str) {
+        if self.due_after.is_none() {
+            tracing::warn!(
+                "cannot tell whether the pod is Ready after the change: {why}; trying again"
+            );
+        }
+        self.due_after = Some(Instant::now() + AGAIN);
+    }
+
+    /// What was due failed.
+    pub(super) fn due_later(&mut self) {
+        self.due_after = self.retry;
     }
 
     pub(super) fn failed(&mut self) {

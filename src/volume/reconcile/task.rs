@@ -4,27 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::due::{self, Due, at};
-use super::pace;
-use super::state::{Got, State};
-use crate::acquire::Joined;
+use super::state::State;
 use crate::artifact::VolumePath;
 use crate::fault;
 use crate::metrics::Swaps;
 use crate::mount::Mounter;
-use crate::policy::PullPolicy;
 use crate::store::Hold;
-use crate::volume::changes::{Changes, SPREAD};
-use crate::volume::clock::{now, remaining};
+use crate::volume::changes::Changes;
 use crate::volume::content::NewVolume;
 use crate::volume::locks::{Busy, Wait};
 use crate::volume::renew::FIRST;
 use crate::volume::request::KeyedRequest;
 use crate::volume::spec::VolumeTemplate;
-use crate::volume::swap::{Bytes, Swap, Swapped};
-use crate::volume::{Error, History, Pool, Record, Shared, Sharing};
+use crate::volume::swap::{Cause, Swap, Swapped};
+use crate::volume::{Error, History, Pool, Record, Shared};
 
 /// The annotation of a pod or a claim whose change means that the origin is to be asked now.
 const REFRESH_AT: &str = "war-vol.geektime.org/refresh-at";
@@ -37,20 +33,22 @@ const BUSY: Duration = Duration::from_millis(50);
 
 /// Looks after one volume until it is dropped.
 pub(super) struct Task<M> {
-    shared: Arc<Shared<M>>,
+    pub(super) shared: Arc<Shared<M>>,
     pool: Pool,
     wait: Arc<Wait>,
     requests: watch::Receiver<Arc<KeyedRequest>>,
     counted: Swaps,
-    state: State,
+    pub(super) state: State,
 }
 
 /// What is to be done next. Nothing breaks it off.
-enum Next {
+pub(super) enum Next {
     Swap(Box<Swap>, Hold),
     /// What is shown is what this asks for.
     Confirm(String),
     Due(Due),
+    /// The origin still has what was taken back.
+    Nothing,
 }
 
 impl<M: Mounter> Task<M> {
@@ -86,6 +84,7 @@ impl<M: Mounter> Task<M> {
                     Err(_) => return,
                 },
             };
+            let is_due = matches!(next, Ok(Next::Due(_)));
             let done = match next {
                 Ok(next) => self.act(&keyed, next).await,
                 Err(error) => Err(error),
@@ -94,7 +93,12 @@ impl<M: Mounter> Task<M> {
                 Ok(()) => {}
                 // Another call works on the volume.
                 Err(Error::Busy(_)) => sleep(BUSY).await,
-                Err(error) => self.failed(&keyed, &error),
+                Err(error) => {
+                    self.failed(&keyed, &error);
+                    if is_due {
+                        self.state.due_later();
+                    }
+                }
             }
         }
     }
@@ -108,46 +112,70 @@ impl<M: Mounter> Task<M> {
         let wanted = self.shared.new_volume(keyed, FIRST);
         let wanted = wanted.map(|new| (self.shared.asked(&new.artifact_request), new));
         self.note_wanted(keyed, wanted.as_ref().ok());
-        if let Some(retry) = self.state.retry {
-            sleep_until(retry).await;
-        }
-        let record = self.record(keyed).await?;
+        let record = match self.record(keyed).await {
+            Ok(record) => record,
+            Err(error) => {
+                self.state.retried().await;
+                return Err(error);
+            }
+        };
         let history = record.history.clone().unwrap_or_default();
-        let (asked, new) = wanted?;
-        let changes = new.changes.unwrap_or_default();
-        let is_shown = history.asked == asked && self.is_in_place(keyed, &record, &history)?;
-        if is_shown {
-            self.shared.mark_current(keyed.id.as_str());
-            self.state.wanted_again();
-        } else {
-            let url = new.spec.url.to_string();
-            self.shared.mark_behind(keyed.id.as_str(), &url);
-        }
-        let due = due::first(&history, &changes);
+        let due = due::first(&history, &changes(keyed), self.state.not_due());
         if let Some((Duration::ZERO, due)) = due {
             return Ok(Next::Due(due));
         }
-        if !is_shown {
-            return self.get(keyed, (&record, &history), (asked, new)).await;
+        tokio::select! {
+            biased;
+            due = due::wait_for(due) => Ok(Next::Due(due)),
+            next = self.bring(keyed, (&record, &history), wanted) => next,
         }
+    }
+
+    /// Waits until what is wanted can be shown, or noted.
+    async fn bring(
+        &mut self,
+        keyed: &Arc<KeyedRequest>,
+        (record, history): (&Record, &History),
+        wanted: Result<(String, NewVolume), Error>,
+    ) -> Result<Next, Error> {
+        self.state.retried().await;
+        let (asked, new) = wanted?;
+        let id = keyed.id.as_str();
+        let rejected = history.rejected.as_ref().filter(|r| r.asked == asked);
+        let is_shown = rejected.is_none()
+            && history.asked == asked
+            && self.is_in_place(keyed, record, history)?;
+        if let Some(rejected) = rejected {
+            self.shared.mark_behind(id, &rejected.url);
+            self.shared.mark_failed(id, &rejected.why);
+        } else if is_shown {
+            self.shared.mark_current(id);
+            self.state.wanted_again();
+        } else {
+            self.shared.mark_behind(id, &new.spec.url.to_string());
+        }
+        if is_shown && history.rejected.is_some() {
+            return Ok(Next::Confirm(asked));
+        }
+        if is_shown || rejected.is_some() {
+            at(self.next_refresh(keyed, new.changes.unwrap_or_default().refresh)).await;
+            self.state.refreshes = true;
+        }
+        self.get(keyed, (record, history), (asked, new)).await
+    }
+
+    /// When the origin is to be asked again, although what is wanted is there.
+    fn next_refresh(&mut self, keyed: &KeyedRequest, period: Option<Duration>) -> Option<Instant> {
         if let Ok(facts) = keyed.facts()
             && facts.pod.is_some()
         {
             self.state.note_refresh(facts.annotations(REFRESH_AT));
         }
-        let refresh = self.state.next_refresh(changes.refresh);
-        tokio::select! {
-            biased;
-            due = due::wait_for(due) => Ok(Next::Due(due)),
-            () = at(refresh) => {
-                self.state.refreshes = true;
-                self.get(keyed, (&record, &history), (asked, new)).await
-            }
-        }
+        self.state.next_refresh(period)
     }
 
     /// Whether what is shown has the name that it should have. Its number stands as long as it is shown.
-    fn is_in_place(
+    pub(super) fn is_in_place(
         &self,
         keyed: &KeyedRequest,
         record: &Record,
@@ -183,112 +211,9 @@ impl<M: Mounter> Task<M> {
         Ok(record)
     }
 
-    /// Gets what is wanted, and waits until it may be shown.
-    async fn get(
-        &mut self,
-        keyed: &Arc<KeyedRequest>,
-        (record, history): (&Record, &History),
-        (asked, new): (String, NewVolume),
-    ) -> Result<Next, Error> {
-        let got = self.state.got.take().filter(|got| got.asked == asked);
-        let got = match got {
-            Some(got) => got,
-            None => self.get_anew(keyed, history, (asked, &new)).await?,
-        };
-        if *got.bytes.digest() == record.sha256 && self.is_in_place(keyed, record, history)? {
-            return Ok(Next::Confirm(got.asked));
-        }
-        let gate = self.gate(
-            keyed,
-            history,
-            (&new.changes.unwrap_or_default(), got.since),
-        );
-        self.state.got = Some(got);
-        sleep_until(gate).await;
-        let new = self.shared.new_volume(keyed, history.swap + 1)?;
-        let got = self.state.got.take();
-        let got = got.ok_or_else(|| keyed.bug("what was got is gone"))?;
-        let (asked, bytes) = (got.asked, got.bytes);
-        Ok(Next::Swap(Box::new(Swap { new, asked, bytes }), got.hold))
-    }
-
-    async fn get_anew(
-        &self,
-        keyed: &Arc<KeyedRequest>,
-        history: &History,
-        (asked, new): (String, &NewVolume),
-    ) -> Result<Got, Error> {
-        let bytes = match self.kept(keyed, history, &asked).await? {
-            Some(kept) => kept,
-            None => self.acquired(keyed, new).await?,
-        };
-        Ok(Got {
-            hold: self.shared.store.hold(bytes.digest()),
-            since: Instant::now(),
-            asked,
-            bytes,
-        })
-    }
-
-    /// What the volume showed last, if that is wanted: neither the origin nor the cache is asked for it.
-    async fn kept(
-        &self,
-        keyed: &Arc<KeyedRequest>,
-        history: &History,
-        asked: &str,
-    ) -> Result<Option<Bytes>, Error> {
-        let before = history.before.clone();
-        let is_wanted = |asked_then: &str| !asked_then.is_empty() && asked_then == asked;
-        let before = before.filter(|b| !self.state.refreshes && is_wanted(&b.asked));
-        let Some(before) = before else {
-            return Ok(None);
-        };
-        let keeps = self.blocking(keyed, move |shared, keyed, _| {
-            let dir = shared.store.volume(keyed.id.as_str())?;
-            Ok(dir
-                .is_some_and(|dir| dir.keeps(&before.sha256))
-                .then_some(before))
-        });
-        Ok(keeps.await?.map(Bytes::Kept))
-    }
-
-    async fn acquired(&self, keyed: &Arc<KeyedRequest>, new: &NewVolume) -> Result<Bytes, Error> {
-        let mut request = new.artifact_request.clone();
-        if self.state.refreshes {
-            request.pull = PullPolicy::Always;
-        }
-        let joined = self.blocking(keyed, move |shared, keyed, _| {
-            Ok(shared.acquire.join(shared.permit(keyed, request)?)?)
-        });
-        Ok(Bytes::Cached(match joined.await? {
-            Joined::Have(artifact) => artifact,
-            Joined::Flying(waiting) => waiting.completed().await?,
-        }))
-    }
-
-    /// From when on the volume may change: not too soon after the last change, and not together with the other pods.
-    fn gate(
-        &self,
-        keyed: &KeyedRequest,
-        history: &History,
-        (changes, since): (&Changes, Instant),
-    ) -> Instant {
-        let settles = match history.swap {
-            0..=FIRST => Duration::ZERO,
-            _ => remaining(history.changed, changes.settle, now()),
-        };
-        let spread = changes.spread.unwrap_or(match keyed.request.sharing {
-            Sharing::ManyNodes => SPREAD,
-            Sharing::OneTarget | Sharing::ManyTargets => Duration::ZERO,
-        });
-        let turn = since + pace::place(keyed.id.as_str(), spread);
-        turn.max(Instant::now() + settles)
-    }
-
     async fn act(&mut self, keyed: &Arc<KeyedRequest>, next: Next) -> Result<(), Error> {
         let record = self.record(keyed).await?;
-        let changes = VolumeTemplate::parse(&keyed.request.attributes);
-        let changes = changes.map(|template| template.changes).unwrap_or_default();
+        let changes = changes(keyed);
         let changed = match next {
             Next::Swap(swap, hold) => self.swap(keyed, record, (*swap, hold)).await?,
             Next::Confirm(asked) => {
@@ -309,12 +234,17 @@ impl<M: Mounter> Task<M> {
                 };
                 self.blocking(keyed, drain).await?
             }
+            Next::Due(Due::Verdict) => match self.judge(keyed, record, &changes).await? {
+                Some(record) => record,
+                None => return Ok(()),
+            },
+            Next::Nothing => record,
         };
         self.state.succeeded(changed, changes.refresh);
         Ok(())
     }
 
-    async fn swap(
+    pub(super) async fn swap(
         &self,
         keyed: &Arc<KeyedRequest>,
         record: Record,
@@ -329,10 +259,21 @@ impl<M: Mounter> Task<M> {
             });
             match swapped.await? {
                 Swapped::Shown(record) => {
-                    self.counted.ended(Ok(()));
                     let (artifact, from, to) = (&record.url, &work.0.sha256, &record.sha256);
-                    tracing::info!(artifact, %from, %to, "the volume shows new content");
-                    self.shared.notices.updated(&keyed.request, &record);
+                    match &work.1.cause {
+                        Cause::Wanted { .. } => {
+                            self.counted.ended(Ok(()));
+                            tracing::info!(artifact, %from, %to, "the volume shows new content");
+                            self.shared.notices.updated(&keyed.request, &record);
+                        }
+                        Cause::RolledBack(bad) => {
+                            self.counted.rolled_back();
+                            let why = &bad.why;
+                            tracing::warn!(artifact, %from, %to, "the volume shows its content before again: {why}");
+                            let notices = &self.shared.notices;
+                            notices.rolled_back(&keyed.request, &record, bad);
+                        }
+                    }
                     return Ok(*record);
                 }
                 Swapped::TooEarly(wait) => sleep(wait).await,
@@ -357,7 +298,7 @@ impl<M: Mounter> Task<M> {
     }
 
     /// Runs what asks the disk on a thread for that. What has begun goes on to its end.
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         keyed: &Arc<KeyedRequest>,
         work: impl FnOnce(&Shared<M>, &KeyedRequest, &Wait) -> Result<T, Error> + Send + 'static,
@@ -371,4 +312,12 @@ impl<M: Mounter> Task<M> {
         let done = self.pool.run(work).await;
         done.unwrap_or_else(|what| Err(keyed.bug(what)))
     }
+}
+
+/// When and how the volume changes.
+fn changes(keyed: &KeyedRequest) -> Changes {
+    let template = VolumeTemplate::parse(&keyed.request.attributes);
+    template
+        .map(|template| template.changes)
+        .unwrap_or_default()
 }

@@ -53,6 +53,33 @@ failed_again() {
         | length == 1 and .[0].series.count >= 2' > /dev/null
 }
 
+# A version that makes the pod unready is taken back, and is not tried again when something else of the pod changes.
+case_a_version_that_a_pod_does_not_bear_is_taken_back() {
+    local before probe
+    echo good > "$scratch/good"
+    echo bad > "$scratch/bad"
+    echo better > "$scratch/better"
+    origin "v1/word=$scratch/good" "v2/word=$scratch/bad" "v3/word=$scratch/better"
+    probe="readinessProbe: { periodSeconds: 1, failureThreshold: 1, exec: { command: [sh, -c, '! grep bad /artifact/word'] } }"
+    waiting_pod judged "" "$probe" \
+        "artifact=$(inline "v\${pod.annotations['example.com/version']}/word" 'settle: "0s", rollback: "10s"' 'readOnly: true')" |
+        sed "s#metadata: { name: judged }#metadata: { name: judged, annotations: { example.com/version: '1' } }#" |
+        in_space apply -f - > /dev/null
+    is_ready judged
+    before=$(lives judged)
+    in_space annotate pod judged --overwrite example.com/version=2 > /dev/null
+    until_true 20 has judged word "$scratch/bad" || explain "the pod does not see the next version"
+    until_true 60 has judged word "$scratch/good" || explain "the pod does not get back what it had"
+    until_true 20 event_says "back to .*/v1/word .*: the pod was not Ready within 10s (containers with unready status: \[waiting\])" \
+        judged || explain "no event says why"
+    is_ready judged
+    in_space annotate pod judged example.com/other=1 > /dev/null
+    has judged word "$scratch/good"
+    in_space annotate pod judged --overwrite example.com/version=3 > /dev/null
+    until_true 20 has judged word "$scratch/better" || explain "another version is not shown"
+    [ "$(lives judged)" = "$before" ] || fail "the pod or its container was restarted"
+}
+
 # The version is an annotation of a claim, and two pods share it; kubelet publishes nothing when a claim changes.
 case_an_annotation_of_the_claim_says_which_version_its_pods_see() {
     local pod

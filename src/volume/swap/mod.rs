@@ -3,15 +3,17 @@
 //! All that takes long is done beside what is shown; then the volume is locked, and one rename shows it. In this order a
 //! process that is killed leaves the old content or the new one, and the next look finds out which.
 
+mod history;
+
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
+use self::history::{changed, with_history};
 use super::clock::{now, seconds};
-use super::content::NewVolume;
 use super::locks::{Busy, Wait};
 use super::plan::View;
-use super::record::{Before, Draining, History};
+use super::record::{Before, Draining, History, Rejected};
 use super::renew::FIRST;
 use super::request::KeyedRequest;
 use super::{Error, Record, Shared};
@@ -22,10 +24,26 @@ use crate::unpack::zip;
 
 /// What is to be shown instead of what is shown.
 pub(super) struct Swap {
-    pub(super) new: NewVolume,
-    /// See [`History::asked`].
+    /// From where it is, redacted.
+    pub(super) url: String,
+    /// See [`History::asked`](super::History::asked).
     pub(super) asked: String,
     pub(super) bytes: Bytes,
+    pub(super) place: VolumePath,
+    /// The time in which nothing else should be shown.
+    pub(super) settle: Duration,
+    pub(super) cause: Cause,
+}
+
+/// Why something else is shown.
+pub(super) enum Cause {
+    /// It is wanted.
+    Wanted {
+        /// Whether it goes if the pod does not bear it.
+        on_trial: bool,
+    },
+    /// The pod did not bear what was shown.
+    RolledBack(Rejected),
 }
 
 /// Where its bytes are.
@@ -83,7 +101,7 @@ impl<M: Mounter> Shared<M> {
         (record, swap): (&Record, &Swap),
     ) -> Result<Swapped, Error> {
         let dir = self.dir_of(keyed)?;
-        let (place, old) = (&swap.new.spec.place, self.place_of(keyed, record)?);
+        let (place, old) = (&swap.place, self.place_of(keyed, record)?);
         self.check_archive(&dir, swap)?;
         let there = self.shown_at(keyed, &dir, (record.view, place))?;
         let seen = there.as_ref().and_then(|file| file.metadata().ok());
@@ -105,13 +123,13 @@ impl<M: Mounter> Shared<M> {
             if !dir.keeps(&record.sha256) {
                 dir.keep(&old, &record.sha256)?;
             }
-            Some(self.stage(keyed, &dir, (wait, swap, than))?)
+            Some(self.stage(keyed, &dir, (wait, record, swap, than))?)
         } else {
             None
         };
         let _held = wait.lock().map_err(|b| keyed.busy(b))?;
         let inode = match staged {
-            Some(staged) => self.show(keyed, &dir, (staged, swap))?,
+            Some(staged) => self.show(keyed, &dir, (staged, record, swap))?,
             None => shown.unwrap_or_default(),
         };
         let record = changed(record, swap, (&old, inode));
@@ -130,10 +148,10 @@ impl<M: Mounter> Shared<M> {
         &self,
         keyed: &KeyedRequest,
         dir: &VolumeDir,
-        (wait, swap, than): (&Wait, &Swap, Option<SystemTime>),
+        (wait, record, swap, than): (&Wait, &Record, &Swap, Option<SystemTime>),
     ) -> Result<Staged, Error> {
         let goes_on = || !wait.is_over();
-        match self.stage_beside(keyed, dir, (&goes_on, swap, than)) {
+        match self.stage_beside(keyed, dir, (&goes_on, record, swap, than)) {
             Err(_) if wait.is_over() => Err(keyed.busy(Busy::Ended)),
             Err(error) => Err(self.explained(error)),
             Ok(staged) => Ok(staged),
@@ -144,10 +162,10 @@ impl<M: Mounter> Shared<M> {
         &self,
         keyed: &KeyedRequest,
         dir: &VolumeDir,
-        (goes_on, swap, than): (&dyn Fn() -> bool, &Swap, Option<SystemTime>),
+        (goes_on, record, swap, than): (&dyn Fn() -> bool, &Record, &Swap, Option<SystemTime>),
     ) -> Result<Staged, Error> {
-        let (place, layers) = (&swap.new.spec.place, swap.new.layers(&keyed.request));
-        let (incoming, view) = (swap.bytes.incoming(), swap.new.view);
+        let (place, layers) = (&swap.place, record.layers());
+        let (incoming, view) = (swap.bytes.incoming(), record.view);
         let stamp = match view {
             View::Bind => Stamp::Newer { than, now: now() },
             View::Copy | View::Overlay | View::ReadOnlyOverlay => Stamp::Any,
@@ -175,9 +193,9 @@ impl<M: Mounter> Shared<M> {
         &self,
         keyed: &KeyedRequest,
         dir: &VolumeDir,
-        (staged, swap): (Staged, &Swap),
+        (staged, record, swap): (Staged, &Record, &Swap),
     ) -> Result<u64, Error> {
-        let (place, layers) = (&swap.new.spec.place, swap.new.layers(&keyed.request));
+        let (place, layers) = (&swap.place, record.layers());
         match staged {
             Staged::Link => Ok(self.store.show_staged(dir, place)?),
             Staged::Copy => {
@@ -218,12 +236,12 @@ impl<M: Mounter> Shared<M> {
     /// What application servers deploy must be an archive, whatever a checksum says: they take down what runs before
     /// they look at what comes.
     fn check_archive(&self, dir: &VolumeDir, swap: &Swap) -> Result<(), Error> {
-        if !zip::is_named_so(swap.new.spec.place.name().as_str()) {
+        if !zip::is_named_so(swap.place.name().as_str()) {
             return Ok(());
         }
         let file = self.store.open_bytes(dir, swap.bytes.incoming())?;
         zip::check(file).map_err(|error| Error::Archive {
-            url: swap.new.spec.url.to_string(),
+            url: swap.url.clone(),
             error,
         })
     }
@@ -248,7 +266,11 @@ impl<M: Mounter> Shared<M> {
                 }
             }
         }
-        with_history(&mut record, |h| h.restamp = false);
+        with_history(&mut record, |h| {
+            h.restamp = false;
+            // To whoever watches the file it has changed: what comes next has to wait for that, too.
+            h.changed = seconds(now());
+        });
         self.note(keyed, &dir, &record)?;
         Ok(record)
     }
@@ -289,12 +311,30 @@ impl<M: Mounter> Shared<M> {
         wait: &Wait,
         (mut record, asked): (Record, &str),
     ) -> Result<Record, Error> {
-        if record.history.as_ref().is_some_and(|h| h.asked == asked) {
+        let is_known = |h: &History| h.asked == asked && h.rejected.is_none();
+        if record.history.as_ref().is_some_and(is_known) {
             return Ok(record);
         }
         let dir = self.dir_of(keyed)?;
         let _held = wait.lock().map_err(|b| keyed.busy(b))?;
-        with_history(&mut record, |h| asked.clone_into(&mut h.asked));
+        with_history(&mut record, |h| {
+            asked.clone_into(&mut h.asked);
+            h.rejected = None;
+        });
+        self.note(keyed, &dir, &record)?;
+        Ok(record)
+    }
+
+    /// Notes that the pod bears what is shown.
+    pub(super) fn accept(
+        &self,
+        keyed: &KeyedRequest,
+        wait: &Wait,
+        mut record: Record,
+    ) -> Result<Record, Error> {
+        let dir = self.dir_of(keyed)?;
+        let _held = wait.lock().map_err(|b| keyed.busy(b))?;
+        with_history(&mut record, |h| h.on_trial = false);
         self.note(keyed, &dir, &record)?;
         Ok(record)
     }
@@ -341,56 +381,5 @@ impl<M: Mounter> Shared<M> {
     fn note(&self, keyed: &KeyedRequest, dir: &VolumeDir, record: &Record) -> Result<(), Error> {
         let bytes = serde_json::to_vec_pretty(record).map_err(|e| keyed.bug(e.to_string()))?;
         Ok(self.store.write_record(dir, &bytes)?)
-    }
-}
-
-fn with_history(record: &mut Record, change: impl FnOnce(&mut History)) {
-    change(record.history.get_or_insert_default());
-}
-
-/// What a volume remembers after a swap.
-fn changed(record: &Record, swap: &Swap, (old, inode): (&VolumePath, u64)) -> Record {
-    let (was, place) = (
-        record.history.clone().unwrap_or_default(),
-        &swap.new.spec.place,
-    );
-    let at = seconds(now());
-    let directories = |place: &VolumePath| place.directories().collect::<Vec<_>>().join("/");
-    let mut draining = was.draining;
-    if old != place {
-        draining.push(Draining {
-            path: directories(old),
-            name: old.name().to_string(),
-            since: at,
-        });
-    }
-    draining.retain(|file| file.place().as_ref() != Ok(place));
-    let settle = swap
-        .new
-        .changes
-        .map(|changes| changes.settle.as_secs())
-        .unwrap_or_default();
-    Record {
-        url: swap.new.spec.url.to_string(),
-        sha256: swap.bytes.digest().clone(),
-        size: swap.bytes.size(),
-        path: directories(place),
-        name: place.name().to_string(),
-        history: Some(History {
-            asked: swap.asked.clone(),
-            swap: was.swap + 1,
-            // Only the first content can have come so shortly before: see the pace.
-            restamp: at.saturating_sub(was.changed) < settle,
-            changed: at,
-            inode,
-            before: Some(Before {
-                asked: was.asked,
-                url: record.url.clone(),
-                sha256: record.sha256.clone(),
-                size: record.size,
-            }),
-            draining,
-        }),
-        ..record.clone()
     }
 }

@@ -1,0 +1,141 @@
+//! How the task of a volume gets what is wanted, and from when on that may be shown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::pace;
+use super::state::Got;
+use super::task::{Next, Task};
+use crate::acquire::Joined;
+use crate::mount::Mounter;
+use crate::policy::PullPolicy;
+use crate::volume::changes::{Changes, SPREAD};
+use crate::volume::clock::{now, remaining};
+use crate::volume::content::NewVolume;
+use crate::volume::renew::FIRST;
+use crate::volume::request::KeyedRequest;
+use crate::volume::swap::{Bytes, Cause, Swap};
+use crate::volume::{Error, History, Record, Rejected, Sharing};
+
+impl<M: Mounter> Task<M> {
+    /// Gets what is wanted, and waits until it may be shown.
+    pub(super) async fn get(
+        &mut self,
+        keyed: &Arc<KeyedRequest>,
+        (record, history): (&Record, &History),
+        (asked, new): (String, NewVolume),
+    ) -> Result<Next, Error> {
+        let got = self.state.got.take().filter(|got| got.asked == asked);
+        let got = match got {
+            Some(got) => got,
+            None => self.get_anew(keyed, history, (asked, &new)).await?,
+        };
+        if *got.bytes.digest() == record.sha256 && self.is_in_place(keyed, record, history)? {
+            return Ok(Next::Confirm(got.asked));
+        }
+        let is_it = |r: &Rejected| r.asked == got.asked && r.sha256 == *got.bytes.digest();
+        if history.rejected.as_ref().is_some_and(is_it) {
+            return Ok(Next::Nothing);
+        }
+        let gate = self.gate(
+            keyed,
+            history,
+            (&new.changes.unwrap_or_default(), got.since),
+        );
+        self.state.got = Some(got);
+        sleep_until(gate).await;
+        let new = self.shared.new_volume(keyed, history.swap + 1)?;
+        let got = self.state.got.take();
+        let got = got.ok_or_else(|| keyed.bug("what was got is gone"))?;
+        let changes = new.changes.unwrap_or_default();
+        let swap = Swap {
+            url: new.spec.url.to_string(),
+            asked: got.asked,
+            bytes: got.bytes,
+            place: new.spec.place,
+            settle: changes.settle,
+            cause: Cause::Wanted {
+                on_trial: changes.rollback.is_some(),
+            },
+        };
+        Ok(Next::Swap(Box::new(swap), got.hold))
+    }
+
+    async fn get_anew(
+        &self,
+        keyed: &Arc<KeyedRequest>,
+        history: &History,
+        (asked, new): (String, &NewVolume),
+    ) -> Result<Got, Error> {
+        let bytes = match self.kept(keyed, history, &asked).await? {
+            Some(kept) => kept,
+            None => self.acquired(keyed, new).await?,
+        };
+        Ok(Got {
+            hold: self.shared.store.hold(bytes.digest()),
+            since: Instant::now(),
+            asked,
+            bytes,
+        })
+    }
+
+    /// What the volume showed last, if that is wanted: neither the origin nor the cache is asked for it.
+    async fn kept(
+        &self,
+        keyed: &Arc<KeyedRequest>,
+        history: &History,
+        asked: &str,
+    ) -> Result<Option<Bytes>, Error> {
+        let before = history.before.clone();
+        let is_wanted = |asked_then: &str| !asked_then.is_empty() && asked_then == asked;
+        let before = before.filter(|b| !self.state.refreshes && is_wanted(&b.asked));
+        let Some(before) = before else {
+            return Ok(None);
+        };
+        let keeps = self.blocking(keyed, move |shared, keyed, _| {
+            let dir = shared.store.volume(keyed.id.as_str())?;
+            Ok(dir
+                .is_some_and(|dir| dir.keeps(&before.sha256))
+                .then_some(before))
+        });
+        Ok(keeps.await?.map(Bytes::Kept))
+    }
+
+    async fn acquired(&self, keyed: &Arc<KeyedRequest>, new: &NewVolume) -> Result<Bytes, Error> {
+        let mut request = new.artifact_request.clone();
+        if self.state.refreshes {
+            request.pull = PullPolicy::Always;
+        }
+        let joined = self.blocking(keyed, move |shared, keyed, _| {
+            Ok(shared.acquire.join(shared.permit(keyed, request)?)?)
+        });
+        Ok(Bytes::Cached(match joined.await? {
+            Joined::Have(artifact) => artifact,
+            Joined::Flying(waiting) => waiting.completed().await?,
+        }))
+    }
+
+    /// From when on the volume may change: not too soon after the last change, and not together with the other pods.
+    fn gate(
+        &self,
+        keyed: &KeyedRequest,
+        history: &History,
+        (changes, since): (&Changes, Instant),
+    ) -> Instant {
+        let settles = match history.swap {
+            0..=FIRST => Duration::ZERO,
+            _ => remaining(history.changed, changes.settle, now()),
+        };
+        // What the pod has to bear first is what it would go back to.
+        let rollback = changes.rollback.filter(|_| history.on_trial);
+        let trial = rollback.map(|time| remaining(history.changed, time, now()));
+        let spread = changes.spread.unwrap_or(match keyed.request.sharing {
+            Sharing::ManyNodes => SPREAD,
+            Sharing::OneTarget | Sharing::ManyTargets => Duration::ZERO,
+        });
+        let turn = since + pace::place(keyed.id.as_str(), spread);
+        turn.max(Instant::now() + settles.max(trial.unwrap_or_default()))
+    }
+}
