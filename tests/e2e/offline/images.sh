@@ -55,19 +55,19 @@ make_agnhost() {
     archive_of "$2" "$1" '{"Entrypoint": ["/agnhost"], "Cmd": ["pause"]}'
 }
 
-# Where the official image has everything: /usr/local/tomcat, no application in webapps, Java in /opt/java/openjdk.
+# Where the official images have everything: /usr/local/tomcat, no application in webapps, Java in /opt/java/openjdk. The
+# tag names the major version.
 make_tomcat() {
-    local java=$1/opt/java/openjdk tomcat=$1/usr/local/tomcat modules
-    # A JRE as Temurin's: Java SE, and of the rest what servers use.
-    modules=java.se,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.localedata,jdk.management
-    modules+=,jdk.management.agent,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs
+    local tomcat=$1/usr/local/tomcat version sum
+    case $2 in
+        *:9-*) version=9.0.98 sum=741aeddc70c254412981bbbf75cf69050d6b9f378154aaa50119be305f085a6f ;;
+        *:11-*) version=11.0.24 sum=80c8c85424f2d860ac6ae1b49551307a0b472c3497d8f5a97da1e9a92af5da4c ;;
+        *) fail "there is no recipe for $2" ;;
+    esac
     commands "$1"
-    mkdir -p "$(dirname "$java")" "$(dirname "$tomcat")"
-    jlink --add-modules "$modules" --strip-java-debug-attributes --no-header-files --no-man-pages --compress=2 \
-        --output "$java"
-    find "$java" -name '*.so' -exec "$offline/libraries.sh" / "$1" "$java/bin/java" {} +
-    fetch "$1.fetched" org.apache.tomcat:tomcat:9.0.98:zip \
-        741aeddc70c254412981bbbf75cf69050d6b9f378154aaa50119be305f085a6f
+    jre "$1"
+    mkdir -p "$(dirname "$tomcat")"
+    fetch "$1.fetched" "org.apache.tomcat:tomcat:$version:zip" "$sum"
     unzip -q "$1".fetched/*.zip -d "$1.fetched"
     mv "$1".fetched/*/ "$tomcat"
     mv "$tomcat/webapps" "$tomcat/webapps.dist"
@@ -80,6 +80,17 @@ make_tomcat() {
         "Env": ["PATH=/usr/local/tomcat/bin:/opt/java/openjdk/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "JAVA_HOME=/opt/java/openjdk", "CATALINA_HOME=/usr/local/tomcat", "LANG=C.UTF-8"]
     }'
+}
+
+# A JRE as Temurin's, where its image has it: Java SE, and of the rest what servers use.
+jre() { # DIRECTORY
+    local java=$1/opt/java/openjdk modules
+    modules=java.se,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.localedata,jdk.management
+    modules+=,jdk.management.agent,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs
+    mkdir -p "$(dirname "$java")"
+    jlink --add-modules "$modules" --strip-java-debug-attributes --no-header-files --no-man-pages --compress=2 \
+        --output "$java"
+    find "$java" -name '*.so' -exec "$offline/libraries.sh" / "$1" "$java/bin/java" {} +
 }
 
 fetch() { # DIRECTORY ARTIFACT SHA256
@@ -96,14 +107,17 @@ maker() { # IMAGE
     if declare -F "make_$name" > /dev/null; then echo "make_$name"; else echo make_program; fi
 }
 
+has_java() { declare -f "$(maker "$1")" | grep -q '^ *jre '; } # IMAGE
+
 # Which recipe an image was made by: how ours are told from those that somebody could pull after all. Each has its own,
 # so that a change to one makes no other anew.
 label=war-vol.geektime.org/recipe
 recipe_of() {
-    local files=("$offline"/{archive,libraries}.sh) name
+    local files=("$offline"/{archive,libraries}.sh) functions=(commands fetch archive_of "$(maker "$1")") name
     name=$(short "$1")
     [ -z "${module[$name]-}" ] || files+=("$offline/modules/${module[$name]}"/go.{mod,sum})
-    fingerprint "${files[@]}" <(declare -f commands fetch archive_of "$(maker "$1")")
+    ! has_java "$1" || functions+=(jre)
+    fingerprint "${files[@]}" <(declare -f "${functions[@]}")
 }
 
 # The archive of an image: all of it or nothing.
@@ -121,7 +135,7 @@ make_archive() {
     file=$(archive "$1")
     [ ! -e "$file" ] || return 0
     local needs=(busybox:busybox-static jq:jq)
-    [ "$(short "$1")" != tomcat ] || needs+=(mvn:maven unzip:unzip jlink:openjdk-17-jdk-headless)
+    ! has_java "$1" || needs+=(mvn:maven unzip:unzip jlink:openjdk-17-jdk-headless)
     "$top/tests/tools.sh" --system "${needs[@]}" >&2
     say "building the image $1"
     work=$kept/images/new
