@@ -8,6 +8,7 @@
 //!
 //! Left out on purpose: when the numbers are read, and by whom.
 
+mod api;
 mod calls;
 mod downloads;
 mod node;
@@ -23,6 +24,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use self::api::{ApiRequests, Verb};
 pub use self::calls::{Calls, Ended, Running};
 pub use self::downloads::{Downloads, Held};
 pub use self::node::{CacheUsage, Disk, Node, Seen};
@@ -43,8 +45,10 @@ pub struct Metrics {
     pub downloads: Downloads,
     /// What the store removes to make room.
     pub evictions: Evictions,
-    /// What the API server is asked for.
+    /// What becomes of the start-up taint.
     pub startup_taints: StartupTaints,
+    /// What the API server is asked for.
+    pub api_requests: ApiRequests,
     /// How volumes change while they are shown.
     pub swaps: Swaps,
     /// What is looked up when somebody asks.
@@ -65,10 +69,12 @@ impl Metrics {
         let (calls, downloads) = (Calls::default(), Downloads::default());
         let (evictions, node) = (Evictions::default(), Node::default());
         let (startup_taints, swaps) = (StartupTaints::default(), Swaps::default());
+        let api_requests = ApiRequests::default();
         calls.register(&mut registry);
         downloads.register(&mut registry);
         evictions.register(&mut registry);
         startup_taints.register(&mut registry);
+        api_requests.register(&mut registry);
         swaps.register(&mut registry);
         registry.register_collector(Box::new(node.clone()));
         Self {
@@ -76,6 +82,7 @@ impl Metrics {
             downloads,
             evictions,
             startup_taints,
+            api_requests,
             swaps,
             node,
             registry: Arc::new(registry),

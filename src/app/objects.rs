@@ -12,6 +12,7 @@ use super::Error;
 use crate::cluster::{self, Account, Events, Note, PodReadiness, Seen, Watcher};
 use crate::config::Serving;
 use crate::fault;
+use crate::metrics::Metrics;
 use crate::source::http;
 use crate::volume::notices::{Notice, Notices};
 use crate::volume::objects::{Metadata, Object, Objects, WatchScope};
@@ -33,12 +34,17 @@ pub(super) struct ObjectWatch {
 
 impl ObjectWatch {
     /// As it was asked for, if it was, with what volumes know of it. Nothing is asked yet.
-    pub(super) fn new(serving: &Serving, node: &str) -> Result<Option<(Self, Context)>, Error> {
+    pub(super) fn new(
+        serving: &Serving,
+        node: &str,
+        metrics: &Metrics,
+    ) -> Result<Option<(Self, Context)>, Error> {
         if !serving.watch_objects {
             return Ok(None);
         }
         let wrong = |e: cluster::Error| Error::Setting(format!("--watch-objects: {e}"));
         let account = Account::of_this_pod().map_err(wrong)?;
+        let account = account.counting(metrics.api_requests.clone());
         let namespaces: BTreeSet<String> = serving.watch_namespaces.iter().cloned().collect();
         let scope = match namespaces.is_empty() {
             true => WatchScope::Everything,

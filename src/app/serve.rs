@@ -80,13 +80,15 @@ impl Driver {
             (String::new(), None)
         };
         store_settings(storing)?;
-        let (object_watch, context) = ObjectWatch::new(serving, &node)?.unzip();
+        let metrics = Metrics::new();
+        let watch = ObjectWatch::new(serving, &node, &metrics)?;
+        let (object_watch, context) = watch.unzip();
         Ok(Self {
             object_watch,
             context: context.unwrap_or_default(),
             mode: serving.mode,
             registration: registration(serving, &name, &endpoint)?,
-            startup_taint: Removal::new(serving)?,
+            startup_taint: Removal::new(serving, &metrics)?,
             name,
             node,
             endpoint,
@@ -95,7 +97,7 @@ impl Driver {
             storing: storing.clone(),
             downloading: downloading.clone(),
             http_addr: serving.http_addr,
-            metrics: Metrics::new(),
+            metrics,
         })
     }
 

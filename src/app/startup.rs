@@ -5,7 +5,7 @@ use super::versions::Versions;
 use crate::cluster::{self, Account, Key, Startup};
 use crate::config::Serving;
 use crate::csi::Registered;
-use crate::metrics::StartupTaints;
+use crate::metrics::{Metrics, StartupTaints};
 use crate::ops::Readiness;
 use crate::source::http;
 
@@ -17,14 +17,16 @@ pub(super) struct Removal {
 
 impl Removal {
     /// As it was asked for, if it was. Nothing is asked yet.
-    pub(super) fn new(serving: &Serving) -> Result<Option<Self>, Error> {
+    pub(super) fn new(serving: &Serving, metrics: &Metrics) -> Result<Option<Self>, Error> {
         let Some(key) = &serving.startup_taint else {
             return Ok(None);
         };
         let wrong = |e: cluster::Error| Error::Setting(format!("--startup-taint: {e}"));
         Ok(Some(Self {
             key: key.parse().map_err(wrong)?,
-            account: Account::of_this_pod().map_err(wrong)?,
+            account: Account::of_this_pod()
+                .map_err(wrong)?
+                .counting(metrics.api_requests.clone()),
         }))
     }
 

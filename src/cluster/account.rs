@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::Error;
+use crate::metrics::ApiRequests;
 
 /// Where Kubernetes puts them. They are replaced while the pod runs, so they are read when they are used.
 const DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -21,6 +22,8 @@ const DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 pub struct Account {
     server: Url,
     directory: PathBuf,
+    /// Where requests are counted.
+    pub(super) requests: ApiRequests,
 }
 
 impl Account {
@@ -33,6 +36,13 @@ impl Account {
             &read("KUBERNETES_SERVICE_HOST"),
             &read("KUBERNETES_SERVICE_PORT"),
         )
+    }
+
+    /// Counts the requests that are made in its name.
+    #[must_use]
+    pub fn counting(mut self, requests: ApiRequests) -> Self {
+        self.requests = requests;
+        self
     }
 
     fn at(host: &str, port: &str) -> Result<Self, Error> {
@@ -48,6 +58,7 @@ impl Account {
             server: Url::parse(&format!("https://{shown}:{port}/"))
                 .map_err(|_| Error::Address(crate::artifact::shown(&format!("{host}:{port}"))))?,
             directory: DIRECTORY.into(),
+            requests: ApiRequests::default(),
         })
     }
 

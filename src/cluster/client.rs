@@ -14,7 +14,7 @@ use std::time::Duration;
 use std::vec;
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
-use http::{Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
@@ -29,6 +29,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, service_fn};
 
 use super::Account;
+use crate::metrics::Verb;
 
 /// The longest answer that is read: an object may have 1.5 MiB where the API server keeps it.
 pub(super) const LONGEST: usize = 4 << 20;
@@ -55,7 +56,9 @@ pub(super) fn client(account: &Account, names: Names) -> kube::Client {
     let account = account.clone();
     let service = service_fn(move |request| {
         // What a watch is answered never ends.
-        let longest = if is_watch(&request) {
+        let verb = verb(&request);
+        account.requests.sent(verb);
+        let longest = if verb == Verb::Watch {
             usize::MAX
         } else {
             LONGEST
@@ -89,9 +92,14 @@ fn connections(account: Account, names: Names) -> Connections {
     }))
 }
 
-fn is_watch<B>(request: &Request<B>) -> bool {
+fn verb<B>(request: &Request<B>) -> Verb {
     let mut parts = request.uri().query().unwrap_or_default().split('&');
-    parts.any(|part| part == "watch=true")
+    match *request.method() {
+        Method::POST => Verb::Create,
+        Method::PATCH => Verb::Patch,
+        _ if parts.any(|part| part == "watch=true") => Verb::Watch,
+        _ => Verb::Get,
+    }
 }
 
 /// kube names only the path.

@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) record: Option<Record>,
     /// What is wanted.
     pub(super) wanted: Option<String>,
+    /// Since when, or when the origin was asked again.
+    pub(super) since: Option<Instant>,
     /// When the origin is to be asked again, although nothing else is wanted.
     pub(super) refresh: Option<Instant>,
     /// What the pod and the claim said last of when it is to be asked; nothing before the first look.
@@ -59,6 +61,11 @@ impl State {
             tracing::info!("the volume shows what is wanted again");
             self.said.clear();
         }
+    }
+
+    /// How long it has been wanted.
+    pub(super) fn wanted_for(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
     }
 
     /// Where the pod or the claim says something else than before, the origin is to be asked now.

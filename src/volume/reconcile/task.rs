@@ -160,6 +160,7 @@ impl<M: Mounter> Task<M> {
         if is_shown || rejected.is_some() {
             at(self.next_refresh(keyed, new.changes.unwrap_or_default().refresh)).await;
             self.state.refreshes = true;
+            self.state.since = Some(Instant::now());
         }
         self.get(keyed, (record, history), (asked, new)).await
     }
@@ -196,6 +197,7 @@ impl<M: Mounter> Task<M> {
         }
         self.shared.acquire.leave(keyed.id.as_str());
         self.state.wanted = name;
+        self.state.since = Some(Instant::now());
         (self.state.failed, self.state.retry) = (None, None);
         (self.state.refreshes, self.state.got) = (false, None);
     }
@@ -262,7 +264,7 @@ impl<M: Mounter> Task<M> {
                     let (artifact, from, to) = (&record.url, &work.0.sha256, &record.sha256);
                     match &work.1.cause {
                         Cause::Wanted { .. } => {
-                            self.counted.ended(Ok(()));
+                            self.counted.shown(self.state.wanted_for());
                             tracing::info!(artifact, %from, %to, "the volume shows new content");
                             self.shared.notices.updated(&keyed.request, &record);
                         }
@@ -290,7 +292,7 @@ impl<M: Mounter> Task<M> {
         self.shared.notices.update_failed(&keyed.request, error);
         let said = fault::line(error);
         self.shared.mark_failed(keyed.id.as_str(), &said);
-        self.counted.ended(Err(error.fault()));
+        self.counted.failed(error.fault());
         if self.state.said != said {
             tracing::warn!("the volume keeps its content: {said}");
             self.state.said = said;
