@@ -33,7 +33,7 @@ impl<M: Mounter> Task<M> {
             None => self.get_anew(keyed, history, (asked, &new)).await?,
         };
         if *got.bytes.digest() == record.sha256 && self.is_in_place(keyed, record, history)? {
-            return Ok(Next::Confirm(got.asked));
+            return Ok(Next::Confirm(got.asked, new.spec.url.to_string()));
         }
         let is_it = |r: &Rejected| r.asked == got.asked && r.sha256 == *got.bytes.digest();
         if history.rejected.as_ref().is_some_and(is_it) {

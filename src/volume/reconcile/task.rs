@@ -44,8 +44,8 @@ pub(super) struct Task<M> {
 /// What is to be done next. Nothing breaks it off.
 pub(super) enum Next {
     Swap(Box<Swap>, Hold),
-    /// What is shown is what this asks for.
-    Confirm(String),
+    /// What is shown is what this asks for, under this URL.
+    Confirm(String, String),
     Due(Due),
     /// The origin still has what was taken back.
     Nothing,
@@ -155,7 +155,7 @@ impl<M: Mounter> Task<M> {
             self.shared.mark_behind(id, &new.spec.url.to_string());
         }
         if is_shown && history.rejected.is_some() {
-            return Ok(Next::Confirm(asked));
+            return Ok(Next::Confirm(asked, new.spec.url.to_string()));
         }
         if is_shown || rejected.is_some() {
             at(self.next_refresh(keyed, new.changes.unwrap_or_default().refresh)).await;
@@ -218,9 +218,9 @@ impl<M: Mounter> Task<M> {
         let changes = changes(keyed);
         let changed = match next {
             Next::Swap(swap, hold) => self.swap(keyed, record, (*swap, hold)).await?,
-            Next::Confirm(asked) => {
+            Next::Confirm(asked, url) => {
                 let confirm = move |shared: &Shared<M>, keyed: &KeyedRequest, wait: &Wait| {
-                    shared.confirm(keyed, wait, (record, &asked))
+                    shared.confirm(keyed, wait, (record, &asked, url))
                 };
                 self.blocking(keyed, confirm).await?
             }

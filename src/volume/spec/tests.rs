@@ -66,8 +66,8 @@ fn every_refusal_names_the_attribute_and_what_is_allowed() {
             "the attribute unpack is not supported yet",
         ),
         (
-            vec![URL, ("rollback", "1m")],
-            "the attribute rollback is not supported yet",
+            vec![URL, ("rollback", "1s")],
+            "the attribute rollback: \"1s\"; use a time from 5s to 1h",
         ),
         (
             vec![URL, ("refresh", "9s")],

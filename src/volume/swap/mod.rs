@@ -9,7 +9,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
-use self::history::{changed, with_history};
+use self::history::{changed, found, with_history};
 use super::clock::{now, seconds};
 use super::locks::{Busy, Wait};
 use super::plan::View;
@@ -309,7 +309,7 @@ impl<M: Mounter> Shared<M> {
         &self,
         keyed: &KeyedRequest,
         wait: &Wait,
-        (mut record, asked): (Record, &str),
+        (mut record, asked, url): (Record, &str, String),
     ) -> Result<Record, Error> {
         let is_known = |h: &History| h.asked == asked && h.rejected.is_none();
         if record.history.as_ref().is_some_and(is_known) {
@@ -317,6 +317,7 @@ impl<M: Mounter> Shared<M> {
         }
         let dir = self.dir_of(keyed)?;
         let _held = wait.lock().map_err(|b| keyed.busy(b))?;
+        record.url = url;
         with_history(&mut record, |h| {
             asked.clone_into(&mut h.asked);
             h.rejected = None;
@@ -359,8 +360,7 @@ impl<M: Mounter> Shared<M> {
                 && sha256 != record.sha256
             {
                 tracing::info!(digest = %sha256, "a driver changed the content and could not note it");
-                (record.sha256, record.size) = (sha256, size);
-                with_history(&mut record, |h| h.asked.clear());
+                found(&mut record, (sha256, size));
             }
             with_history(&mut record, |h| h.inode = seen.ino());
         }

@@ -85,6 +85,22 @@ impl Scene {
     pub(super) fn upgraded(&self, call: &Call, version: u32) {
         self.upgrade(call, version);
         shows(call, version);
+        until("it is noted", || self.notes(call, version));
+    }
+
+    /// Whether the volume's record says so, too: what was not noted when the driver was killed may be lost in a reboot.
+    fn notes(&self, call: &Call, version: u32) -> bool {
+        let records = self.sandbox.bucket("volumes");
+        let records = records.iter().filter_map(|dir| {
+            let record = fs::read(dir.join("want.json")).ok()?;
+            serde_json::from_slice::<serde_json::Value>(&record).ok()
+        });
+        let target = call.target();
+        let mut its = records.filter(|record| record["target"].as_str() == target.to_str());
+        its.any(|record| {
+            let url = record["url"].as_str();
+            url.is_some_and(|url| url.ends_with(&path(version)))
+        })
     }
 }
 
