@@ -152,10 +152,62 @@ is_ready() {
     in_space wait "pod/$1" --for condition=Ready --timeout "${2:-120}s" > /dev/null || explain "the pod $1 is not ready"
 }
 
+# What changes with every restart.
+lives() {
+    in_space get pod "$1" --output \
+        jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}'
+}
+
+# The driver's pod, and a token of its service account: driver_token [FLAG…]
+driver_pod() {
+    kubectl --namespace war-vol get pods --selector app.kubernetes.io/component=node --output jsonpath='{.items[0].metadata.name}'
+}
+driver_token() { kubectl --namespace war-vol create token war-vol-node "$@"; }
+# kubectl as whoever has a token: with_token TOKEN COMMAND…
+with_token() {
+    [ -e "$scratch/nobody" ] || kubectl config view --raw --minify | sed '/client-/d' > "$scratch/nobody"
+    kubectl --kubeconfig "$scratch/nobody" --token "$1" "${@:2}"
+}
+# Whether a policy denies that, in these words.
+is_denied() { # WORDS TOKEN COMMAND…
+    local said
+    said=$(with_token "${@:2}" 2>&1) && return 1
+    grep -q "denied request: .*$1" <<< "$said" || {
+        echo "$said" >&2
+        return 1
+    }
+}
+
 # A page of a pod's web server, through the API server: page POD PATH
 page() { kubectl get --raw "/api/v1/namespaces/$space/pods/$1:8080/proxy/$2"; }
 
 says() { page "$1" "$2" | grep -q "$3" || fail "$1 does not serve $3 at $2"; }
+
+# A pod that asks 20 times a second, and counts what is answered and what is lost: client NAME URL
+client() {
+    in_space apply -f - > /dev/null << YAML
+apiVersion: v1
+kind: Pod
+metadata: { name: client-$1 }
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: client
+    image: busybox:1
+    imagePullPolicy: IfNotPresent
+    command: [sh, -c]
+    args:
+    - |
+      while :; do
+        (if timeout 30 wget -q -O /dev/null $2 2>> /tmp/why; then echo >> /tmp/ok; else echo >> /tmp/lost; fi) &
+        sleep 0.05
+      done
+YAML
+    is_ready "client-$1"
+}
+# How many were ok, or lost: answers NAME ok|lost
+answers() { in_space exec "client-$1" -- sh -c "cat /tmp/$2 2> /dev/null | wc -l"; }
+has_asked() { [ "$(answers "$1" ok)" -ge "$2" ]; } # NAME NUMBER
 
 # Ids of the node are not those of the pod.
 is_in_user_namespace() {

@@ -118,9 +118,8 @@ case_the_sample_policy_binds_the_driver_to_its_own_node_and_taint() {
     since 1.32 || return 0 # a token says which node it is of
     trap 'policy delete --ignore-not-found; restore' EXIT
     name=$(node_name)
-    kubectl config view --raw --minify | sed '/client-/d' > "$scratch/nobody"
-    bound=$(system create token war-vol-node --bound-object-kind Pod --bound-object-name "$(driver_pod)")
-    loose=$(system create token war-vol-node)
+    bound=$(driver_token --bound-object-kind Pod --bound-object-name "$(driver_pod)")
+    loose=$(driver_token)
     policy apply
     kubectl taint nodes --all example.com/other=:PreferNoSchedule > /dev/null
     until_true 60 is_denied 'may only change its own node' "$loose" patch node "$name" --patch "$(label loose)" ||
@@ -138,13 +137,3 @@ case_the_sample_policy_binds_the_driver_to_its_own_node_and_taint() {
 # Two words, because what is there already is no change: the policy takes a moment until it is in force.
 label() { printf '{"metadata":{"labels":{"war-vol-e2e":"%s"}}}' "$1"; }
 policy() { kubectl "$@" --filename "$top/deploy/examples/startup-taint-policy.yaml" > /dev/null; }
-driver_pod() { system get pods --selector app.kubernetes.io/component=node -o jsonpath='{.items[0].metadata.name}'; }
-with_token() { kubectl --kubeconfig "$scratch/nobody" --token "$1" "${@:2}"; }
-is_denied() { # WORDS TOKEN COMMAND…
-    local said
-    said=$(with_token "${@:2}" 2>&1) && return 1
-    grep -q "denied request: .*$1" <<< "$said" || {
-        echo "$said" >&2
-        return 1
-    }
-}

@@ -98,6 +98,43 @@ case_an_annotation_of_the_claim_says_which_version_its_pods_see() {
     done
 }
 
+# Of the sample: what the driver's token may write is events of the driver, about pods, in the name of its own node.
+case_the_sample_policy_binds_events_to_the_node_of_the_driver() {
+    local bound loose node
+    since 1.32 || return 0 # a token says which node it is of
+    trap 'events_policy delete --ignore-not-found' EXIT
+    node=$(kubectl --namespace war-vol get pod "$(driver_pod)" --output jsonpath='{.spec.nodeName}')
+    bound=$(driver_token --bound-object-kind Pod --bound-object-name "$(driver_pod)")
+    loose=$(driver_token)
+    events_policy apply
+    until_true 60 is_denied 'events of its own node' "$loose" create --filename "$(event_of "$node" Pod)" ||
+        fail "a token of no node may write an event"
+    is_denied 'events of its own node' "$bound" create --filename "$(event_of other Pod)" || fail "another node's event is taken"
+    is_denied 'own events about pods' "$bound" create --filename "$(event_of "$node" Service)" || fail "an event of a Service is taken"
+    with_token "$bound" create --filename "$(event_of "$node" Pod)" > /dev/null || fail "the driver may write no event"
+    in_space annotate pod noted --overwrite example.com/version=1 > /dev/null
+    until_true 60 event_says 'volume artifact: now .*/v1/thing.bin .*, before .*/v2/thing.bin' noted ||
+        explain "the driver's own event does not come"
+}
+events_policy() { kubectl "$@" --filename "$top/deploy/examples/event-policy.yaml" > /dev/null; }
+# The file of an event: event_of NODE KIND
+event_of() {
+    cat > "$scratch/event-$1-$2.yaml" << YAML
+apiVersion: events.k8s.io/v1
+kind: Event
+metadata: { generateName: written-, namespace: $space }
+eventTime: $(date --utc +%Y-%m-%dT%H:%M:%S.000000Z)
+reportingController: war-vol.geektime.org
+reportingInstance: $1
+type: Normal
+reason: ArtifactUpdated
+action: Update
+note: somebody else
+regarding: { apiVersion: v1, kind: $2, namespace: $space, name: noted }
+YAML
+    echo "$scratch/event-$1-$2.yaml"
+}
+
 versions() {
     head -c 100000 /dev/urandom > "$scratch/1.bin"
     head -c 200000 /dev/urandom > "$scratch/2.bin"
@@ -126,12 +163,6 @@ YAML
 }
 
 upgraded_example() { example tomcat-upgrade.yaml | sed "s#https://example.com#$(address)#"; }
-
-# What changes with every restart.
-lives() {
-    in_space get pod "$1" --output \
-        jsonpath='{.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}'
-}
 
 # kubelet publishes again at once after a change of the pod.
 wanted() {
