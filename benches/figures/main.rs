@@ -12,6 +12,7 @@ mod bare;
 mod busy;
 mod cached;
 mod called;
+mod changing;
 mod cluster;
 mod cold;
 mod figure;
@@ -29,6 +30,7 @@ mod rounds;
 mod spread;
 mod storm;
 mod synced;
+mod upgraded;
 mod warm;
 mod worker;
 mod workers;
@@ -77,6 +79,8 @@ enum Row {
     Ready,
     /// From nothing to a pod with a WAR, in the cluster of the tests
     Installed,
+    /// A new version in a running Tomcat against a restart, in the cluster of the tests
+    Upgraded,
     /// 500 MB nobody has, the client free
     Cold,
     /// The same, the client pinned to one core
@@ -95,6 +99,8 @@ enum Row {
     Called,
     /// The same while 500 MB are downloaded
     CalledBusy,
+    /// What a mounted volume shows changes
+    Changing,
     /// 100 pods at once want one artifact
     Storm,
     /// A driver that has nothing to do
@@ -135,6 +141,7 @@ fn figures(arguments: &Arguments) -> Outcome<bool> {
             all.extend(match row {
                 Row::Ready => ready::run(rounds)?,
                 Row::Installed => ready::installed()?,
+                Row::Upgraded => upgraded::run(rounds)?,
                 Row::Cold => here.run(|p, o| cold::run(p, o, None, rounds))?,
                 Row::Pinned => here.run(|p, o| cold::run(p, o, Some(cold::CLIENT_CORE), rounds))?,
                 Row::Many => here.run(many::run)?,
@@ -144,6 +151,7 @@ fn figures(arguments: &Arguments) -> Outcome<bool> {
                 Row::Synced => here.run(synced::run)?,
                 Row::Called => here.run(|p, o| called::run(p, o, rounds))?,
                 Row::CalledBusy => here.run(|p, o| called::run_busy(p, o, rounds))?,
+                Row::Changing => here.run(|p, o| changing::run(p, o, rounds))?,
                 Row::Storm => here.run(storm::run)?,
                 Row::Idle => here.run(idle::run)?,
             });

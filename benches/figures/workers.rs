@@ -8,7 +8,7 @@ use clap::Subcommand;
 use crate::measured::{self, pin};
 use crate::outcome::Outcome;
 use crate::worker::hash;
-use crate::{against, cached, called, idle, many, storm, synced};
+use crate::{against, cached, called, changing, idle, many, storm, synced};
 
 #[derive(Subcommand, Clone, Debug)]
 #[command(hide = true)]
@@ -42,6 +42,9 @@ pub(crate) enum Worker {
     /// Has a driver publish one cached artifact many times, and makes its bare parts beside it
     #[command(name = "worker-called")]
     Called(called::Asked),
+    /// Has a driver change what a volume shows, and links and renames beside it
+    #[command(name = "worker-changing")]
+    Changing(changing::Asked),
     /// Has drivers of two builds publish one cached artifact in turn
     #[command(name = "worker-against")]
     Against(against::Asked),
@@ -74,6 +77,7 @@ impl Worker {
             Self::Many { dir, objects } => many::work(dir, objects),
             Self::Warm(asked) => cached::work(asked),
             Self::Called(asked) => called::work(asked),
+            Self::Changing(asked) => changing::work(asked),
             Self::Against(asked) => against::work(asked),
             Self::Storm { dir, object, kill } => storm::work(dir, object, *kill),
             Self::Idle { dir, object } => idle::work(dir, object),
