@@ -147,9 +147,10 @@ step "changing the WAR while the Tomcat runs" change_version
 printf '\nTomcat serves this page:\n\n  %s\n' "$(cat "$scratch/page1")"
 cat << WORDS
 
-The version is a key of a Secret. After this command
+The version is a key of a Secret. After these commands (the second one only saves kubelet's minute)
 
   kubectl -n $space patch secret sample-release -p '{"stringData":{"version":"v2"}}'
+  kubectl -n $space annotate pod upgraded --overwrite wanted=v2
 
 the same Tomcat serves this one:
 
