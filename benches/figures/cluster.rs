@@ -12,7 +12,7 @@ use crate::outcome::Outcome;
 use crate::preflight::WAR_VOL;
 
 /// Where everything is that is made for the figures.
-const SPACE: &str = "war-vol-bench";
+pub(crate) const SPACE: &str = "war-vol-bench";
 
 /// How long a pod may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SPACE};
 use crate::figure::Figure;
 use crate::outcome::{Outcome, say};
 use crate::place::sleep;
@@ -71,23 +71,6 @@ spec:
             fileName: ROOT##${{swap}}.war
             pullPolicy: IfNotPresent
             settle: 0s
----
-apiVersion: v1
-kind: Pod
-metadata: {{ name: client }}
-spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-  - name: client
-    image: busybox:1
-    imagePullPolicy: IfNotPresent
-    command: [sh, -c]
-    args:
-    - |
-      while :; do
-        (if timeout 30 wget -q -O /dev/null http://upgraded:8080/; then echo >> /tmp/ok; else echo >> /tmp/lost; fi) &
-        sleep 0.05
-      done
 "#
     )
 }
@@ -107,6 +90,15 @@ pub(crate) fn run(rounds: usize) -> Outcome<Vec<Figure>> {
     fs::remove_dir_all(&dir)?;
     cluster.create(&deployment(&url))?;
     rolled_out(&cluster)?;
+    let address = [
+        "get",
+        "service",
+        "upgraded",
+        "--output",
+        "jsonpath={.spec.clusterIP}",
+    ];
+    let url = format!("http://{}:8080/", said(&cluster, &address)?);
+    cluster.script("client.sh", &[SPACE, "upgraded", &url])?;
     // Once without measuring: both are cached.
     changed(&cluster, 1)?;
     let mut series = Vec::new();
@@ -189,7 +181,7 @@ fn changed(cluster: &Cluster, version: usize) -> Outcome<f64> {
         ],
     )?;
     let pod = pod.trim().trim_start_matches("pod/").to_owned();
-    let page = format!("/api/v1/namespaces/war-vol-bench/pods/{pod}:8080/proxy/");
+    let page = format!("/api/v1/namespaces/{SPACE}/pods/{pod}:8080/proxy/");
     let words = format!("version {}", VERSIONS[version]);
     while !said(cluster, &["get", "--raw", &page]).is_ok_and(|page| page.contains(&words)) {
         if began.elapsed() > PATIENCE {
@@ -244,9 +236,12 @@ fn rolled_out(cluster: &Cluster) -> Outcome {
 
 fn lost(cluster: &Cluster) -> Outcome<u64> {
     let count = "cat /tmp/lost 2> /dev/null | wc -l";
-    Ok(said(cluster, &["exec", "client", "--", "sh", "-c", count])?
-        .trim()
-        .parse()?)
+    Ok(said(
+        cluster,
+        &["exec", "client-upgraded", "--", "sh", "-c", count],
+    )?
+    .trim()
+    .parse()?)
 }
 
 /// What kubectl prints.

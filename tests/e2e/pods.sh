@@ -183,28 +183,8 @@ page() { kubectl get --raw "/api/v1/namespaces/$space/pods/$1:8080/proxy/$2"; }
 
 says() { page "$1" "$2" | grep -q "$3" || fail "$1 does not serve $3 at $2"; }
 
-# A pod that asks 20 times a second, and counts what is answered and what is lost: client NAME URL
-client() {
-    in_space apply -f - > /dev/null << YAML
-apiVersion: v1
-kind: Pod
-metadata: { name: client-$1 }
-spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-  - name: client
-    image: busybox:1
-    imagePullPolicy: IfNotPresent
-    command: [sh, -c]
-    args:
-    - |
-      while :; do
-        (if timeout 30 wget -q -O /dev/null $2 2>> /tmp/why; then echo >> /tmp/ok; else echo >> /tmp/lost; fi) &
-        sleep 0.05
-      done
-YAML
-    is_ready "client-$1"
-}
+# A pod client-NAME that asks 20 times a second, and counts what is answered and what is lost: client NAME URL
+client() { "$e2e/client.sh" "$space" "$@"; }
 # How many were ok, or lost: answers NAME ok|lost
 answers() { in_space exec "client-$1" -- sh -c "cat /tmp/$2 2> /dev/null | wc -l"; }
 has_asked() { [ "$(answers "$1" ok)" -ge "$2" ]; } # NAME NUMBER
