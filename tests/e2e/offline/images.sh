@@ -107,7 +107,7 @@ maker() { # IMAGE
     if declare -F "make_$name" > /dev/null; then echo "make_$name"; else echo make_program; fi
 }
 
-has_java() { declare -f "$(maker "$1")" | grep -q '^ *jre '; } # IMAGE
+has_java() { [[ $(declare -f "$(maker "$1")") == *" jre "* ]]; } # IMAGE
 
 # Which recipe an image was made by: how ours are told from those that somebody could pull after all. Each has its own,
 # so that a change to one makes no other anew.
