@@ -88,7 +88,7 @@ e2e: cluster ## tests with a real kubelet and Tomcat, on the cluster; as root
 	tests/e2e/run.sh
 
 .PHONY: e2e-full
-e2e-full: tools ## the same on a new cluster of each version of Kubernetes that is tried (tests/e2e/versions.txt); as root
+e2e-full: tools ## the same on a new cluster of each version of Kubernetes that is tried (tests/e2e/versions.txt), with other servers than Tomcat (tests/e2e/cases/full); as root
 	tests/e2e/each.sh
 
 .PHONY: e2e-suite

@@ -196,6 +196,12 @@ is_in_user_namespace() {
     [ "$first" -gt 0 ] || fail "$1 has the IDs of the node"
 }
 
+# The version that the Secret of the examples names; kubelet publishes again at once after a change of the pod.
+wanted() { # VERSION POD
+    in_space patch secret sample-release --patch "{\"stringData\":{\"version\":\"$1\"}}" > /dev/null
+    in_space annotate pod "$2" --overwrite "wanted=$1" > /dev/null
+}
+
 # An event says it: of any object, or of one: event_says WORDS [NAME]
 event_says() {
     in_space get events ${2:+--field-selector "involvedObject.name=$2"} \

@@ -2,8 +2,9 @@
 # tests/e2e/run.sh [FILE…] [CASE…]: what only a real kubelet shows, on the cluster that is up, with the chart of this tree.
 #
 # A FILE of cases/ is named without its directory and .sh; without any, all of them run, and those of cases/last/, which
-# look back at what the others did, after them. Each file has a namespace of its own; its cases run in its order, and one
-# that fails does not stop the others.
+# look back at what the others did, after them. Those of cases/full/, which take long, run only if they are named, or
+# with WAR_VOL_FULL=yes. Each file has a namespace of its own; its cases run in its order, and one that fails does not
+# stop the others.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=settings.sh
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
@@ -16,7 +17,7 @@ source "$e2e/pods.sh"
 # shellcheck disable=SC1090 # cluster.sh writes it
 source "$exports"
 
-files=("$e2e"/cases/*.sh "$e2e"/cases/last/*.sh)
+files=("$e2e"/cases/*.sh "$e2e"/cases/full/*.sh "$e2e"/cases/last/*.sh)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 wanted=("$@") passed=0 failed=()
@@ -27,7 +28,10 @@ cases_of() { sed -n 's/^case_\([a-z0-9_]*\)().*/\1/p' "$1"; }
 
 is_wanted() { # FILE CASE
     local word
-    [ ${#wanted[@]} -gt 0 ] || return 0
+    if [ ${#wanted[@]} -eq 0 ]; then
+        [[ $1 != */full/* ]] || [ -n "${WAR_VOL_FULL-}" ]
+        return
+    fi
     for word in "${wanted[@]}"; do
         if [ "$word" = "$(basename "$1" .sh)" ] || [ "$word" = "$2" ]; then return 0; fi
     done

@@ -66,14 +66,10 @@ make_tomcat() {
     esac
     commands "$1"
     jre "$1"
-    mkdir -p "$(dirname "$tomcat")"
-    fetch "$1.fetched" "org.apache.tomcat:tomcat:$version:zip" "$sum"
-    unzip -q "$1".fetched/*.zip -d "$1.fetched"
-    mv "$1".fetched/*/ "$tomcat"
+    unpack "$1" "$tomcat" "org.apache.tomcat:tomcat:$version:zip" "$sum"
     mv "$tomcat/webapps" "$tomcat/webapps.dist"
     mkdir "$tomcat/webapps"
     chmod 755 "$tomcat"/bin/*.sh
-    chmod -R a+rX "$tomcat"
     chmod 777 "$tomcat"/{logs,temp,work}
     archive_of "$2" "$1" '{
         "Cmd": ["catalina.sh", "run"], "WorkingDir": "/usr/local/tomcat", "ExposedPorts": {"8080/tcp": {}},
@@ -82,15 +78,87 @@ make_tomcat() {
     }'
 }
 
+# Jetty with the modules that are on in the official image, whose webapps are those of /var/lib/jetty.
+make_jetty() {
+    local jetty=/usr/local/jetty base=/var/lib/jetty
+    commands "$1"
+    jre "$1"
+    unpack "$1" "$1$jetty" org.eclipse.jetty:jetty-home:12.0.25:zip \
+        4fd55871b7e0c1f9596591eebb437c666b09f6a3340aa9327e0c979934fe7fca
+    mkdir -p "$1$base"
+    (cd "$1$base" && java -jar "$1$jetty/start.jar" --create-start-d --add-modules=server,http,ext,resources) >&2
+    archive_of "$2" "$1" "{
+        \"Entrypoint\": [\"java\", \"-jar\", \"$jetty/start.jar\"], \"WorkingDir\": \"$base\", \"User\": \"999\", $(java_env)
+    }"
+}
+
+make_wildfly() {
+    local wildfly=/opt/jboss/wildfly
+    commands "$1"
+    jre "$1"
+    unpack "$1" "$1$wildfly" org.wildfly:wildfly-dist:38.0.1.Final:zip \
+        9461f0bf09dc7ca47b2dd4441563ce5986e146ff300eae97842af3f17e4f0e32
+    chmod 755 "$1$wildfly"/bin/*.sh
+    chown -R 1000:0 "$1$wildfly"
+    archive_of "$2" "$1" "{
+        \"Cmd\": [\"$wildfly/bin/standalone.sh\", \"-b\", \"0.0.0.0\"], \"User\": \"1000\",
+        $(java_env LAUNCH_JBOSS_IN_BACKGROUND=true)
+    }"
+}
+
+# Open Liberty with the one feature that the tests need; the official image has more. There is a link to its server's
+# directory at /config, and is reached from other machines.
+make_open-liberty() {
+    local server=/opt/ol/wlp/usr/servers/defaultServer
+    commands "$1"
+    jre "$1"
+    unpack "$1" "$1/opt/ol/wlp" io.openliberty:openliberty-runtime:24.0.0.12:zip \
+        65d807b3657c4fb3c12edc64a25470ab6bdd7546b6a9b444b3d53502f5f801d9
+    chmod 755 "$1/opt/ol/wlp/bin/server"
+    mkdir -p "$1$server"/{dropins,configDropins/defaults} "$1"/{logs,opt/ol/wlp/output}
+    echo "<server><featureManager><feature>servlet-4.0</feature></featureManager></server>" > "$1$server/server.xml"
+    echo '<server><httpEndpoint id="defaultHttpEndpoint" host="*"/></server>' \
+        > "$1$server/configDropins/defaults/open-default-port.xml"
+    ln -s "$server" "$1/config"
+    chown -R 1001:0 "$1/opt/ol" "$1/logs"
+    archive_of "$2" "$1" "{
+        \"Cmd\": [\"/opt/ol/wlp/bin/server\", \"run\", \"defaultServer\"], \"User\": \"1001\",
+        $(java_env LOG_DIR=/logs WLP_OUTPUT_DIR=/opt/ol/wlp/output)
+    }"
+}
+
+make_eclipse-temurin() {
+    commands "$1"
+    jre "$1"
+    archive_of "$2" "$1" "{$(java_env)}"
+}
+
 # A JRE as Temurin's, where its image has it: Java SE, and of the rest what servers use.
 jre() { # DIRECTORY
     local java=$1/opt/java/openjdk modules
     modules=java.se,jdk.charsets,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.localedata,jdk.management
-    modules+=,jdk.management.agent,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs
+    modules+=,jdk.management.agent,jdk.naming.dns,jdk.net,jdk.security.auth,jdk.security.jgss,jdk.unsupported,jdk.zipfs
     mkdir -p "$(dirname "$java")"
     jlink --add-modules "$modules" --strip-java-debug-attributes --no-header-files --no-man-pages --compress=2 \
         --output "$java"
     find "$java" -name '*.so' -exec "$offline/libraries.sh" / "$1" "$java/bin/java" {} +
+}
+
+# What servers find it by, and more: java_env [NAME=VALUE]…
+java_env() {
+    local path=/opt/java/openjdk/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    printf '"Env": ["PATH=%s", "JAVA_HOME=/opt/java/openjdk", "LANG=C.UTF-8"' "$path"
+    [ $# -eq 0 ] || printf ', "%s"' "$@"
+    printf ']\n'
+}
+
+# A zip that has one directory, which becomes WHERE.
+unpack() { # DIRECTORY WHERE ARTIFACT SHA256
+    fetch "$1.fetched" "$3" "$4"
+    unzip -q "$1".fetched/*.zip -d "$1.fetched"
+    mkdir -p "$(dirname "$2")"
+    mv "$1".fetched/*/ "$2"
+    chmod -R a+rX "$2"
 }
 
 fetch() { # DIRECTORY ARTIFACT SHA256
@@ -116,7 +184,7 @@ recipe_of() {
     local files=("$offline"/{archive,libraries}.sh) functions=(commands fetch archive_of "$(maker "$1")") name
     name=$(short "$1")
     [ -z "${module[$name]-}" ] || files+=("$offline/modules/${module[$name]}"/go.{mod,sum})
-    ! has_java "$1" || functions+=(jre)
+    ! has_java "$1" || functions+=(jre java_env unpack)
     fingerprint "${files[@]}" <(declare -f "${functions[@]}")
 }
 
