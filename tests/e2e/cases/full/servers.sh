@@ -48,7 +48,8 @@ case_tomcat_goes_on_with_the_old_version_if_the_new_one_does_not_start() {
     stored_zip "$scratch/broken" WEB-INF/web.xml > "$scratch/broken.war"
     origin "v4/sample.war=$scratch/broken.war"
     for version in 9 11; do
-        is_deployed upgraded-read-only 8080/ < <(example tomcat-read-only-upgrade.yaml | sed "s#tomcat:9-#tomcat:$version-#")
+        is_deployed upgraded-read-only 8080/ < <(example tomcat-read-only-upgrade.yaml |
+            sed "s#tomcat:9-#tomcat:$version-#")
         wanted v4 upgraded-read-only
         until_true 60 has_not_started || explain "Tomcat does not say that the new version does not start"
         shows "$first" || fail "the old version is gone"
