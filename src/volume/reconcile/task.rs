@@ -206,7 +206,7 @@ impl<M: Mounter> Task<M> {
         if let Some(record) = &self.state.record {
             return Ok(record.clone());
         }
-        let recalled = self.blocking(keyed, |shared, keyed, _| shared.recall(keyed));
+        let recalled = self.blocking(keyed, |shared, keyed, wait| shared.recall(keyed, wait));
         // Without a record there is nothing to compare with; the next publish writes it again.
         let record = recalled.await?.ok_or_else(|| keyed.busy(Busy::Ended))?;
         self.state.record = Some(record.clone());

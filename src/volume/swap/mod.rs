@@ -342,7 +342,11 @@ impl<M: Mounter> Shared<M> {
 
     /// What a volume remembers of itself, and what it shows by that. After a kill between a swap and its note it shows
     /// the new content, and the note speaks of the old one.
-    pub(super) fn recall(&self, keyed: &KeyedRequest) -> Result<Option<Record>, Error> {
+    pub(super) fn recall(
+        &self,
+        keyed: &KeyedRequest,
+        wait: &Wait,
+    ) -> Result<Option<Record>, Error> {
         let Some(dir) = self.store.volume(keyed.id.as_str())? else {
             return Ok(None);
         };
@@ -361,6 +365,9 @@ impl<M: Mounter> Shared<M> {
             {
                 tracing::info!(digest = %sha256, "a driver changed the content and could not note it");
                 found(&mut record, (sha256, size));
+                with_history(&mut record, |h| h.inode = seen.ino());
+                let _held = wait.lock().map_err(|b| keyed.busy(b))?;
+                self.note(keyed, &dir, &record)?;
             }
             with_history(&mut record, |h| h.inode = seen.ino());
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use sha2::{Digest as _, Sha256};
 use tonic::Code;
 use war_vol::csi::proto::volume_capability::access_mode::Mode as Access;
 
@@ -98,8 +99,8 @@ impl Scene {
         let target = call.target();
         let mut its = records.filter(|record| record["target"].as_str() == target.to_str());
         its.any(|record| {
-            let url = record["url"].as_str();
-            url.is_some_and(|url| url.ends_with(&path(version)))
+            let digest = record["sha256"].as_str();
+            digest.is_some_and(|is| is.ends_with(&hex::encode(Sha256::digest(war(version)))))
         })
     }
 }
