@@ -240,6 +240,12 @@ pub struct Serving {
         requires = "watch_objects"
     )]
     pub watch_namespaces: Vec<String>,
+
+    /// Let the VolumeAttributesClass of a claim say what its volume shows; on a node this needs --watch-objects, and rights
+    /// to list and watch persistentvolumes and to get volumeattributesclasses [default: classes are rejected, and ignored
+    /// on nodes]
+    #[arg(long, env = "WAR_VOL_VOLUME_ATTRIBUTES_CLASSES")]
+    pub volume_attributes_classes: bool,
 }
 
 fn time(text: &str) -> Result<Duration, String> {

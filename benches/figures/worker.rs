@@ -160,6 +160,7 @@ impl Driver {
             group: None,
             pod: None,
             claim: None,
+            persistent_volume: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: self.pods.clone(),

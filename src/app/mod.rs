@@ -2,6 +2,7 @@
 
 mod access;
 mod cache;
+mod classes;
 mod commands;
 mod credentials;
 mod disk;

@@ -1,4 +1,4 @@
-//! What volumes want to know of pods and claims, where the driver was told that it may ask the API server.
+//! What volumes want to know of pods, claims and classes, where the driver was told that it may ask the API server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,6 +9,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
+use super::classes::ClassWatch;
 use crate::cluster::{self, Account, Events, Note, PodReadiness, Seen, Watcher};
 use crate::config::Serving;
 use crate::fault;
@@ -20,7 +21,7 @@ use crate::volume::readiness::{Answer, AskPods, Readiness};
 use crate::volume::{Context, Pod};
 
 /// What follows for volumes where nothing is seen.
-const KEPT: &str = "volumes keep their content";
+pub(super) const KEPT: &str = "volumes keep their content";
 
 /// Who is asked, for which namespaces, and what for.
 pub(super) struct ObjectWatch {
@@ -39,8 +40,15 @@ impl ObjectWatch {
         node: &str,
         metrics: &Metrics,
     ) -> Result<Option<(Self, Context)>, Error> {
+        let classes = serving.volume_attributes_classes && serving.mode.node();
         if !serving.watch_objects {
-            return Ok(None);
+            return match classes {
+                true => Err(Error::Setting(
+                    "--volume-attributes-classes: nodes also need --watch-objects; add it"
+                        .to_owned(),
+                )),
+                false => Ok(None),
+            };
         }
         let wrong = |e: cluster::Error| Error::Setting(format!("--watch-objects: {e}"));
         let account = Account::of_this_pod().map_err(wrong)?;
@@ -55,7 +63,7 @@ impl ObjectWatch {
             watcher: watcher.clone(),
             node: node.to_owned(),
         };
-        let objects = Objects::asking(scope, Some(Arc::new(pods)));
+        let objects = Objects::asking(scope, Some(Arc::new(pods)), classes);
         let (told, notices) = Notices::channel();
         let context = Context {
             objects: objects.clone(),
@@ -143,6 +151,7 @@ async fn follow(
     let mut wanted = objects.wanted();
     let mut pods: Vec<AbortOnDropHandle<()>> = Vec::new();
     let mut claims: BTreeMap<(String, String), AbortOnDropHandle<()>> = BTreeMap::new();
+    let mut volumes = ClassWatch::new(watcher.clone(), objects.clone());
     loop {
         let now = wanted.borrow_and_update().clone();
         if now.pods && pods.is_empty() {
@@ -180,6 +189,7 @@ async fn follow(
                 )))
             });
         }
+        volumes.follow(now.volumes);
         if wanted.changed().await.is_err() {
             return;
         }
@@ -219,16 +229,17 @@ async fn claim_seen(seen: impl Stream<Item = Seen>, claim: Object, objects: Obje
     }
 }
 
-fn known(seen: cluster::Metadata) -> Metadata {
+pub(super) fn known(seen: cluster::Metadata) -> Metadata {
     Metadata {
         uid: seen.uid,
         labels: seen.labels,
         annotations: seen.annotations,
+        class: None,
     }
 }
 
 /// Once for each reason.
-fn say(said: &mut Option<String>, what: &str, error: &cluster::Error) {
+pub(super) fn say(said: &mut Option<String>, what: &str, error: &cluster::Error) {
     let words = fault::line(error);
     if said.as_ref() != Some(&words) {
         tracing::warn!("{what}: {words}");
@@ -236,7 +247,7 @@ fn say(said: &mut Option<String>, what: &str, error: &cluster::Error) {
     }
 }
 
-fn answers_again(said: &mut Option<String>) {
+pub(super) fn answers_again(said: &mut Option<String>) {
     if said.take().is_some() {
         tracing::info!("the API server answers again");
     }

@@ -48,6 +48,7 @@ pub struct Driver {
     startup_taint: Option<Removal>,
     object_watch: Option<ObjectWatch>,
     context: Context,
+    classes: bool,
     http: Factory,
     storing: Storing,
     downloading: Downloading,
@@ -86,6 +87,7 @@ impl Driver {
         Ok(Self {
             object_watch,
             context: context.unwrap_or_default(),
+            classes: serving.volume_attributes_classes,
             mode: serving.mode,
             registration: registration(serving, &name, &endpoint)?,
             startup_taint: Removal::new(serving, &metrics)?,
@@ -235,6 +237,7 @@ async fn run(
     let mode = driver.mode;
     let controller = mode.controller().then(|| Controller {
         claims: Arc::clone(handle.claims()),
+        classes: driver.classes,
     });
     let identity = Identity {
         name: driver.name.clone(),

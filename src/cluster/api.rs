@@ -115,7 +115,7 @@ fn unreachable(account: &Account, asked: &'static str, why: &str) -> Error {
     }
 }
 
-fn in_path(name: &str) -> String {
+pub(super) fn in_path(name: &str) -> String {
     utf8_percent_encode(name, SPECIAL).to_string()
 }
 

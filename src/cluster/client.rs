@@ -29,6 +29,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, service_fn};
 
 use super::Account;
+use super::watched::PERSISTENT_VOLUMES;
 use crate::metrics::Verb;
 
 /// The longest answer that is read: an object may have 1.5 MiB where the API server keeps it.
@@ -105,12 +106,17 @@ fn verb<B>(request: &Request<B>) -> Verb {
 /// kube names only the path.
 fn addressed(account: &Account, mut request: Request<Body>) -> Result<Request<Body>, BoxError> {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
+    let is_whole = path.starts_with(PERSISTENT_VOLUMES);
     *request.uri_mut() = account.server().join(path)?.as_str().parse()?;
     let headers = request.headers_mut();
     headers.insert(AUTHORIZATION, account.token()?);
     let agent = concat!("war-vol/", env!("CARGO_PKG_VERSION"));
     headers.insert(USER_AGENT, HeaderValue::from_static(agent));
     let json = HeaderValue::from_static("application/json");
+    // kube asks for metadata alone of whatever is watched.
+    if is_whole {
+        headers.remove(ACCEPT);
+    }
     headers.entry(ACCEPT).or_insert(json);
     Ok(request)
 }

@@ -58,7 +58,7 @@ pub enum Error {
     /// 403: a right is missing.
     #[error(
         "cannot {asked}: the API server forbids it: {why}; grant the driver's service account this right (the chart \
-         does with node.startupTaint.enabled and node.upgrade.enabled)"
+         does with node.startupTaint.enabled, node.upgrade.enabled and node.upgrade.classes)"
     )]
     Forbidden {
         /// What was asked.
@@ -76,6 +76,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// 404: there is no such class.
+    #[error(
+        "the cluster has no VolumeAttributesClass \"{0}\" (storage.k8s.io/v1, since Kubernetes 1.34); create it, or set \
+         another one at the claim"
+    )]
+    NoClass(String),
     /// Somebody else changed the object meanwhile.
     #[error("cannot {asked}: the node was changed in the meantime: {why}; retrying")]
     Changed {
@@ -111,7 +117,7 @@ impl Error {
             Self::NoPod | Self::Address(_) | Self::Key { .. } => Fault::Invalid,
             Self::Account { .. } | Self::Unknown { .. } => Fault::Unauthenticated,
             Self::Forbidden { .. } => Fault::Denied,
-            Self::Missing { .. } => Fault::NotFound,
+            Self::Missing { .. } | Self::NoClass(_) => Fault::NotFound,
             Self::Changed { .. } | Self::NotListed { .. } => Fault::Pending,
             Self::Unreachable { .. } | Self::Answer { .. } => Fault::Unavailable,
         }

@@ -1,5 +1,5 @@
-//! What the driver asks the API server, where it was told to: whether its node may have pods, and what pods and claims say
-//! of themselves. And what it tells pods: events of their volumes.
+//! What the driver asks the API server, where it was told to: whether its node may have pods, what pods and claims say of
+//! themselves, and which class a volume has. And what it tells pods: events of their volumes.
 //!
 //! Nodes may be made with a taint that keeps pods away until the driver is there. Owns when that taint is removed, the
 //! three requests that it takes, and what the node says of itself on the way.
@@ -14,6 +14,7 @@
 
 mod account;
 mod api;
+mod class;
 mod client;
 mod error;
 mod events;
@@ -22,6 +23,7 @@ mod pods;
 mod startup;
 mod taint;
 mod watch;
+mod watched;
 
 pub use self::account::Account;
 pub use self::client::Names;

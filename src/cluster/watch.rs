@@ -1,20 +1,21 @@
-//! What pods and claims say of themselves, as it changes: their labels and annotations, and nothing else of them.
+//! What objects say of themselves, as it changes: of pods and claims their labels and annotations, of a PersistentVolume
+//! which class it has, and nothing else of them.
 //!
-//! Watches with metadata alone (`PartialObjectMetadata`). kube's watcher begins again where it was cut, from the start
-//! where the API server has forgotten that place, and waits longer after each failure.
+//! Watches pods and claims with metadata alone (`PartialObjectMetadata`). kube's watcher begins again where it was cut, from
+//! the start where the API server has forgotten that place, and waits longer after each failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 
 use futures_util::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::Api;
-use kube::core::{ObjectMeta, PartialObjectMeta};
+use kube::core::ObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 
 use super::client::{self, Names};
-use super::{Account, Error, api};
+use super::watched::{Watched, core};
+use super::{Account, Error, api, class};
 
 /// How many objects are asked for at a time. Each may be as long as the API server lets it be.
 const PAGE: u32 = 100;
@@ -35,6 +36,8 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     /// Its annotations; long ones are cut.
     pub annotations: BTreeMap<String, String>,
+    /// The name of its class; only a PersistentVolume has one.
+    pub class: Option<String>,
 }
 
 /// What a watch sees.
@@ -73,9 +76,10 @@ impl Watcher {
         namespace: Option<&str>,
     ) -> impl Stream<Item = Seen> + Send + use<> {
         let client = self.client.clone();
-        let api: Api<PartialObjectMeta<Pod>> = match namespace {
-            Some(namespace) => Api::namespaced(client, namespace),
-            None => Api::all(client),
+        let pods = core("Pod", "pods");
+        let api: Api<Watched> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &pods),
+            None => Api::all_with(client, &pods),
         };
         let config = watcher::Config::default()
             .fields(&format!("spec.nodeName={node}"))
@@ -86,17 +90,31 @@ impl Watcher {
 
     /// One claim.
     pub fn claim(&self, namespace: &str, name: &str) -> impl Stream<Item = Seen> + Send + use<> {
-        let api: Api<PartialObjectMeta<PersistentVolumeClaim>> =
-            Api::namespaced(self.client.clone(), namespace);
+        let claims = core("PersistentVolumeClaim", "persistentvolumeclaims");
+        let api: Api<Watched> = Api::namespaced_with(self.client.clone(), namespace, &claims);
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let events = watcher(api, config).default_backoff();
         seen(self.account.clone(), events, "watch the claim")
     }
+
+    /// One PersistentVolume.
+    pub fn volume(&self, name: &str) -> impl Stream<Item = Seen> + Send + use<> {
+        let volumes = core("PersistentVolume", "persistentvolumes");
+        let api: Api<Watched> = Api::all_with(self.client.clone(), &volumes);
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let events = watcher(api, config).default_backoff();
+        seen(self.account.clone(), events, "watch the persistentvolume")
+    }
+
+    /// The parameters of a VolumeAttributesClass.
+    pub async fn class(&self, name: &str) -> Result<BTreeMap<String, String>, Error> {
+        class::get(&self.account, &self.client, name).await
+    }
 }
 
-fn seen<K: Send + 'static>(
+fn seen(
     account: Account,
-    events: impl Stream<Item = Result<Event<PartialObjectMeta<K>>, watcher::Error>> + Send,
+    events: impl Stream<Item = Result<Event<Watched>, watcher::Error>> + Send,
     asked: &'static str,
 ) -> impl Stream<Item = Seen> + Send {
     let mut listed = BTreeSet::new();
@@ -107,14 +125,14 @@ fn seen<K: Send + 'static>(
                 None
             }
             Ok(Event::InitApply(object)) => {
-                let seen = metadata(object.metadata);
+                let seen: Metadata = object.into();
                 listed.insert((seen.namespace.clone(), seen.name.clone()));
                 Some(Seen::Object(seen))
             }
             Ok(Event::InitDone) => Some(Seen::All(std::mem::take(&mut listed))),
-            Ok(Event::Apply(object)) => Some(Seen::Object(metadata(object.metadata))),
+            Ok(Event::Apply(object)) => Some(Seen::Object(object.into())),
             Ok(Event::Delete(object)) => {
-                let gone = metadata(object.metadata);
+                let gone: Metadata = object.into();
                 Some(Seen::Gone((gone.namespace, gone.name)))
             }
             Err(error) => failed(&account, asked, error).map(Seen::Failed),
@@ -144,6 +162,15 @@ fn failed(account: &Account, asked: &'static str, error: watcher::Error) -> Opti
     Some(api::explained(account, (asked, ""), inner))
 }
 
+impl From<Watched> for Metadata {
+    fn from(object: Watched) -> Self {
+        Self {
+            class: object.class(),
+            ..metadata(object.metadata)
+        }
+    }
+}
+
 fn metadata(of: ObjectMeta) -> Metadata {
     let cut = |all: Option<BTreeMap<String, String>>| {
         let mut all = all.unwrap_or_default();
@@ -160,6 +187,7 @@ fn metadata(of: ObjectMeta) -> Metadata {
         uid: of.uid.unwrap_or_default(),
         labels: cut(of.labels),
         annotations: cut(of.annotations),
+        class: None,
     }
 }
 

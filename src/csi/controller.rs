@@ -27,38 +27,50 @@ use super::proto::{
 use super::{Answer, Error, convert};
 use crate::fault;
 use crate::volume::claims::{Claims, Provisioned};
-use crate::volume::spec::VolumeTemplate;
+use crate::volume::classes;
 
 /// Answers for volumes of claims.
 #[derive(Clone)]
 pub struct Controller {
     /// What is provisioned.
     pub claims: Arc<Claims>,
+    /// Whether nodes follow the VolumeAttributesClasses of volumes.
+    pub classes: bool,
 }
 
 const ATTACHED: &str = "this driver does not attach volumes";
 const SIZE: &str = "artifact volumes have a fixed size";
 const LISTED: &str = "this driver does not list volumes; list their PersistentVolumes";
-const MODIFIED: &str = "the attributes of a volume cannot be changed";
 const SNAPSHOTS: &str = "snapshots are not supported: downloadURL defines the content of a volume";
 
 impl Controller {
     async fn create(&self, request: CreateVolumeRequest) -> Result<Provisioned, Status> {
-        Ok(self.claims.create(convert::provision(request)?).await?)
+        let asked = convert::provision(request, self.classes)?;
+        Ok(self.claims.create(asked).await?)
+    }
+
+    fn modify(&self, id: &str, request: &ControllerModifyVolumeRequest) -> Result<(), Status> {
+        if !self.classes {
+            return Err(Status::unimplemented(fault::line(&Error::Mutable)));
+        }
+        let class = convert::attributes(&request.mutable_parameters);
+        Ok(self.claims.modify(id, &class)?)
     }
 }
 
 /// Whether a volume can be used as asked; if not, the line that says why.
-fn supported(asked: &ValidateVolumeCapabilitiesRequest) -> Result<(), String> {
+fn supported(asked: &ValidateVolumeCapabilitiesRequest, classes: bool) -> Result<(), String> {
     convert::capabilities(&asked.volume_capabilities).map_err(|e| fault::line(&e))?;
-    if !asked.mutable_parameters.is_empty() {
+    if !asked.mutable_parameters.is_empty() && !classes {
         return Err(fault::line(&Error::Mutable));
     }
+    let class = convert::attributes(&asked.mutable_parameters);
     let written = [&asked.volume_context, &asked.parameters];
     for written in written.into_iter().filter(|map| !map.is_empty()) {
-        VolumeTemplate::parse(&convert::attributes(written)).map_err(|e| fault::line(&e))?;
+        let read = classes::read(&convert::attributes(written), &class);
+        read.map_err(|e| fault::line(&e))?;
     }
-    Ok(())
+    classes::check(&class).map_err(|e| fault::line(&e))
 }
 
 #[async_trait]
@@ -103,7 +115,7 @@ impl controller_server::Controller for Controller {
             return Err(Error::Missing("volume_capabilities").into());
         }
         self.claims.find(id).await?;
-        let supported = supported(&request);
+        let supported = supported(&request, self.classes);
         let confirmed = Confirmed {
             volume_context: request.volume_context,
             volume_capabilities: request.volume_capabilities,
@@ -120,13 +132,13 @@ impl controller_server::Controller for Controller {
         &self,
         _: Request<ControllerGetCapabilitiesRequest>,
     ) -> Answer<ControllerGetCapabilitiesResponse> {
-        let capabilities = [Can::CreateDeleteVolume, Can::SingleNodeMultiWriter].map(|can| {
-            ControllerServiceCapability {
-                r#type: Some(Type::Rpc(Rpc { r#type: can.into() })),
-            }
+        let modifies = self.classes.then_some(Can::ModifyVolume);
+        let all = [Can::CreateDeleteVolume, Can::SingleNodeMultiWriter].into_iter();
+        let capabilities = all.chain(modifies).map(|can| ControllerServiceCapability {
+            r#type: Some(Type::Rpc(Rpc { r#type: can.into() })),
         });
         Ok(Response::new(ControllerGetCapabilitiesResponse {
-            capabilities: capabilities.to_vec(),
+            capabilities: capabilities.collect(),
         }))
     }
 
@@ -168,9 +180,12 @@ impl controller_server::Controller for Controller {
 
     async fn controller_modify_volume(
         &self,
-        _: Request<ControllerModifyVolumeRequest>,
+        request: Request<ControllerModifyVolumeRequest>,
     ) -> Answer<ControllerModifyVolumeResponse> {
-        Err(Status::unimplemented(MODIFIED))
+        let request = request.into_inner();
+        let id = convert::id(&request.volume_id)?;
+        log_result("modify", id, self.modify(id, &request))?;
+        Ok(Response::new(ControllerModifyVolumeResponse {}))
     }
 
     async fn create_snapshot(

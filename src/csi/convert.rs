@@ -142,13 +142,16 @@ pub(super) fn capabilities(asked: &[VolumeCapability]) -> Result<(), Error> {
 
 /// A volume to be provisioned. Its secrets are nobody's here, and are dropped unread; what topology it asks for does
 /// not matter, because every node can show it.
-pub(super) fn provision(request: CreateVolumeRequest) -> Result<Provision, Error> {
+///
+/// `classes`: whether nodes follow VolumeAttributesClasses. Then any volume may get one later whose variables name its
+/// claim.
+pub(super) fn provision(request: CreateVolumeRequest, classes: bool) -> Result<Provision, Error> {
     name(&request.name)?;
     capabilities(&request.volume_capabilities)?;
     if request.volume_content_source.is_some() {
         return Err(Error::Content);
     }
-    if !request.mutable_parameters.is_empty() {
+    if !request.mutable_parameters.is_empty() && !classes {
         return Err(Error::Mutable);
     }
     let is_fstype = |key: &&String| key.eq_ignore_ascii_case("fstype");
@@ -166,7 +169,9 @@ pub(super) fn provision(request: CreateVolumeRequest) -> Result<Provision, Error
     uses.sort();
     Ok(Provision {
         claim: only(&request.parameters, &CLAIM),
+        needs_claim: classes,
         parameters: attributes(&request.parameters),
+        class: attributes(&request.mutable_parameters),
         name: request.name,
         uses,
         required,
@@ -177,6 +182,15 @@ pub(super) fn provision(request: CreateVolumeRequest) -> Result<Provision, Error
 fn only(all: &HashMap<String, String>, keys: &[&str]) -> BTreeMap<String, String> {
     let one = |key: &&str| Some(((*key).to_owned(), all.get(*key)?.clone()));
     keys.iter().filter_map(one).collect()
+}
+
+/// The PersistentVolume whose target this is: kubelet names a directory after it, and says its name nowhere else
+/// (`getTargetPath` in its csi_mounter.go).
+fn persistent_volume(target: &Path) -> Option<String> {
+    let mut names = target.iter().rev();
+    let (end, name, plugin) = (names.next()?, names.next()?, names.next()?);
+    let is_of_kubelet = end == "mount" && plugin == "kubernetes.io~csi";
+    Some(name.to_str()?.to_owned()).filter(|_| is_of_kubelet)
 }
 
 fn size(field: &'static str, bytes: i64) -> Result<u64, Error> {
@@ -214,6 +228,10 @@ pub(super) fn publish(
     // A volume made by hand may say anything, and a pod sees the claims of its own namespace alone.
     let claim =
         (!name.is_empty() && namespace == pod.namespace).then_some(Claim { namespace, name });
+    let says_lasting = request.volume_context.get(EPHEMERAL);
+    let persistent_volume = says_lasting
+        .filter(|v| *v == "false")
+        .and_then(|_| persistent_volume(&target.path()));
     let secrets = request.secrets.into_iter();
     Ok(PublishRequest {
         attributes: attributes(&request.volume_context),
@@ -226,6 +244,7 @@ pub(super) fn publish(
         group: asked.group,
         pod: Some(pod),
         claim,
+        persistent_volume,
         node: Some(node.to_owned()),
         owner: kubelet.owner(),
     })

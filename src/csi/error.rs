@@ -76,8 +76,8 @@ pub enum Error {
     Content,
     /// Parameters that may change while the volume lives.
     #[error(
-        "VolumeAttributesClass is not supported; remove the claim's volumeAttributesClassName, and set the parameters \
-         in the StorageClass"
+        "VolumeAttributesClass is not enabled; set node.upgrade.classes: true in the chart, or remove the claim's \
+         volumeAttributesClassName"
     )]
     Mutable,
     /// A parameter that external-provisioner reads, without the prefix by which it knows its own.

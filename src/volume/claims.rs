@@ -16,9 +16,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use super::Pool;
-use super::attributes;
+use super::classes;
 use super::record::key_name;
-use super::spec::VolumeTemplate;
 use crate::artifact;
 use crate::fault::Fault;
 use crate::lock::Short;
@@ -30,9 +29,9 @@ const ROOM: u64 = 1 << 16;
 /// Why a volume is not provisioned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The parameters.
+    /// The parameters, or those of the class.
     #[error(transparent)]
-    Attributes(#[from] attributes::Error),
+    Class(#[from] classes::Error),
     /// The disk.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -64,7 +63,7 @@ impl Error {
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Attributes(e) => e.fault(),
+            Self::Class(e) => e.fault(),
             Self::Store(e) => e.fault(),
             Self::Differs(_) => Fault::Differs,
             Self::Unknown(_) => Fault::NotFound,
@@ -80,8 +79,13 @@ pub struct Provision {
     pub name: String,
     /// The parameters that are ours.
     pub parameters: BTreeMap<String, String>,
+    /// Those of its VolumeAttributesClass. They are checked and no more: a node reads them from the class, and another
+    /// class is the same volume.
+    pub class: BTreeMap<String, String>,
     /// What Kubernetes says of its claim, given back to it where a variable needs that.
     pub claim: BTreeMap<String, String>,
+    /// Whether a class may have such a variable later.
+    pub needs_claim: bool,
     /// How it may be used, each use as it was written; they count for the comparison only.
     pub uses: Vec<Vec<u8>>,
     /// How large it is to be at least, in bytes; 0 if nobody says.
@@ -104,9 +108,9 @@ pub struct Provisioned {
 impl Provision {
     /// What this makes, if the parameters are right.
     fn checked(&self) -> Result<Provisioned, Error> {
-        let spec = VolumeTemplate::parse(&self.parameters)?;
+        let spec = classes::read(&self.parameters, &self.class)?;
         let mut attributes = self.parameters.clone();
-        if spec.names_claim() {
+        if self.needs_claim || spec.names_claim() {
             attributes.extend(self.claim.clone());
         }
         let size = match (self.required, self.limit) {
@@ -256,6 +260,17 @@ impl Claims {
         .await
     }
 
+    /// Checks what a class would set for a volume. Nothing is kept of it: the PersistentVolume names the class, and nodes
+    /// read it there. So no record is needed either, which another replica may have, or nobody any more.
+    ///
+    /// Errors: [`Error::Unknown`] for an id that is none of ours.
+    pub fn modify(&self, id: &str, class: &BTreeMap<String, String>) -> Result<(), Error> {
+        if !is_ours(id) {
+            return Err(Error::Unknown(id.to_owned()));
+        }
+        Ok(classes::check(class)?)
+    }
+
     /// Works on the disk, away from the threads that answer calls. Once begun it ends, whoever still listens.
     async fn run<T: Send + 'static>(
         &self,
@@ -297,7 +312,9 @@ mod tests {
         let url = ("downloadURL", "https://example.com/v2/sample.war");
         let pairs = [url].into_iter().chain(max.map(|m| ("maxSize", m)));
         Provision {
+            class: BTreeMap::new(),
             claim: BTreeMap::new(),
+            needs_claim: false,
             name: "pvc-1".to_owned(),
             parameters: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
             uses: vec![b"a".to_vec()],

@@ -96,6 +96,7 @@ impl<M: Mounter> Volumes<M> {
             group: mount.group,
             pod: mount.pod,
             claim: None,
+            persistent_volume: None,
             node: None,
             owner,
             target: mount.target,

@@ -3,6 +3,7 @@
 use super::attributes;
 use super::blocking::Takes;
 use super::changes::Changes;
+use super::classes::{self, Class};
 use super::interests::Facts;
 use super::objects::Object;
 use super::plan::{self, View};
@@ -23,6 +24,9 @@ pub(super) struct NewVolume {
     pub(super) artifact_request: Request,
     /// When its content may change, if it may.
     pub(super) changes: Option<Changes>,
+    /// Whether something says which content that is, and may say something else later. Without it, whatever is shown is
+    /// right: a volume that has no class yet.
+    pub(super) names_content: bool,
 }
 
 /// What a request is filled in with.
@@ -33,6 +37,8 @@ pub(super) struct Moment {
     pub(super) swap: u64,
     /// Whether anybody tells what objects say of themselves.
     pub(super) watched: bool,
+    /// Whether the volume may get a class, or another one.
+    pub(super) follows_class: bool,
     /// What they say, or of which object nothing is known.
     pub(super) facts: Result<Facts, Object>,
 }
@@ -65,9 +71,25 @@ fn can_be_told(
     why.map_or(Ok(()), Err)
 }
 
+/// What the attributes of a volume mean, with those of its class over them.
+pub(super) fn read(
+    request: &PublishRequest,
+    class: Option<&Class>,
+) -> Result<VolumeTemplate, Error> {
+    let Some(Class { name, parameters }) = class else {
+        return Ok(VolumeTemplate::parse(&request.attributes)?);
+    };
+    let read = classes::read(&request.attributes, parameters);
+    read.map_err(|error| Error::Class {
+        name: name.clone(),
+        error,
+    })
+}
+
 impl NewVolume {
     pub(super) fn of(request: &PublishRequest, at: Moment) -> Result<Self, Error> {
-        let template = VolumeTemplate::parse(&request.attributes)?;
+        let class = at.facts.as_ref().ok().and_then(Facts::class);
+        let template = read(request, class)?;
         let writable = match request.writable {
             Writable::Yes => true,
             Writable::No => false,
@@ -75,11 +97,12 @@ impl NewVolume {
         };
         let view = plan::view(request.readonly, writable, template.layout, at.relabels)
             .ok_or(Error::NoSafeForm)?;
-        let changes = template.may_change().then_some(template.changes);
-        if changes.is_some() && view == View::ReadOnlyOverlay {
+        let names_content = class.is_some() || template.may_change();
+        if names_content && view == View::ReadOnlyOverlay {
             let relabels = at.relabels;
             return Err(Error::Fixed { relabels });
         }
+        let may_change = names_content || at.follows_class && view != View::ReadOnlyOverlay;
         can_be_told(request, &template, at.watched)?;
         let facts = at.facts.map_err(Error::Unseen)?;
         let spec = template.fill(&Values {
@@ -100,7 +123,8 @@ impl NewVolume {
             spec,
             view,
             artifact_request: artifact_request.map_err(acquire::Error::from)?,
-            changes,
+            changes: may_change.then_some(template.changes),
+            names_content,
         })
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::attributes;
+use super::classes;
 use super::locks::Busy;
 use super::objects::Object;
 use super::plan::{Refusal, TargetState};
@@ -18,6 +19,14 @@ pub enum Error {
     /// The attributes.
     #[error(transparent)]
     Attributes(#[from] attributes::Error),
+    /// What the volume's VolumeAttributesClass sets.
+    #[error("the VolumeAttributesClass {}: {error}", artifact::shown(name))]
+    Class {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        error: classes::Error,
+    },
     /// The artifact.
     #[error(transparent)]
     Acquire(#[from] Arc<acquire::Error>),
@@ -35,8 +44,8 @@ pub enum Error {
     NoSafeForm,
     /// What it shows is to change, and the way that it is shown does not allow that.
     #[error(
-        "the content of this volume may change (refresh or a variable), but a read-only overlay cannot change while it is \
-         mounted; {}",
+        "the content of this volume may change (refresh, a variable or a VolumeAttributesClass), but a read-only overlay \
+         cannot change while it is mounted; {}",
         if *relabels {
             "on a node with SELinux only writable volumes can: remove readOnly: true, or set writable: scratch in the \
              StorageClass"
@@ -89,7 +98,7 @@ pub enum Error {
     #[error("the driver is not ready: {0}")]
     NotReady(String),
     /// The API server has not said yet what the volume needs to know.
-    #[error("waiting for the API server to report the labels and annotations of {0}")]
+    #[error("waiting for the API server to report {0}")]
     Unseen(Object),
     /// Another call has it locked.
     #[error("another operation on the volume at {} is in progress; try again", .0.display())]
@@ -147,6 +156,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Attributes(e) => e.fault(),
+            Self::Class { error, .. } => error.fault(),
             Self::Acquire(e) => e.fault(),
             Self::Store(e) => e.fault(),
             Self::Mount(e) => e.fault(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::select_all;
 use tokio::sync::watch;
 
+use super::classes::Class;
 use super::objects::{Metadata, Object, Objects};
 
 /// An object that a volume follows.
@@ -31,6 +32,8 @@ pub struct Facts {
     pub pod: Option<Arc<Metadata>>,
     /// Of its claim.
     pub claim: Option<Arc<Metadata>>,
+    /// Of its PersistentVolume, where that is followed.
+    pub volume: Option<Arc<Metadata>>,
 }
 
 impl Interests {
@@ -63,7 +66,7 @@ impl Interests {
         {
             let is_it = |seen: &Arc<Metadata>| match object {
                 Object::Pod { .. } => uid.is_empty() || seen.uid == uid,
-                Object::Claim { .. } => true,
+                Object::Claim { .. } | Object::Volume(_) => true,
             };
             let seen = seen.borrow().clone().filter(is_it);
             if seen.is_none() && *required {
@@ -72,6 +75,7 @@ impl Interests {
             match object {
                 Object::Pod { .. } => facts.pod = seen,
                 Object::Claim { .. } => facts.claim = seen,
+                Object::Volume(_) => facts.volume = seen,
             }
         }
         Ok(facts)
@@ -89,6 +93,11 @@ impl Facts {
     pub(super) fn annotations(&self, name: &str) -> [Option<String>; 2] {
         let said = |of: &Option<Arc<Metadata>>| of.as_ref()?.annotations.get(name).cloned();
         [said(&self.pod), said(&self.claim)]
+    }
+
+    /// The class of the volume, if it has one.
+    pub(super) fn class(&self) -> Option<&Class> {
+        self.volume.as_ref()?.class.as_deref()
     }
 }
 
@@ -186,15 +195,16 @@ mod tests {
             *wanted.borrow(),
             WantedObjects {
                 pods: true,
-                claims: claims.clone()
+                claims: claims.clone(),
+                ..WantedObjects::default()
             }
         );
         drop(one);
         assert_eq!(
             *wanted.borrow(),
             WantedObjects {
-                pods: false,
-                claims
+                claims,
+                ..WantedObjects::default()
             }
         );
         drop(two);

@@ -13,6 +13,7 @@ mod cache;
 mod caller;
 mod changes;
 pub mod claims;
+pub mod classes;
 mod clock;
 mod command_line;
 mod commit;
@@ -106,6 +107,8 @@ pub struct PublishRequest {
     pub pod: Option<Pod>,
     /// The claim that it belongs to, where that is known.
     pub claim: Option<Claim>,
+    /// The PersistentVolume that it is, where kubelet says so.
+    pub persistent_volume: Option<String>,
     /// The name of this node, where whoever asks does so again and again: then what is shown may change. Nothing where it
     /// is asked once (a command line, FlexVolume).
     pub node: Option<String>,

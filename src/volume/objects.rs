@@ -1,4 +1,4 @@
-//! What the objects of Kubernetes say of themselves: the labels and annotations that variables name.
+//! What the objects of Kubernetes say of themselves: the labels and annotations that variables name, and classes.
 //!
 //! Owns who wants to know what. Nobody here speaks to the API server: whoever does learns from [`Objects::wanted`] what to
 //! watch, and tells with [`Objects::set`] what is seen. Where nobody does, variables of objects are refused.
@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::classes::Class;
 use super::readiness::{Answer, AskPods};
 use crate::lock::{Guard, Short};
 use crate::policy::Pod;
@@ -31,13 +32,18 @@ pub enum Object {
         /// Its name.
         name: String,
     },
+    /// A PersistentVolume, by its name.
+    Volume(String),
 }
 
+/// What is wanted of it.
 impl std::fmt::Display for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = "the labels and annotations of";
         match self {
-            Self::Pod { namespace, name } => write!(f, "the pod {namespace}/{name}"),
-            Self::Claim { namespace, name } => write!(f, "the claim {namespace}/{name}"),
+            Self::Pod { namespace, name } => write!(f, "{said} the pod {namespace}/{name}"),
+            Self::Claim { namespace, name } => write!(f, "{said} the claim {namespace}/{name}"),
+            Self::Volume(name) => write!(f, "the class of the PersistentVolume {name}"),
         }
     }
 }
@@ -51,6 +57,8 @@ pub struct Metadata {
     pub labels: BTreeMap<String, String>,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
+    /// The class of a PersistentVolume, if it has one.
+    pub class: Option<Arc<Class>>,
 }
 
 /// Of which objects somebody tells.
@@ -72,6 +80,8 @@ pub struct WantedObjects {
     pub pods: bool,
     /// The claims, by namespace and name.
     pub claims: BTreeSet<(String, String)>,
+    /// The PersistentVolumes, by name.
+    pub volumes: BTreeSet<String>,
 }
 
 /// What is known of objects. Cheap to clone; clones share it.
@@ -84,6 +94,7 @@ struct Shared {
     wanted: watch::Sender<WantedObjects>,
     watched: WatchScope,
     pods: Option<Arc<dyn AskPods>>,
+    tells_classes: bool,
 }
 
 #[derive(Debug, Default)]
@@ -101,22 +112,33 @@ impl Default for Objects {
 impl Objects {
     /// Nothing is known yet. `watched`: of what somebody will tell.
     pub fn new(watched: WatchScope) -> Self {
-        Self::asking(watched, None)
+        Self::asking(watched, None, false)
     }
 
-    /// With somebody who can be asked for pods.
-    pub fn asking(watched: WatchScope, pods: Option<Arc<dyn AskPods>>) -> Self {
+    /// The same, and somebody will tell which class each PersistentVolume has.
+    pub fn with_classes(watched: WatchScope) -> Self {
+        Self::asking(watched, None, true)
+    }
+
+    /// With somebody who can be asked for pods, and perhaps with classes.
+    pub fn asking(watched: WatchScope, pods: Option<Arc<dyn AskPods>>, classes: bool) -> Self {
         Self(Arc::new(Shared {
             entries: Short::default(),
             wanted: watch::Sender::default(),
             watched,
             pods,
+            tells_classes: classes,
         }))
     }
 
     /// Asks whether a pod is Ready; nothing where nobody knows.
     pub(super) fn readiness(&self, pod: &Pod) -> Option<Answer> {
         self.0.pods.as_ref().map(|pods| pods.readiness(pod))
+    }
+
+    /// Whether anybody tells which classes PersistentVolumes have.
+    pub fn tell_classes(&self) -> bool {
+        self.0.tells_classes
     }
 
     /// Whether anybody tells what the objects of a namespace say.
@@ -162,7 +184,7 @@ impl Objects {
                 of.is_none_or(|of| of == namespace)
                     && !these.contains(&(namespace.clone(), name.clone()))
             }
-            Object::Claim { .. } => false,
+            Object::Claim { .. } | Object::Volume(_) => false,
         };
         let gone: Vec<Object> = self.entries().keys().filter(is_gone).cloned().collect();
         for object in gone {
@@ -191,7 +213,7 @@ impl Objects {
         let mut entries = self.entries();
         if let Some(entry) = entries.get_mut(object) {
             entry.users -= 1;
-            if entry.users == 0 && matches!(object, Object::Claim { .. }) {
+            if entry.users == 0 && !matches!(object, Object::Pod { .. }) {
                 entries.remove(object);
             }
         }
@@ -206,6 +228,7 @@ impl Objects {
                 Object::Claim { namespace, name } => {
                     now.claims.insert((namespace.clone(), name.clone()));
                 }
+                Object::Volume(name) => drop(now.volumes.insert(name.clone())),
             }
         }
         self.0.wanted.send_if_modified(|known| {

@@ -13,7 +13,6 @@ use super::plan::{self, PublishStep};
 use super::record::fingerprint;
 use super::renew::FIRST;
 use super::request::KeyedRequest;
-use super::spec::may_change;
 use super::{Caller, Error, Id, PublishRequest, Shared, Sharing, VolumeState, Volumes};
 use crate::acquire::{self, Joined, Progress, Waiting};
 use crate::artifact::ArtifactUrl;
@@ -68,10 +67,7 @@ impl<M: Mounter> Volumes<M> {
         let id = keyed.id.clone();
         let once = self.publish_once(Arc::clone(&keyed), caller);
         let published = once.instrument(span).await;
-        if published.is_ok()
-            && keyed.request.node.is_some()
-            && may_change(&keyed.request.attributes)
-        {
+        if published.is_ok() && self.shared.may_change(&keyed.request) {
             self.reconciler.wake(keyed);
         }
         if matches!(published, Err(Error::Ended(_))) {

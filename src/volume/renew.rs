@@ -83,7 +83,7 @@ impl<M: Mounter> Shared<M> {
         let request = &keyed.request;
         let Placement::File(place) = new.placement();
         let history = new.changes.map(|_| History {
-            asked: self.asked(&new.artifact_request),
+            asked: self.asked(new),
             swap: FIRST,
             changed: seconds(now()),
             ..History::default()

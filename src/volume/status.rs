@@ -9,7 +9,6 @@ use super::blocking::Takes;
 use super::plan::View;
 use super::record::fingerprint;
 use super::request::KeyedRequest;
-use super::spec::may_change;
 use super::{Error, Id, PublishRequest, Record, Shared, Volumes, plan};
 use crate::metrics::{CacheUsage, Disk};
 use crate::mount::{MountId, Mounter, Probe, Target};
@@ -92,7 +91,7 @@ impl<M: Mounter> Volumes<M> {
         let id = Id::of(&request.volume, &request.target);
         let fingerprint = self.shared.fingerprint(request);
         let is_shown = self.is_shown(&id, request, &fingerprint);
-        if is_shown && request.node.is_some() && may_change(&request.attributes) {
+        if is_shown && self.shared.may_change(request) {
             let request = request.clone();
             let keyed = KeyedRequest {
                 interests: self.shared.interests(&request),

@@ -2,26 +2,58 @@
 
 use std::collections::BTreeSet;
 
-use super::content::{Moment, NewVolume};
+use super::changes::Changes;
+use super::classes;
+use super::content::{self, Moment, NewVolume};
 use super::interests::Interests;
 use super::objects::Object;
 use super::request::KeyedRequest;
-use super::spec::{VolumeTemplate, may_have_variables_or_refresh};
+use super::spec::{VolumeTemplate, may_change, may_have_variables_or_refresh};
 use super::template::Source;
 use super::{Error, PublishRequest, Shared};
 use crate::mount::Mounter;
-use crate::policy::Request;
 
 impl<M: Mounter> Shared<M> {
     /// What a request means for the content with the number `swap`, counted from 1.
     pub(super) fn new_volume(&self, keyed: &KeyedRequest, swap: u64) -> Result<NewVolume, Error> {
+        let facts = keyed.facts();
+        let follows_class = self.followed(&keyed.request).is_some();
+        // Without its class nothing is known of it, not even whether it has a URL.
+        if let (Err(unseen), true) = (&facts, follows_class) {
+            return Err(Error::Unseen(unseen.clone()));
+        }
         let at = Moment {
             relabels: self.mounter.relabels(),
             watched: self.are_watched(&keyed.request),
-            facts: keyed.facts(),
+            follows_class,
+            facts,
             swap,
         };
         NewVolume::of(&keyed.request, at)
+    }
+
+    /// When and how the content of a volume changes; nothing where that is not known, or cannot be read.
+    pub(super) fn changes(&self, keyed: &KeyedRequest) -> Option<Changes> {
+        let is_known = self.followed(&keyed.request).is_none() || keyed.facts().is_ok();
+        template(keyed).ok().filter(|_| is_known).map(|t| t.changes)
+    }
+
+    /// Whether the name of its file is another one after each change.
+    pub(super) fn names_swap(&self, keyed: &KeyedRequest) -> bool {
+        template(keyed).is_ok_and(|t| t.names_swap())
+    }
+
+    /// Whether a volume may show something else later.
+    pub(super) fn may_change(&self, request: &PublishRequest) -> bool {
+        request.node.is_some()
+            && (self.followed(request).is_some() || may_change(&request.attributes))
+    }
+
+    /// The PersistentVolume whose class a volume follows.
+    fn followed(&self, request: &PublishRequest) -> Option<Object> {
+        let name = request.persistent_volume.clone();
+        let name = name.filter(|_| self.objects.tell_classes() && request.node.is_some());
+        name.map(Object::Volume)
     }
 
     fn are_watched(&self, request: &PublishRequest) -> bool {
@@ -33,10 +65,14 @@ impl<M: Mounter> Shared<M> {
     /// the claim may say that it is to be asked now.
     pub(super) fn interests(&self, request: &PublishRequest) -> Interests {
         let (mut required, mut useful) = (BTreeSet::new(), BTreeSet::new());
+        let followed = self.followed(request);
         // Nearly all have neither.
         if may_have_variables_or_refresh(&request.attributes)
             && self.are_watched(request)
-            && let Ok(template) = VolumeTemplate::parse(&request.attributes)
+            && let Ok(template) = match &followed {
+                Some(_) => VolumeTemplate::parse(&classes::without_class(&request.attributes)),
+                None => VolumeTemplate::parse(&request.attributes),
+            }
         {
             let sources = template.of_objects().map(|(_, _, source)| source);
             required.extend(sources.filter_map(|source| object(request, source)));
@@ -45,16 +81,27 @@ impl<M: Mounter> Shared<M> {
                 useful.extend(both.filter_map(|source| object(request, source)));
             }
         }
+        required.extend(followed);
         Interests::new(&self.objects, &required, &useful)
     }
 
     /// Names what is asked for: a URL and a checksum. Credentials do not count: with others a volume wants nothing else.
-    pub(super) fn asked(&self, request: &Request) -> String {
+    /// Empty where that does not matter, because whatever is shown is right.
+    pub(super) fn asked(&self, new: &NewVolume) -> String {
+        if !new.names_content {
+            return String::new();
+        }
+        let request = &new.artifact_request;
         let pin = request.pin.as_ref().map(ToString::to_string);
         let parts = [request.url.canonical(), pin.as_deref().unwrap_or_default()];
         let name = self.store.key().name("asked", &parts.map(str::as_bytes));
         name.as_str().to_owned()
     }
+}
+
+fn template(keyed: &KeyedRequest) -> Result<VolumeTemplate, Error> {
+    let facts = keyed.facts().unwrap_or_default();
+    content::read(&keyed.request, facts.class())
 }
 
 fn object(request: &PublishRequest, source: Source) -> Option<Object> {

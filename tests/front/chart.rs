@@ -157,6 +157,7 @@ fn a_value_that_cannot_be_is_refused_by_the_schema() {
         "flexVolume.enabled=maybe",
         "node.upgrade.enabled=maybe",
         "node.upgrade.namespaces=shop",
+        "node.upgrade.classes=maybe",
         "node.startupTaint.enabled=yes please",
         "node.startupTaint.key=agent-not-ready",
         "node.startupTaint.key=example.com/a:NoSchedule",
@@ -226,6 +227,37 @@ fn the_node_may_watch_objects_only_where_content_may_change() {
         !some.contains("kind: ClusterRole\nmetadata:\n  name: war-vol-upgrade"),
         "{some}"
     );
+}
+
+/// The same for the classes of volumes, which need more rights, and somebody who asks the controller.
+#[test]
+fn classes_are_followed_only_where_that_is_asked_for() {
+    let parts = [
+        "- --volume-attributes-classes\n",
+        "volumeattributesclasses",
+        "csi-resizer",
+        "persistentvolumeclaims/status",
+    ];
+    for without in ["node.upgrade.enabled=true", "node.upgrade.classes=true"] {
+        let without = rendered(&["--set", without]).unwrap();
+        for part in parts {
+            assert!(!without.contains(part), "{part}: {without}");
+        }
+    }
+    let both = "node.upgrade.enabled=true,node.upgrade.classes=true";
+    let with = rendered(&["--set", both]).unwrap();
+    for part in parts.into_iter().chain([
+        "name: war-vol-node-classes\n",
+        "name: war-vol-controller-classes\n",
+    ]) {
+        assert!(with.contains(part), "{part}: {with}");
+    }
+    assert_eq!(with.matches(parts[0]).count(), 2, "node and controller");
+    // Without a controller nobody asks it, and volumes made by hand may have a class all the same.
+    let alone = format!("{both},controller.enabled=false");
+    let alone = rendered(&["--set", &alone]).unwrap();
+    assert!(alone.contains("name: war-vol-node-classes\n"), "{alone}");
+    assert!(!alone.contains("war-vol-controller"), "{alone}");
 }
 
 /// The documents and the chart say what the driver warns of.

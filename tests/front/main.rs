@@ -7,6 +7,7 @@ mod attacks;
 mod borders;
 mod chart;
 mod circles;
+mod classes;
 mod container;
 mod crash;
 mod disk;

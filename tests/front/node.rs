@@ -118,6 +118,7 @@ impl Node {
             group: None,
             pod: None,
             claim: None,
+            persistent_volume: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: self.kubelet.clone(),

@@ -62,6 +62,7 @@ impl Scene {
             uid: uid.to_owned(),
             labels: said.clone(),
             annotations: said,
+            class: None,
         };
         self.objects.set(object.clone(), Some(metadata));
     }

@@ -47,7 +47,7 @@ impl Scene {
             origin.put(&format!("/v{version}/a.bin"), object);
         }
         let pods = Arc::new(Pods(Mutex::new(Ok(Readiness::Ready))));
-        let objects = Objects::asking(WatchScope::Everything, Some(pods.clone()));
+        let objects = Objects::asking(WatchScope::Everything, Some(pods.clone()), false);
         Self {
             node: Some(Node::told_by(&sandbox, objects.clone())),
             objects,

@@ -149,6 +149,7 @@ impl World {
             group: None,
             pod: None,
             claim: None,
+            persistent_volume: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: "/kubelet".into(),

@@ -13,12 +13,10 @@ use crate::fault;
 use crate::metrics::Swaps;
 use crate::mount::Mounter;
 use crate::store::Hold;
-use crate::volume::changes::Changes;
 use crate::volume::content::NewVolume;
 use crate::volume::locks::{Busy, Wait};
 use crate::volume::renew::FIRST;
 use crate::volume::request::KeyedRequest;
-use crate::volume::spec::VolumeTemplate;
 use crate::volume::swap::{Cause, Swap, Swapped};
 use crate::volume::{Error, History, Pool, Record, Shared};
 
@@ -110,7 +108,7 @@ impl<M: Mounter> Task<M> {
             tokio::time::timeout(UNSEEN, keyed.seen()).await.ok();
         }
         let wanted = self.shared.new_volume(keyed, FIRST);
-        let wanted = wanted.map(|new| (self.shared.asked(&new.artifact_request), new));
+        let wanted = wanted.map(|new| (self.shared.asked(&new), new));
         self.note_wanted(keyed, wanted.as_ref().ok());
         let record = match self.record(keyed).await {
             Ok(record) => record,
@@ -120,7 +118,8 @@ impl<M: Mounter> Task<M> {
             }
         };
         let history = record.history.clone().unwrap_or_default();
-        let due = due::first(&history, &changes(keyed), self.state.not_due());
+        let changes = self.shared.changes(keyed);
+        let due = changes.and_then(|c| due::first(&history, &c, self.state.not_due()));
         if let Some((Duration::ZERO, due)) = due {
             return Ok(Next::Due(due));
         }
@@ -215,7 +214,7 @@ impl<M: Mounter> Task<M> {
 
     async fn act(&mut self, keyed: &Arc<KeyedRequest>, next: Next) -> Result<(), Error> {
         let record = self.record(keyed).await?;
-        let changes = changes(keyed);
+        let changes = self.shared.changes(keyed).unwrap_or_default();
         let changed = match next {
             Next::Swap(swap, hold) => self.swap(keyed, record, (*swap, hold)).await?,
             Next::Confirm(asked, url) => {
@@ -314,12 +313,4 @@ impl<M: Mounter> Task<M> {
         let done = self.pool.run(work).await;
         done.unwrap_or_else(|what| Err(keyed.bug(what)))
     }
-}
-
-/// When and how the volume changes.
-fn changes(keyed: &KeyedRequest) -> Changes {
-    let template = VolumeTemplate::parse(&keyed.request.attributes);
-    template
-        .map(|template| template.changes)
-        .unwrap_or_default()
 }

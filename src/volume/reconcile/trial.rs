@@ -13,7 +13,6 @@ use crate::volume::changes::Changes;
 use crate::volume::readiness::Readiness;
 use crate::volume::record::{Before, Rejected};
 use crate::volume::request::KeyedRequest;
-use crate::volume::spec::names_swap;
 use crate::volume::swap::{Bytes, Cause, Swap};
 use crate::volume::{Error, History, Record};
 
@@ -85,7 +84,7 @@ impl<M: Mounter> Task<M> {
     ) -> Result<Swap, Error> {
         let known = before.name.parse().ok();
         let known = known.and_then(|name| VolumePath::new(&before.path, name).ok());
-        let place = match known.filter(|_| !names_swap(&keyed.request.attributes)) {
+        let place = match known.filter(|_| !self.shared.names_swap(keyed)) {
             Some(place) => place,
             None => self.shared.new_volume(keyed, history.swap + 1)?.spec.place,
         };

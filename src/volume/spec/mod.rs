@@ -85,11 +85,6 @@ pub(super) fn may_change(attributes: &BTreeMap<String, String>) -> bool {
         && VolumeTemplate::parse(attributes).is_ok_and(|template| template.may_change())
 }
 
-/// Whether the name of the file is another one after each change.
-pub(super) fn names_swap(attributes: &BTreeMap<String, String>) -> bool {
-    VolumeTemplate::parse(attributes).is_ok_and(|t| t.variables().any(|v| *v == Variable::Swap))
-}
-
 impl VolumeTemplate {
     /// Reads the attributes; Kubernetes' own keys must be gone from them.
     pub fn parse(attributes: &BTreeMap<String, String>) -> Result<Self, Error> {
@@ -198,6 +193,11 @@ impl VolumeTemplate {
     /// Whether the content may be another one later, without other attributes.
     pub fn may_change(&self) -> bool {
         self.changes.refresh.is_some() || self.variables().any(Variable::may_change)
+    }
+
+    /// Whether the name of the file is another one after each change.
+    pub(super) fn names_swap(&self) -> bool {
+        self.variables().any(|v| *v == Variable::Swap)
     }
 
     /// Whether a variable tells something of the claim.

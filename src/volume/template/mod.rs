@@ -279,10 +279,12 @@ mod tests {
             uid: "0f6".to_owned(),
             labels: BTreeMap::from([("app/v".to_owned(), "v1".to_owned())]),
             annotations: BTreeMap::from([("a".to_owned(), "noted".to_owned())]),
+            class: None,
         });
         Facts {
             pod: Some(Arc::clone(&said)),
             claim: Some(said),
+            volume: None,
         }
     }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod administration;
 mod calls;
+mod classes;
 mod controlling;
 mod disks;
 mod formats;

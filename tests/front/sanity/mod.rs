@@ -21,35 +21,36 @@ const CANARY: &str = "canary-6f1d";
 
 #[test]
 fn version_5_4_0_passes_with_read_only_claims() {
-    passes("5.4.0", 32, "");
+    passes("5.4.0", 40, "");
 }
 
 #[test]
 fn version_5_4_0_passes_with_scratch_claims() {
-    passes("5.4.0", 32, "writable: scratch\n");
+    passes("5.4.0", 40, "writable: scratch\n");
 }
 
 #[test]
 fn version_5_6_0_passes_with_read_only_claims() {
-    passes("5.6.0", 33, "");
+    passes("5.6.0", 41, "");
 }
 
 #[test]
 fn version_5_6_0_passes_with_scratch_claims() {
-    passes("5.6.0", 33, "writable: scratch\n");
+    passes("5.6.0", 41, "writable: scratch\n");
 }
 
 fn passes(version: &str, least: usize, more: &str) {
     let sandbox = Sandbox::new();
     let origin = Origin::start();
     origin.put("/a.war", Object::new(bytes(60, 100_000)));
-    let driver = Driver::all(&sandbox);
+    let driver = Driver::with_classes(&sandbox);
     let write = |name: &str, text: String| {
         fs::write(sandbox.path(name), text).unwrap();
         sandbox.path(name)
     };
     let parameters = format!("downloadURL: {}\n{more}", origin.url("/a.war"));
     let parameters = write("parameters.yaml", parameters);
+    let class = write("class.yaml", "settle: 5s\n".to_owned());
     let secrets = format!(
         "CreateVolumeSecret:\n  any: {CANARY}\nNodePublishVolumeSecret:\n  token: {CANARY}\n"
     );
@@ -62,6 +63,7 @@ fn passes(version: &str, least: usize, more: &str) {
             .arg(flag("csi.mountdir", &driver.kubelet.join("sanity")))
             .arg(flag("csi.stagingdir", &driver.kubelet.join("staging")))
             .arg(flag("csi.testvolumeparameters", &parameters))
+            .arg(flag("csi.testvolumemutableparameters", &class))
             .arg(flag("csi.secrets", &secrets))
             .arg(flag("ginkgo.json-report", &written))
             .arg("-ginkgo.no-color")

@@ -140,3 +140,11 @@ from:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* Says something where VolumeAttributesClasses are followed. */}}
+{{- define "war-vol.classes" -}}
+{{- $upgrade := (.Values.node | default dict).upgrade | default dict -}}
+{{- if and $upgrade.enabled $upgrade.classes -}}
+followed
+{{- end -}}
+{{- end }}

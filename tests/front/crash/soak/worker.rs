@@ -272,6 +272,7 @@ impl Worker {
             group: n.is_multiple_of(3).then_some(4711),
             pod: None,
             claim: None,
+            persistent_volume: None,
             node: None,
             owner: Owner::Kubelet {
                 dir: self.dir.clone(),

@@ -44,7 +44,7 @@ fn a_claim_that_is_refused_is_provisioned_once_it_is_mended() {
         ),
         (
             Code::InvalidArgument,
-            "set the parameters in the StorageClass",
+            "remove the claim's volumeAttributesClassName",
             changed(&|asked| asked.mutable_parameters.extend([class()])),
             plain("pvc-1"),
         ),
