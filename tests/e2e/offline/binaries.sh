@@ -21,6 +21,7 @@ declare -A path=(
     [etcd]=go.etcd.io/etcd/server/v3
     [coredns]=github.com/coredns/coredns
     [provisioner]=github.com/kubernetes-csi/external-provisioner/v6
+    [resizer]=github.com/kubernetes-csi/external-resizer/v2
     [storage]=k8s.io/kubernetes
 )
 
@@ -45,7 +46,7 @@ stamp() {
                 "gitMinor=$(cut -d. -f2 <<< "$v")" gitTreeState=clean
             ;;
         containerd) echo "-X ${path[containerd]}/version.Version=v$v" ;;
-        provisioner) echo "-X main.version=v$v" ;;
+        provisioner | resizer) echo "-X main.version=v$v" ;;
     esac
 }
 

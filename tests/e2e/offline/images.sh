@@ -15,7 +15,7 @@ images=(
     "registry.k8s.io/sig-storage/csi-provisioner:v$("$offline/binaries.sh" --version provisioner)"
 )
 # Of an image that holds the program of a module in modules/, which module.
-declare -A module=([csi-provisioner]=provisioner [agnhost]=storage)
+declare -A module=([csi-provisioner]=provisioner [csi-resizer]=resizer [agnhost]=storage)
 # Of others the tests want a shell, and nothing of what they are called after.
 declare -A like=([nginx]=busybox [glibc-dns-testing]=busybox)
 
