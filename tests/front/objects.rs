@@ -116,6 +116,10 @@ fn a_change_of_a_label_or_an_annotation_changes_what_is_shown() {
         scene.shows(3);
         let wanted = scene.objects.wanted();
         assert!(wanted.borrow().pods || !wanted.borrow().claims.is_empty());
+        // What is shown is noted a moment later, and an unpublish meanwhile is told to come again.
+        until("the change is through", || {
+            scene.node.volumes.contents()["current"] == 1
+        });
         scene.node.unpublish(&request).unwrap();
         until("nobody wants to know anything", || {
             !wanted.borrow().pods && wanted.borrow().claims.is_empty()
