@@ -41,7 +41,14 @@ impl ClassWatch {
 
     /// Follows these from now on, and no others. Must be called within a tokio runtime.
     pub(super) fn follow(&mut self, these: BTreeSet<String>) {
-        self.watches.retain(|name, _| these.contains(name));
+        let objects = &self.objects;
+        self.watches.retain(|name, _| {
+            let goes_on = these.contains(name);
+            if !goes_on {
+                objects.set(Object::Volume(name.clone()), None);
+            }
+            goes_on
+        });
         for name in these {
             let (classes, objects) = (self.classes.clone(), self.objects.clone());
             self.watches.entry(name).or_insert_with_key(|name| {

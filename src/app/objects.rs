@@ -175,7 +175,14 @@ async fn follow(
             pods.clear();
             objects.keep_pods(None, &BTreeSet::new());
         }
-        claims.retain(|claim, _| now.claims.contains(claim));
+        claims.retain(|claim, _| {
+            let goes_on = now.claims.contains(claim);
+            if !goes_on {
+                let (namespace, name) = claim.clone();
+                objects.set(Object::Claim { namespace, name }, None);
+            }
+            goes_on
+        });
         for claim in now.claims {
             claims.entry(claim).or_insert_with_key(|(namespace, name)| {
                 let claim = Object::Claim {

@@ -225,6 +225,24 @@ mod tests {
         assert_eq!(objects.known(), 0);
     }
 
+    /// Whoever watches may not have noticed that nobody followed it for a moment.
+    #[test]
+    fn what_is_followed_again_is_known_as_long_as_it_is_watched() {
+        let objects = Objects::new(WatchScope::Everything);
+        let volume = Object::Volume("pvc-1".to_owned());
+        for object in [claim("c"), volume] {
+            drop(follow(&objects, [object.clone()]));
+            objects.set(object.clone(), version("2", "v1"));
+            drop(follow(&objects, [object.clone()]));
+            assert!(follow(&objects, [object.clone()]).facts("1").is_ok());
+            objects.set(object.clone(), None);
+            assert!(follow(&objects, [object.clone()]).facts("1").is_err());
+            assert_eq!(objects.known(), 1);
+            objects.set(object, None);
+            assert_eq!(objects.known(), 0);
+        }
+    }
+
     #[test]
     fn what_is_only_good_to_know_is_not_waited_for() {
         let objects = Objects::new(WatchScope::Everything);

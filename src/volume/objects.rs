@@ -159,7 +159,7 @@ impl Objects {
         self.0.entries.lock()
     }
 
-    /// What was seen of an object; nothing once it is gone.
+    /// What was seen of an object; nothing once it is gone, or is watched no more.
     pub fn set(&self, object: Object, seen: Option<Metadata>) {
         let mut entries = self.entries();
         // Of pods all are kept that the one watch of the node shows: somebody may want one of them later.
@@ -208,14 +208,12 @@ impl Objects {
         seen
     }
 
-    /// Ends to follow an object.
+    /// Ends to follow an object. What was seen of it stays until whoever watches ends that too: who follows it again before
+    /// then gets no other watch, which would begin with what is there.
     pub(super) fn unfollow(&self, object: &Object) {
         let mut entries = self.entries();
         if let Some(entry) = entries.get_mut(object) {
             entry.users -= 1;
-            if entry.users == 0 && !matches!(object, Object::Pod { .. }) {
-                entries.remove(object);
-            }
         }
         self.tell(&entries);
     }
