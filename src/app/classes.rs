@@ -14,8 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::objects::{KEPT, answers_again, known, say};
 use crate::cluster::{self, Seen, Watcher};
-use crate::volume::classes::Class;
-use crate::volume::objects::{Metadata, Object, Objects};
+use crate::volume::objects::{Class, Metadata, Object, Objects};
 
 /// How long after a failure a class is asked for again; it doubles, up to the other one.
 const AGAIN: Duration = Duration::from_secs(1);

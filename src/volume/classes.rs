@@ -32,15 +32,6 @@ const STAND_INS: [(&str, &str); 2] = [
     ("fileName", "sample.war"),
 ];
 
-/// A VolumeAttributesClass (storage.k8s.io/v1). Its parameters never change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Class {
-    /// Its name.
-    pub name: String,
-    /// What it sets.
-    pub parameters: BTreeMap<String, String>,
-}
-
 /// A class that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -3,9 +3,9 @@
 use super::attributes;
 use super::blocking::Takes;
 use super::changes::Changes;
-use super::classes::{self, Class};
+use super::classes;
 use super::interests::Facts;
-use super::objects::Object;
+use super::objects::{Class, Object};
 use super::plan::{self, View};
 use super::record::layers;
 use super::spec::{VolumeSpec, VolumeTemplate};

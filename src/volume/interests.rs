@@ -6,8 +6,7 @@ use std::sync::Arc;
 use futures_util::future::select_all;
 use tokio::sync::watch;
 
-use super::classes::Class;
-use super::objects::{Metadata, Object, Objects};
+use super::objects::{Class, Metadata, Object, Objects};
 
 /// An object that a volume follows.
 #[derive(Debug)]

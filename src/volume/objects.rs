@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::classes::Class;
 use super::readiness::{Answer, AskPods};
 use crate::lock::{Guard, Short};
 use crate::policy::Pod;
@@ -59,6 +58,15 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
     /// The class of a PersistentVolume, if it has one.
     pub class: Option<Arc<Class>>,
+}
+
+/// A VolumeAttributesClass (storage.k8s.io/v1). Its parameters never change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// What it sets.
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// Of which objects somebody tells.

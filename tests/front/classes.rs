@@ -6,8 +6,7 @@ use std::fs;
 use std::sync::Arc;
 
 use war_vol::fault::Fault;
-use war_vol::volume::classes::Class;
-use war_vol::volume::objects::{Metadata, Object, Objects, WatchScope};
+use war_vol::volume::objects::{Class, Metadata, Object, Objects, WatchScope};
 use war_vol::volume::{Claim, Pod, PublishRequest, Writable};
 
 use crate::node::{Node, RequestExt, bytes, failed, until};
