@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::objects::{KEPT, answers_again, known, say};
+use super::seen::{KEPT, answers_again, known, say};
 use crate::cluster::{self, Seen, Watcher};
 use crate::volume::objects::{Class, Metadata, Object, Objects};
 

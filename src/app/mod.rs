@@ -8,6 +8,7 @@ mod credentials;
 mod disk;
 mod fetch;
 mod objects;
+mod seen;
 mod serve;
 mod settings;
 mod startup;

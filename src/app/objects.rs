@@ -10,18 +10,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
 use super::classes::ClassWatch;
+use super::seen::{KEPT, answers_again, known, say};
 use crate::cluster::{self, Account, Events, Note, PodReadiness, Seen, Watcher};
 use crate::config::Serving;
 use crate::fault;
 use crate::metrics::Metrics;
 use crate::source::http;
 use crate::volume::notices::{Notice, Notices};
-use crate::volume::objects::{Metadata, Object, Objects, WatchScope};
+use crate::volume::objects::{Object, Objects, WatchScope};
 use crate::volume::readiness::{Answer, AskPods, Readiness};
 use crate::volume::{Context, Pod};
-
-/// What follows for volumes where nothing is seen.
-pub(super) const KEPT: &str = "volumes keep their content";
 
 /// Who is asked, for which namespaces, and what for.
 pub(super) struct ObjectWatch {
@@ -233,29 +231,5 @@ async fn claim_seen(seen: impl Stream<Item = Seen>, claim: Object, objects: Obje
             Seen::All(_) => answers_again(&mut said),
             Seen::Failed(error) => say(&mut said, KEPT, &error),
         }
-    }
-}
-
-pub(super) fn known(seen: cluster::Metadata) -> Metadata {
-    Metadata {
-        uid: seen.uid,
-        labels: seen.labels,
-        annotations: seen.annotations,
-        class: None,
-    }
-}
-
-/// Once for each reason.
-pub(super) fn say(said: &mut Option<String>, what: &str, error: &cluster::Error) {
-    let words = fault::line(error);
-    if said.as_ref() != Some(&words) {
-        tracing::warn!("{what}: {words}");
-        *said = Some(words);
-    }
-}
-
-pub(super) fn answers_again(said: &mut Option<String>) {
-    if said.take().is_some() {
-        tracing::info!("the API server answers again");
     }
 }
