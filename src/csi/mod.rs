@@ -14,6 +14,7 @@ mod convert;
 mod deadline;
 mod error;
 mod identity;
+mod no_node;
 mod node;
 mod registration;
 mod serve;

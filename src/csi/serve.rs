@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
+use super::no_node::NoNode;
 use super::proto::controller_server::ControllerServer;
 use super::proto::identity_server::IdentityServer;
 use super::proto::node_server::NodeServer;
@@ -56,11 +57,14 @@ pub async fn serve<M: Mounter>(
             tokio::time::sleep(LOOK).await;
         }
     };
+    let asks = services.controller.as_ref().is_some_and(|c| c.classes);
+    let no_node = (asks && services.node.is_none()).then(|| NodeServer::new(NoNode));
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .add_service(healthy)
         .add_service(IdentityServer::new(services.identity))
         .add_optional_service(services.node.map(NodeServer::new))
+        .add_optional_service(no_node)
         .add_optional_service(services.controller.map(ControllerServer::new))
         .serve_with_incoming_shutdown(bound.callers(), stop.clone().cancelled_owned());
     let ended = tokio::select! {

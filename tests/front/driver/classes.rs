@@ -7,10 +7,11 @@ use tonic::Code;
 use war_vol::csi::proto::controller_client::ControllerClient;
 use war_vol::csi::proto::controller_service_capability::Type;
 use war_vol::csi::proto::controller_service_capability::rpc::Type as Can;
+use war_vol::csi::proto::node_client::NodeClient;
 use war_vol::csi::proto::volume_capability::access_mode::Mode;
 use war_vol::csi::proto::{
     ControllerGetCapabilitiesRequest, ControllerModifyVolumeRequest, CreateVolumeRequest,
-    ValidateVolumeCapabilitiesRequest,
+    NodeGetCapabilitiesRequest, ValidateVolumeCapabilitiesRequest,
 };
 
 use super::calls::{Answer, said};
@@ -229,4 +230,27 @@ fn the_volume_of_a_claim_waits_for_its_class_and_one_of_a_pod_does_not() {
     let words = refused(driver.publish_within(&call, deadline), Code::Unavailable);
     assert!(words.contains("cannot connect"), "{words}");
     driver.unpublish(&call).unwrap();
+}
+
+/// external-resizer asks that at the controller's socket, and ends where nobody answers.
+#[test]
+fn a_controller_alone_says_that_its_node_can_nothing() {
+    let capabilities = |driver: &Driver| {
+        driver.wait(async {
+            let channel = driver.dial().await.expect("the driver answers");
+            let request = NodeGetCapabilitiesRequest {};
+            NodeClient::new(channel)
+                .node_get_capabilities(request)
+                .await
+        })
+    };
+    let sandbox = Sandbox::new();
+    let driver = Driver::controller(&sandbox, &[FLAG]);
+    let can = capabilities(&driver).unwrap().into_inner().capabilities;
+    assert_eq!(can.len(), 0);
+    drop(driver);
+    let sandbox = Sandbox::new();
+    let driver = Driver::controller(&sandbox, &[]);
+    let refused = capabilities(&driver).map(drop).unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
 }
