@@ -1,8 +1,8 @@
 #!/bin/bash
 # Open Liberty: after a WAR in dropins whose web.xml cannot be read, the next WAR of that name is ignored.
 #
-# One expects: a WAR in dropins that is replaced is deployed again, and a good one mends what a bad one broke, as it
-# does where the bad one was no zip at all.
+# Expected: a WAR that replaces another one in dropins is deployed, also if the one before could not be started. That is
+# what happens if the one before was not a zip file.
 #
 # What happens: if the web.xml of the bad one cannot be read (it does not parse, or names no version), the application
 # fails with CWWKZ0004E, and from then on no change of the file is noticed: 404 for whatever comes, without a line in
