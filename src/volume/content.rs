@@ -49,11 +49,16 @@ fn can_be_told(
     template: &VolumeTemplate,
     watched: bool,
 ) -> Result<(), attributes::Error> {
-    if template.changes.refresh.is_some() && request.node.is_none() {
+    let alone = request.node.is_none();
+    if template.changes.refresh.is_some() && alone {
         let why = "only volumes that kubelet mounts through CSI are refreshed; remove it";
         return Err(attributes::Error::value(Setting::Refresh, why));
     }
-    if template.changes.rollback.is_some() && !(watched && request.node.is_some()) {
+    if template.changes.rollback.is_some() && alone {
+        let why = "only volumes that kubelet mounts through CSI are rolled back; remove it";
+        return Err(attributes::Error::value(Setting::Rollback, why));
+    }
+    if template.changes.rollback.is_some() && !watched {
         let why = "the driver has to ask the API server whether the pod is Ready, which this installation does not allow; \
                    set node.upgrade.enabled: true in the chart, or remove it";
         return Err(attributes::Error::value(Setting::Rollback, why));
@@ -61,7 +66,7 @@ fn can_be_told(
     let why = template.of_objects().find_map(|(name, variable, source)| {
         let variable = variable.clone();
         let error = match source {
-            _ if request.node.is_none() => template::Error::NoPod(variable),
+            _ if alone => template::Error::NoPod(variable),
             Source::Claim if request.claim.is_none() => template::Error::NoClaim(variable),
             Source::Pod | Source::Claim if !watched => template::Error::NotWatched(variable),
             Source::Pod | Source::Claim => return None,

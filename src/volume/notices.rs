@@ -25,7 +25,7 @@ pub enum Happened {
     Updated,
     /// It should show something else, and does not.
     UpdateFailed,
-    /// It shows again what it showed before, because the pod did not bear the change.
+    /// It shows again what it showed before, because the change made the pod unready.
     RolledBack,
 }
 

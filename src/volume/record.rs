@@ -73,7 +73,7 @@ pub struct History {
     pub draining: Vec<Draining>,
     /// Whether the file's time is to be set once more, because it came too soon after the one before.
     pub restamp: bool,
-    /// Whether what is shown goes if the pod does not bear it: the attribute `rollback`.
+    /// Whether what is shown is rolled back if it makes the pod unready: the attribute `rollback`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub on_trial: bool,
     /// What was shown before, and is not to be shown again as long as it is wanted.
@@ -81,7 +81,7 @@ pub struct History {
     pub rejected: Option<Rejected>,
 }
 
-/// Content that was taken back, because the pod did not bear it.
+/// Content that was rolled back, because it made the pod unready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// See [`History::asked`].

@@ -128,7 +128,7 @@ impl<M: Mounter> Task<M> {
             0..=FIRST => Duration::ZERO,
             _ => remaining(history.changed, changes.settle, now()),
         };
-        // What the pod has to bear first is what it would go back to.
+        // Until the verdict it is not known whether this could be gone back to.
         let rollback = changes.rollback.filter(|_| history.on_trial);
         let trial = rollback.map(|time| remaining(history.changed, time, now()));
         let spread = changes.spread.unwrap_or(match keyed.request.sharing {

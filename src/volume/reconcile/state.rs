@@ -113,7 +113,7 @@ impl State {
         }
     }
 
-    /// Nobody knows of the pod whether it bears what it shows.
+    /// Nobody knows whether the pod is Ready.
     pub(super) fn unjudged(&mut self, why: &str) {
         if self.due_after.is_none() {
             tracing::warn!(

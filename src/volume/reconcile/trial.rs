@@ -1,4 +1,4 @@
-//! Whether a pod bears what it was given: one that was Ready and is not some time after a change gets back what it had.
+//! Rollback: a pod that was Ready and is not some time after a change gets back what it had.
 //!
 //! The pod's status says since when it is not Ready, by the clock of the node, as the record says when the content
 //! changed. So one look after that time tells what became of the pod in it, however late the look is.
@@ -16,7 +16,7 @@ use crate::volume::request::KeyedRequest;
 use crate::volume::swap::{Bytes, Cause, Swap};
 use crate::volume::{Error, History, Record};
 
-/// Why the pod does not bear what it shows since then; nothing if it does.
+/// Why what is shown since then is to be rolled back; nothing if it is not.
 fn objection(readiness: &Readiness, changed: u64, rollback: Duration) -> Option<&str> {
     let end = changed.saturating_add(rollback.as_secs());
     match readiness {
@@ -26,7 +26,7 @@ fn objection(readiness: &Readiness, changed: u64, rollback: Duration) -> Option<
 }
 
 impl<M: Mounter> Task<M> {
-    /// Looks at the pod, and takes back what it does not bear. Nothing where nobody knows about the pod yet.
+    /// Looks at the pod, and rolls back what made it unready. Nothing where nobody knows about the pod yet.
     pub(super) async fn judge(
         &mut self,
         keyed: &Arc<KeyedRequest>,

@@ -39,10 +39,10 @@ pub(super) struct Swap {
 pub(super) enum Cause {
     /// It is wanted.
     Wanted {
-        /// Whether it goes if the pod does not bear it.
+        /// Whether it is rolled back if it makes the pod unready.
         on_trial: bool,
     },
-    /// The pod did not bear what was shown.
+    /// What was shown made the pod unready.
     RolledBack(Rejected),
 }
 
@@ -326,7 +326,7 @@ impl<M: Mounter> Shared<M> {
         Ok(record)
     }
 
-    /// Notes that the pod bears what is shown.
+    /// Notes that what is shown did not make the pod unready.
     pub(super) fn accept(
         &self,
         keyed: &KeyedRequest,

@@ -53,8 +53,8 @@ failed_again() {
         | length == 1 and .[0].series.count >= 2' > /dev/null
 }
 
-# A version that makes the pod unready is taken back, and is not tried again when something else of the pod changes.
-case_a_version_that_a_pod_does_not_bear_is_taken_back() {
+# A version that makes the pod unready is rolled back, and is not tried again when something else of the pod changes.
+case_a_version_that_makes_a_pod_unready_is_rolled_back() {
     local before probe
     echo good > "$scratch/good"
     echo bad > "$scratch/bad"

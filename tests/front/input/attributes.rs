@@ -155,9 +155,9 @@ fn attributes_of_a_request_are_invalid_by_name() {
         ),
         ("refresh", "1s", "use a time from 10s to 30days".into()),
         (
-            "unpack",
+            "rollback",
             "1m",
-            "the attribute unpack is not supported yet".into(),
+            "the attribute rollback: only volumes that kubelet mounts through CSI".into(),
         ),
         ("stripComponents", "1", "is not supported yet".into()),
         ("include", "*", "is not supported yet".into()),
