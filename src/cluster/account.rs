@@ -45,7 +45,7 @@ impl Account {
         self
     }
 
-    fn at(host: &str, port: &str) -> Result<Self, Error> {
+    pub(super) fn at(host: &str, port: &str) -> Result<Self, Error> {
         if host.is_empty() {
             return Err(Error::NoPod);
         }

@@ -10,11 +10,13 @@
 )]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::vec;
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::combinators::MapErr;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
@@ -30,6 +32,7 @@ use tower::{BoxError, Service, service_fn};
 
 use super::Account;
 use super::watched::PERSISTENT_VOLUMES;
+use crate::lock::Short;
 use crate::metrics::Verb;
 
 /// The longest answer that is read: an object may have 1.5 MiB where the API server keeps it.
@@ -43,17 +46,61 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// How long a connection that nobody uses is kept.
 const IDLE: Duration = Duration::from_secs(90);
 
+/// How many watches share a connection. kube-apiserver takes 100 requests at a time on one (SETTINGS_MAX_CONCURRENT_STREAMS,
+/// RFC 9113 §6.5.2); what is more would wait without a word until a watch ends, which takes minutes.
+const MOST_WATCHES: usize = 80;
+
 /// How names become addresses.
 pub type Names = BoxCloneSyncService<Name, vec::IntoIter<SocketAddr>, BoxError>;
 
 type Connections = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
-/// A client that goes on when the service account changes. Its connections end with it.
-pub(super) fn client(account: &Account, names: Names) -> kube::Client {
-    let http = Client::builder(TokioExecutor::new())
+/// Over a connection that all requests share, as long as the API server speaks HTTP/2.
+type Http = Client<Connections, Sent>;
+
+/// kube's, with an error of ours.
+type Sent = MapErr<Body, fn(kube::Error) -> BoxError>;
+
+/// Many watches, each with a connection that still takes requests.
+struct Watching {
+    account: Account,
+    names: Names,
+    /// Each with something that its watches hold.
+    connections: Short<Vec<(Http, Arc<()>)>>,
+}
+
+impl Watching {
+    /// One on which there is room for another watch; that is over when the other value is dropped.
+    fn room(&self) -> (Http, Arc<()>) {
+        let mut connections = self.connections.lock();
+        let watches = |held: &Arc<()>| Arc::strong_count(held) - 1;
+        let roomy = connections
+            .iter()
+            .find(|(_, held)| watches(held) < MOST_WATCHES);
+        if let Some((http, held)) = roomy {
+            return (http.clone(), Arc::clone(held));
+        }
+        let new = (http(&self.account, self.names.clone()), Arc::default());
+        connections.push((new.0.clone(), Arc::clone(&new.1)));
+        new
+    }
+}
+
+fn http(account: &Account, names: Names) -> Http {
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .build(connections(account.clone(), names));
+        .build(connections(account.clone(), names))
+}
+
+/// A client that goes on when the service account changes. Its connections end with it.
+pub(super) fn client(account: &Account, names: Names) -> kube::Client {
+    let quick = http(account, names.clone());
+    let watching = Watching {
+        account: account.clone(),
+        names,
+        connections: Short::default(),
+    };
     let account = account.clone();
     let service = service_fn(move |request| {
         // What a watch is answered never ends.
@@ -64,12 +111,25 @@ pub(super) fn client(account: &Account, names: Names) -> kube::Client {
         } else {
             LONGEST
         };
+        let (http, held) = match verb {
+            Verb::Watch => {
+                let (http, held) = watching.room();
+                (http, Some(held))
+            }
+            Verb::Get | Verb::Create | Verb::Patch => (quick.clone(), None),
+        };
         let answer = addressed(&account, request).map(|request| {
             // As in `api`, kube's error is made no `dyn Error`. These bodies are there already.
-            let request = request.map(|body| body.map_err(|_| BoxError::from("no body")));
-            http.request(request)
+            http.request(request.map(|body| body.map_err((|_| "no body".into()) as fn(_) -> _)))
         });
-        async move { judged(answer?.await?, longest).await }
+        async move {
+            let judged = judged(answer?.await?, longest).await?;
+            let holding = move |frame| {
+                let _until_the_end = &held;
+                frame
+            };
+            Ok::<_, BoxError>(judged.map(|body| body.map_frame(holding)))
+        }
     });
     kube::Client::new(service, "default")
 }
@@ -185,5 +245,25 @@ mod tests {
     async fn an_answer_without_end_is_not_read() {
         let status = said(500, vec![b' '; LONGEST + 1]).await.unwrap_err();
         assert_eq!((status.code, status.message), (500, too_long()));
+    }
+
+    /// The server lets the hundred-and-first request of a connection wait until another one ends.
+    #[test]
+    fn no_connection_has_more_watches_than_the_server_takes() {
+        let nobody = |_| std::future::ready(Err::<vec::IntoIter<SocketAddr>, _>("nobody".into()));
+        let watching = Watching {
+            account: Account::at("127.0.0.1", "1").unwrap(),
+            names: Names::new(service_fn(nobody)),
+            connections: Short::default(),
+        };
+        let mut held: Vec<_> = (0..200).map(|_| watching.room().1).collect();
+        let most = |held: &[Arc<()>]| held.iter().map(|h| Arc::strong_count(h) - 1).max();
+        assert!(most(&held) < Some(100), "{:?}", most(&held));
+        assert_eq!(watching.connections.lock().len(), 3);
+        // Where a watch has ended there is room for another one.
+        held.drain(..50);
+        held.extend((0..50).map(|_| watching.room().1));
+        assert!(most(&held) < Some(100), "{:?}", most(&held));
+        assert_eq!(watching.connections.lock().len(), 3);
     }
 }
