@@ -227,7 +227,8 @@ pub struct Serving {
     pub startup_taint: Option<String>,
 
     /// Let attributes use labels and annotations of pods and claims, and send events to pods; needs rights to list and
-    /// watch pods and persistentvolumeclaims, and to create and patch events [default: the API server is never asked]
+    /// watch pods, to get, list and watch persistentvolumeclaims, and to create and patch events [default: the API server
+    /// is never asked]
     #[arg(long, env = "WAR_VOL_WATCH_OBJECTS")]
     pub watch_objects: bool,
 

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::seen::{KEPT, answers_again, known, say};
+use super::seen::{KEPT, Outage, known};
 use crate::cluster::{self, Seen, Watcher};
 use crate::volume::objects::{Class, Metadata, Object, Objects};
 
@@ -29,11 +29,14 @@ pub(super) struct ClassWatch {
 
 impl ClassWatch {
     /// Nothing is asked yet.
-    pub(super) fn new(watcher: Watcher, objects: Objects) -> Self {
-        let known = Arc::default();
+    pub(super) fn new(watcher: Watcher, objects: Objects, outage: Outage) -> Self {
         Self {
             watches: BTreeMap::new(),
-            classes: Classes { watcher, known },
+            classes: Classes {
+                watcher,
+                outage,
+                known: Arc::default(),
+            },
             objects,
         }
     }
@@ -60,7 +63,7 @@ impl ClassWatch {
 
 /// Tells which class a PersistentVolume has, once it is known what that sets: until then what was seen last stays.
 async fn volume_seen(name: String, classes: Classes, objects: Objects) {
-    let mut said = None;
+    let mut asker = classes.outage.asker();
     let mut seen = Box::pin(classes.watcher.volume(&name));
     let mut unread: Option<cluster::Metadata> = None;
     loop {
@@ -76,8 +79,8 @@ async fn volume_seen(name: String, classes: Classes, objects: Objects) {
             Some(Seen::Object(volume)) => unread = Some(volume),
             // The volume outlives it: what was seen last stays.
             Some(Seen::Gone(_)) => {}
-            Some(Seen::All(_)) => answers_again(&mut said),
-            Some(Seen::Failed(error)) => say(&mut said, KEPT, &error),
+            Some(Seen::All(_)) => asker.answered(),
+            Some(Seen::Failed(error)) => asker.failed(KEPT, &error),
             None => return,
         }
     }
@@ -87,6 +90,7 @@ async fn volume_seen(name: String, classes: Classes, objects: Objects) {
 #[derive(Clone)]
 struct Classes {
     watcher: Watcher,
+    outage: Outage,
     /// Held while one is asked for, so that nobody else asks for the same.
     known: Arc<Mutex<HashMap<String, Weak<Class>>>>,
 }
@@ -108,14 +112,14 @@ impl Classes {
     }
 
     async fn read(&self, name: String) -> Arc<Class> {
-        let (mut said, mut pause) = (None, AGAIN);
+        let (mut asker, mut pause) = (self.outage.asker(), AGAIN);
         loop {
             match self.try_read(&name).await {
                 Ok(class) => {
-                    answers_again(&mut said);
+                    asker.answered();
                     return class;
                 }
-                Err(error) => say(&mut said, KEPT, &error),
+                Err(error) => asker.failed(KEPT, &error),
             }
             sleep(pause).await;
             pause = (2 * pause).min(SELDOM);

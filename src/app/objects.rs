@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc::Receiver;
@@ -10,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
 use super::classes::ClassWatch;
-use super::seen::{KEPT, answers_again, known, say};
+use super::seen::{Asker, KEPT, Outage, known};
 use crate::cluster::{self, Account, Events, Note, PodReadiness, Seen, Watcher};
 use crate::config::Serving;
 use crate::fault;
@@ -20,6 +21,9 @@ use crate::volume::notices::{Notice, Notices};
 use crate::volume::objects::{Object, Objects, WatchScope};
 use crate::volume::readiness::{Answer, AskPods, Readiness};
 use crate::volume::{Context, Pod};
+
+/// So many nodes with too many claims to watch them all must not be a load for the API server.
+const BETWEEN_READS: Duration = Duration::from_millis(200);
 
 /// Who is asked, for which namespaces, and what for.
 pub(super) struct ObjectWatch {
@@ -82,11 +86,13 @@ impl ObjectWatch {
     /// Watches what volumes want to know, and tells pods of their volumes, as long as the runtime runs. Without a volume
     /// whose content may change nothing is asked.
     pub(super) fn begin(self, driver: &str) {
-        let of = (self.node.clone(), self.namespaces);
-        tokio::spawn(follow(self.watcher, of, self.objects));
+        let (of, outage) = ((self.node.clone(), self.namespaces), Outage::default());
+        let (watcher, objects) = (self.watcher.clone(), self.objects.clone());
+        tokio::spawn(read_claims(watcher, objects, outage.asker()));
         let (driver, node) = (driver.to_owned(), self.node);
         let events = Events::new(self.account, http::names(), driver, node);
-        tokio::spawn(tell(events, self.notices));
+        tokio::spawn(tell(events, self.notices, outage.asker()));
+        tokio::spawn(follow(self.watcher, of, self.objects, outage));
     }
 }
 
@@ -118,8 +124,7 @@ impl AskPods for ApiPods {
 }
 
 /// Brings notices to their pods, one after another.
-async fn tell(mut events: Events, mut notices: Receiver<Notice>) {
-    let mut said = None;
+async fn tell(mut events: Events, mut notices: Receiver<Notice>, mut asker: Asker) {
     while let Some(Notice {
         pod,
         happened,
@@ -135,8 +140,8 @@ async fn tell(mut events: Events, mut notices: Receiver<Notice>) {
             words,
         };
         match events.say(note).await {
-            Ok(()) => answers_again(&mut said),
-            Err(error) => say(&mut said, "a pod is not told of its volume", &error),
+            Ok(()) => asker.answered(),
+            Err(error) => asker.failed("a pod is not told of its volume", &error),
         }
     }
 }
@@ -145,11 +150,12 @@ async fn follow(
     watcher: Watcher,
     (node, namespaces): (String, BTreeSet<String>),
     objects: Objects,
+    outage: Outage,
 ) {
     let mut wanted = objects.wanted();
     let mut pods: Vec<AbortOnDropHandle<()>> = Vec::new();
     let mut claims: BTreeMap<(String, String), AbortOnDropHandle<()>> = BTreeMap::new();
-    let mut volumes = ClassWatch::new(watcher.clone(), objects.clone());
+    let mut volumes = ClassWatch::new(watcher.clone(), objects.clone(), outage.clone());
     loop {
         let now = wanted.borrow_and_update().clone();
         if now.pods && pods.is_empty() {
@@ -159,6 +165,7 @@ async fn follow(
                     seen,
                     namespace.cloned(),
                     objects.clone(),
+                    outage.asker(),
                 )))
             };
             pods = match namespaces.is_empty() {
@@ -191,6 +198,7 @@ async fn follow(
                     watcher.claim(namespace, name),
                     claim,
                     objects.clone(),
+                    outage.asker(),
                 )))
             });
         }
@@ -201,8 +209,12 @@ async fn follow(
     }
 }
 
-async fn pods_seen(seen: impl Stream<Item = Seen>, of: Option<String>, objects: Objects) {
-    let mut said = None;
+async fn pods_seen(
+    seen: impl Stream<Item = Seen>,
+    of: Option<String>,
+    objects: Objects,
+    mut asker: Asker,
+) {
     let mut seen = Box::pin(seen);
     while let Some(seen) = seen.next().await {
         match seen {
@@ -213,23 +225,45 @@ async fn pods_seen(seen: impl Stream<Item = Seen>, of: Option<String>, objects: 
             Seen::Gone((namespace, name)) => objects.set(Object::Pod { namespace, name }, None),
             Seen::All(these) => {
                 objects.keep_pods(of.as_deref(), &these);
-                answers_again(&mut said);
+                asker.answered();
             }
-            Seen::Failed(error) => say(&mut said, KEPT, &error),
+            Seen::Failed(error) => asker.failed(KEPT, &error),
         }
     }
 }
 
-async fn claim_seen(seen: impl Stream<Item = Seen>, claim: Object, objects: Objects) {
-    let mut said = None;
+async fn claim_seen(
+    seen: impl Stream<Item = Seen>,
+    claim: Object,
+    objects: Objects,
+    mut asker: Asker,
+) {
     let mut seen = Box::pin(seen);
     while let Some(seen) = seen.next().await {
         match seen {
             Seen::Object(found) => objects.set(claim.clone(), Some(known(found))),
             // The volume outlives the claim: what was seen last stays.
             Seen::Gone(_) => {}
-            Seen::All(_) => answers_again(&mut said),
-            Seen::Failed(error) => say(&mut said, KEPT, &error),
+            Seen::All(_) => asker.answered(),
+            Seen::Failed(error) => asker.failed(KEPT, &error),
         }
+    }
+}
+
+/// Reads the claims that are not watched, when calls need them.
+async fn read_claims(watcher: Watcher, objects: Objects, mut asker: Asker) {
+    loop {
+        let (namespace, name) = objects.to_read().await;
+        match watcher.read_claim(&namespace, &name).await {
+            Ok(found) => {
+                asker.answered();
+                // The volume outlives the claim.
+                if let Some(found) = found {
+                    objects.set_read((namespace, name), known(found));
+                }
+            }
+            Err(error) => asker.failed(KEPT, &error),
+        }
+        tokio::time::sleep(BETWEEN_READS).await;
     }
 }

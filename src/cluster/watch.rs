@@ -12,10 +12,12 @@ use kube::Api;
 use kube::core::ObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
+use tokio::time::timeout;
 
+use super::api::{TIMEOUT, explained, silent};
 use super::client::{self, Names};
 use super::watched::{Watched, core};
-use super::{Account, Error, api, class};
+use super::{Account, Error, class};
 
 /// How many objects are asked for at a time. Each may be as long as the API server lets it be.
 const PAGE: u32 = 100;
@@ -97,6 +99,18 @@ impl Watcher {
         seen(self.account.clone(), events, "watch the claim")
     }
 
+    /// Reads one claim, if it is there.
+    pub async fn read_claim(&self, namespace: &str, name: &str) -> Result<Option<Metadata>, Error> {
+        let asked = "get the claim";
+        let claims = core("PersistentVolumeClaim", "persistentvolumeclaims");
+        let api: Api<Watched> = Api::namespaced_with(self.client.clone(), namespace, &claims);
+        match timeout(TIMEOUT, api.get_metadata_opt(name)).await {
+            Ok(Ok(claim)) => Ok(claim.map(|claim| metadata(claim.metadata))),
+            Ok(Err(error)) => Err(explained(&self.account, (asked, name), error)),
+            Err(_) => Err(silent(&self.account, asked)),
+        }
+    }
+
     /// One PersistentVolume.
     pub fn volume(&self, name: &str) -> impl Stream<Item = Seen> + Send + use<> {
         let volumes = core("PersistentVolume", "persistentvolumes");
@@ -159,7 +173,7 @@ fn failed(account: &Account, asked: &'static str, error: watcher::Error) -> Opti
     if matches!(&inner, kube::Error::Api(status) if status.code == 410) {
         return None;
     }
-    Some(api::explained(account, (asked, ""), inner))
+    Some(explained(account, (asked, ""), inner))
 }
 
 impl From<Watched> for Metadata {

@@ -242,6 +242,45 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn of_too_many_claims_the_rest_is_read_by_each_call_that_needs_it() {
+        let objects = Objects::new(WatchScope::Everything);
+        let wanted = objects.wanted();
+        let mut watched: Vec<_> = (0..200)
+            .map(|n| follow(&objects, [claim(&n.to_string())]))
+            .collect();
+        let name = |name: &str| ("shop".to_owned(), name.to_owned());
+        let read = follow(&objects, [claim("read")]);
+        let _again = follow(&objects, [claim("read")]);
+        let _other = follow(&objects, [claim("other")]);
+        assert_eq!(wanted.borrow().claims.len(), 200);
+        assert!(!wanted.borrow().claims.contains(&name("read")));
+        // Once for both calls, and in the order of the calls.
+        assert_eq!(objects.to_read().await, name("read"));
+        assert_eq!(objects.to_read().await, name("other"));
+        let another = tokio::spawn({
+            let objects = objects.clone();
+            async move { objects.to_read().await }
+        });
+        objects.set_read(name("read"), version("2", "v1").unwrap());
+        let known = |of: &Interests| of.facts("").unwrap().claim.unwrap().labels["version"].clone();
+        assert_eq!(known(&read), "v1");
+        let later = follow(&objects, [claim("read")]);
+        assert_eq!(another.await.unwrap(), name("read"));
+        // What is watched is not read.
+        objects.set_read(name("0"), version("1", "v1").unwrap());
+        assert!(watched[0].facts("").is_err());
+
+        // A watch that ends makes room for another one.
+        watched.remove(0);
+        assert_eq!(wanted.borrow().claims.len(), 199);
+        objects.set(claim("0"), None);
+        assert_eq!(wanted.borrow().claims.len(), 200);
+        let is_watched = |name: (String, String)| wanted.borrow().claims.contains(&name);
+        assert!(is_watched(name("read")) != is_watched(name("other")));
+        drop((read, later));
+    }
+
     #[test]
     fn what_is_only_good_to_know_is_not_waited_for() {
         let objects = Objects::new(WatchScope::Everything);

@@ -3,9 +3,12 @@
 //! Owns who wants to know what. Nobody here speaks to the API server: whoever does learns from [`Objects::wanted`] what to
 //! watch, and tells with [`Objects::set`] what is seen. Where nobody does, variables of objects are refused.
 //!
+//! The API server can watch claims only one by one, so no more than [`MOST_WATCHED`] of them are; each of the rest is read
+//! whenever kubelet publishes a volume that needs it ([`Objects::to_read`]).
+//!
 //! Invariant: what was seen stays until something else is seen. An API server that is gone changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -13,6 +16,12 @@ use tokio::sync::watch;
 use super::readiness::{Answer, AskPods};
 use crate::lock::{Guard, Short};
 use crate::policy::Pod;
+
+/// How many claims are watched at the same time.
+const MOST_WATCHED: usize = 200;
+
+/// A claim, by namespace and name.
+pub type ClaimName = (String, String);
 
 /// An object of the API server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,8 +95,8 @@ pub enum WatchScope {
 pub struct WantedObjects {
     /// Whether any pod of this node is.
     pub pods: bool,
-    /// The claims, by namespace and name.
-    pub claims: BTreeSet<(String, String)>,
+    /// The claims; of those that are too many, none.
+    pub claims: BTreeSet<ClaimName>,
     /// The PersistentVolumes, by name.
     pub volumes: BTreeSet<String>,
 }
@@ -100,6 +109,7 @@ pub struct Objects(Arc<Shared>);
 struct Shared {
     entries: Short<HashMap<Object, Entry>>,
     wanted: watch::Sender<WantedObjects>,
+    to_read: watch::Sender<VecDeque<ClaimName>>,
     watched: WatchScope,
     pods: Option<Arc<dyn AskPods>>,
     tells_classes: bool,
@@ -108,6 +118,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Entry {
     users: usize,
+    /// Whether a claim is read when a call needs it, and not watched.
+    only_read: bool,
     seen: watch::Sender<Option<Arc<Metadata>>>,
 }
 
@@ -133,6 +145,7 @@ impl Objects {
         Self(Arc::new(Shared {
             entries: Short::default(),
             wanted: watch::Sender::default(),
+            to_read: watch::Sender::default(),
             watched,
             pods,
             tells_classes: classes,
@@ -172,17 +185,39 @@ impl Objects {
         let mut entries = self.entries();
         // Of pods all are kept that the one watch of the node shows: somebody may want one of them later.
         if seen.is_none() && entries.get(&object).is_none_or(|entry| entry.users == 0) {
-            entries.remove(&object);
+            if entries.remove(&object).is_some() && matches!(object, Object::Claim { .. }) {
+                self.watch_another(&mut entries);
+            }
             return;
         }
-        let entry = entries.entry(object).or_default();
-        entry.seen.send_if_modified(|known| {
-            let is_new = known.as_deref() != seen.as_ref();
-            if is_new {
-                *known = seen.map(Arc::new);
+        entries.entry(object).or_default().set(seen);
+    }
+
+    /// What was read of a claim, unless it is watched by now, and known better.
+    pub fn set_read(&self, (namespace, name): ClaimName, read: Metadata) {
+        let mut entries = self.entries();
+        if let Some(entry) = entries.get_mut(&Object::Claim { namespace, name })
+            && entry.only_read
+        {
+            entry.set(Some(read));
+        }
+    }
+
+    /// The next claim that is to be read, once for all the calls that have needed it since. One at a time waits here.
+    pub async fn to_read(&self) -> ClaimName {
+        let mut added = self.0.to_read.subscribe();
+        loop {
+            let mut next = None;
+            self.0.to_read.send_if_modified(|claims| {
+                next = claims.pop_front();
+                false
+            });
+            if let Some(claim) = next {
+                return claim;
             }
-            is_new
-        });
+            // Whoever adds is there as long as this is.
+            let _ = added.changed().await;
+        }
     }
 
     /// Forgets the pods of a namespace, or of all of them, that are not among these, by namespace and name.
@@ -209,26 +244,59 @@ impl Objects {
     /// Begins to follow an object. Each call is to be followed by one of [`unfollow`](Self::unfollow).
     pub(super) fn follow(&self, object: &Object) -> watch::Sender<Option<Arc<Metadata>>> {
         let mut entries = self.entries();
-        let entry = entries.entry(object.clone()).or_default();
+        let is_full = watched_claims(&entries) >= MOST_WATCHED;
+        let entry = entries.entry(object.clone()).or_insert_with(|| Entry {
+            only_read: is_full && matches!(object, Object::Claim { .. }),
+            ..Entry::default()
+        });
         entry.users += 1;
-        let seen = entry.seen.clone();
+        let (seen, only_read) = (entry.seen.clone(), entry.only_read);
+        if let Object::Claim { namespace, name } = object
+            && only_read
+        {
+            self.read((namespace.clone(), name.clone()));
+        }
         self.tell(&entries);
         seen
     }
 
+    fn read(&self, claim: ClaimName) {
+        self.0.to_read.send_if_modified(|claims| {
+            let is_new = !claims.contains(&claim);
+            if is_new {
+                claims.push_back(claim);
+            }
+            is_new
+        });
+    }
+
+    /// There is room for one more watch.
+    fn watch_another(&self, entries: &mut HashMap<Object, Entry>) {
+        if let Some(entry) = entries.values_mut().find(|entry| entry.only_read) {
+            entry.only_read = false;
+            self.tell(entries);
+        }
+    }
+
     /// Ends to follow an object. What was seen of it stays until whoever watches ends that too: who follows it again before
-    /// then gets no other watch, which would begin with what is there.
+    /// then gets no other watch, which would begin with what is there. What was only read goes at once.
     pub(super) fn unfollow(&self, object: &Object) {
         let mut entries = self.entries();
-        if let Some(entry) = entries.get_mut(object) {
-            entry.users -= 1;
+        let Some(entry) = entries.get_mut(object) else {
+            return;
+        };
+        entry.users -= 1;
+        if entry.users == 0 && entry.only_read {
+            entries.remove(object);
+            return;
         }
         self.tell(&entries);
     }
 
     fn tell(&self, entries: &HashMap<Object, Entry>) {
         let mut now = WantedObjects::default();
-        for object in entries.iter().filter(|(_, e)| e.users > 0).map(|(o, _)| o) {
+        let watched = entries.iter().filter(|(_, e)| e.users > 0 && !e.only_read);
+        for (object, _) in watched {
             match object {
                 Object::Pod { .. } => now.pods = true,
                 Object::Claim { namespace, name } => {
@@ -243,4 +311,24 @@ impl Objects {
             is_new
         });
     }
+}
+
+impl Entry {
+    fn set(&mut self, seen: Option<Metadata>) {
+        self.seen.send_if_modified(|known| {
+            let is_new = known.as_deref() != seen.as_ref();
+            if is_new {
+                *known = seen.map(Arc::new);
+            }
+            is_new
+        });
+    }
+}
+
+/// Those that nobody needs any more, but whose watch has not ended yet, count too.
+fn watched_claims(entries: &HashMap<Object, Entry>) -> usize {
+    let claims = entries
+        .iter()
+        .filter(|(object, entry)| matches!(object, Object::Claim { .. }) && !entry.only_read);
+    claims.count()
 }
