@@ -4,7 +4,10 @@
 
 case_the_api_server_takes_every_example_as_it_is_written() {
     since 1.30 || return 0 # ValidatingAdmissionPolicy
-    in_space apply --dry-run=server --validate=strict --recursive -f "$top/deploy/examples" > /dev/null ||
+    local files
+    # What is OpenKruise's is known where that is installed: full/cloneset.sh.
+    mapfile -t files < <(grep --recursive --files-without-match kruise.io "$top/deploy/examples")
+    in_space apply --dry-run=server --validate=strict "${files[@]/#/--filename=}" > /dev/null ||
         fail "an example is refused; see above"
 }
 

@@ -23,6 +23,7 @@ declare -A path=(
     [provisioner]=github.com/kubernetes-csi/external-provisioner/v6
     [resizer]=github.com/kubernetes-csi/external-resizer/v2
     [storage]=k8s.io/kubernetes
+    [kruise]=github.com/openkruise/kruise
 )
 
 # What it is called without the version in its name.

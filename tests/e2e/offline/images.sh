@@ -15,7 +15,7 @@ images=(
     "registry.k8s.io/sig-storage/csi-provisioner:v$("$offline/binaries.sh" --version provisioner)"
 )
 # Of an image that holds the program of a module in modules/, which module.
-declare -A module=([csi-provisioner]=provisioner [csi-resizer]=resizer [agnhost]=storage)
+declare -A module=([csi-provisioner]=provisioner [csi-resizer]=resizer [agnhost]=storage [kruise-manager]=kruise)
 # Of others the tests want a shell, and nothing of what they are called after.
 declare -A like=([nginx]=busybox [glibc-dns-testing]=busybox)
 
@@ -29,6 +29,14 @@ make_program() { # DIRECTORY IMAGE
     "$offline/binaries.sh" "${module[$name]}"
     cp "$("$offline/binaries.sh" --where "${module[$name]}")/$name" "$1/"
     archive_of "$2" "$1" "{\"Entrypoint\": [\"/$name\"]}"
+}
+
+# Its manifests call the program by another name, and it is not root where it writes.
+make_kruise-manager() {
+    mkdir -m 1777 "$1/log" "$1/tmp"
+    "$offline/binaries.sh" kruise
+    cp "$("$offline/binaries.sh" --where kruise)/kruise" "$1/manager"
+    archive_of "$2" "$1" '{"Entrypoint": ["/manager"]}'
 }
 
 # What the others are made of: the commands of busybox, and users that have names.

@@ -19,6 +19,40 @@ case_tomcat_with_an_external_docbase_loses_a_few_since_2026() {
     is_over
 }
 
+# Tomcat notes the file's time after a reload: what comes during one, it never sees. The driver waits until that is over.
+case_tomcat_with_an_external_docbase_serves_what_is_wanted_while_another_version_starts() {
+    local version settle=15s third
+    wars_are_served
+    third=$(word)
+    slowly_starting_war "$scratch/slow" "$second"
+    war "$scratch/third" "$third"
+    origin "v2/sample.war=$scratch/slow" "v4/sample.war=$scratch/third"
+    for version in 9 11; do
+        is_deployed upgraded-docbase 8080/ < <(example tomcat-docbase-upgrade.yaml | sed "s#tomcat:9-#tomcat:$version-#")
+        wanted v2 upgraded-docbase
+        until_true 60 logs_say 'v2 is starting' || explain "Tomcat does not begin to start v2"
+        wanted v4 upgraded-docbase
+        ! logs_say 'Reloading Context .* is completed' || fail "v2 had started before v4 was wanted"
+        until_true 120 shows "$third" || explain "Tomcat does not serve v4"
+        is_over
+    done
+}
+logs_say() { in_space logs upgraded-docbase | grep -q "$1"; }
+
+# It takes five seconds to start: slowly_starting_war FILE WORD
+slowly_starting_war() {
+    local work=$scratch/slow-war
+    mkdir -p "$work/WEB-INF"
+    printf '<p>This WAR says %s</p>\n' "$2" > "$work/index.html"
+    cat > "$work/slow.jsp" << 'JSP'
+<%! public void jspInit() { System.out.println("v2 is starting"); try { Thread.sleep(5000); } catch (InterruptedException e) { } } %>
+JSP
+    cat > "$work/WEB-INF/web.xml" << 'XML'
+<web-app><servlet><servlet-name>slow</servlet-name><jsp-file>/slow.jsp</jsp-file><load-on-startup>1</load-on-startup></servlet></web-app>
+XML
+    stored_zip "$work" index.html slow.jsp WEB-INF/web.xml > "$1"
+}
+
 # The old version goes when the driver removes its file, and does not come back.
 case_tomcat_deploys_in_parallel_from_a_read_only_volume() {
     local version deployed
@@ -175,10 +209,11 @@ JAVA
     origin "v1/sample.jar=$scratch/first" "v2/sample.jar=$scratch/second" "v3/sample.jar=$e2e/run.sh"
 }
 
-# The example on stdin, with no time between two changes. Sets $pod, $url and $before, and the client begins.
+# The example on stdin, with no time between two changes, or with $settle. Sets $pod, $url and $before, and the client
+# begins.
 is_deployed() { # POD PORT/PATH
     local yaml
-    yaml=$(sed "s#https://example.com#$(address)#; s#^\( *\)volumeAttributes:#&\n\1  settle: 0s#")
+    yaml=$(sed "s#https://example.com#$(address)#; s#^\( *\)volumeAttributes:#&\n\1  settle: ${settle:-0s}#")
     sed -n 's/^ *image: //p' <<< "$yaml" | xargs "$e2e/cluster.sh" make
     in_space apply -f - <<< "$yaml" > /dev/null
     pod=$1
