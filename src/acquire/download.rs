@@ -1,8 +1,5 @@
 //! One download, from the first question to the last byte: asks, resumes, tries again, hashes on the way.
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::body;
@@ -14,11 +11,12 @@ use super::body::room::{self, with_room};
 use super::body::speed::not_stalled;
 use super::lookup::Query;
 use super::progress::{Phase, Progress};
+use super::retries::Retries;
 use super::{Error, RetryPolicy, joint};
 use crate::artifact::{Digest, Facts};
 use crate::metrics::Downloads;
 use crate::policy::{Limit, Permit, Request};
-use crate::source::{self, Answer, Factory, Object, Retry, Source, Start};
+use crate::source::{self, Answer, Factory, Object, Source, Start};
 use crate::store::{self, Completed, Partial};
 
 /// A try that moved as much was not in vain: the count of failures starts anew.
@@ -89,7 +87,7 @@ impl Download<'_> {
         if !self.may_resume(partial) {
             partial.forget()?;
         }
-        let mut pauses = self.pauses();
+        let mut retries = Retries::new(self.retry_policy, self.progress);
         // Further than ever: starting again from zero is no progress, however many bytes that moves.
         let mut furthest = partial.length();
         loop {
@@ -110,43 +108,13 @@ impl Download<'_> {
             };
             if partial.length() >= furthest.saturating_add(WORTHWHILE) {
                 furthest = partial.length();
-                pauses = self.pauses();
+                retries.renew();
             }
-            self.pause(&mut pauses, error).await?;
+            retries.pause(error).await?;
             if !self.may_resume(partial) {
                 partial.forget()?;
             }
         }
-    }
-
-    /// The pauses between tries; none is left when it is time to give up.
-    fn pauses(&self) -> ExponentialBackoff {
-        ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(self.retry_policy.pause)
-            .with_max_delay(self.retry_policy.longest_pause)
-            .with_max_times(self.retry_policy.tries.saturating_sub(1))
-            .build()
-    }
-
-    /// Waits before the next try, or gives the error back if there is to be none.
-    async fn pause(&self, pauses: &mut ExponentialBackoff, error: Error) -> Result<(), Error> {
-        let asked = match error.retry() {
-            Retry::Never => return Err(error),
-            Retry::Soon => Duration::ZERO,
-            Retry::After(time) => time,
-        };
-        let Some(usual) = pauses.next() else {
-            return Err(error);
-        };
-        let pause = usual.max(asked.min(self.retry_policy.longest_pause));
-        tracing::info!(%error, ?pause, "retrying the download");
-        self.progress.enter(Phase::Pausing {
-            why: error.to_string(),
-            pause,
-        });
-        tokio::time::sleep(pause).await;
-        Ok(())
     }
 
     fn stop(&self) -> Error {

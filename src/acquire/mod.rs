@@ -19,6 +19,7 @@ mod leftover;
 mod lookup;
 mod negative_cache;
 mod progress;
+mod retries;
 mod staging;
 
 use std::collections::HashMap;
