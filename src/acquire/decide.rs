@@ -50,6 +50,7 @@ mod tests {
         Request {
             url: "https://example.com/a.war".parse().unwrap(),
             pin: pin.map(digest),
+            checksum_file: None,
             pull,
             max_size: None,
             credentials: Credentials::default(),

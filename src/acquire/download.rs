@@ -295,8 +295,9 @@ impl Download<'_> {
         };
         let doubtful = joint::is_doubtful(partial, attempts.joined);
         Err(Error::Mismatch {
-            url,
+            url: url.into(),
             expected,
+            from: self.request().checksum_file.clone().map(Box::new),
             size,
             remembered: false,
             completed: joint::blamed(completed, &actual, doubtful, attempts.refuted.as_ref()),

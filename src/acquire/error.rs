@@ -24,16 +24,19 @@ pub enum Error {
     Store(#[from] store::Error),
     /// Other bytes than the promised ones.
     #[error(
-        "{url}: checksum mismatch: expected {expected}, got {actual} ({}){}; correct the checksum, or the artifact at \
+        "{url}: checksum mismatch: expected {expected}{}, got {actual} ({}){}; correct the checksum, or the artifact at \
          the URL",
+        .from.as_ref().map(|file| format!(" (from {file})")).unwrap_or_default(),
         Bytes(*.size),
         if *.remembered { ", which the server reports as unchanged since" } else { "" }
     )]
     Mismatch {
         /// What was asked for.
-        url: String,
+        url: Box<str>,
         /// What was promised.
         expected: Digest,
+        /// The file that promised it.
+        from: Option<Box<ArtifactUrl>>,
         /// What came.
         actual: Digest,
         /// How many bytes came.
@@ -42,6 +45,14 @@ pub enum Error {
         remembered: bool,
         /// All that is known of what came, for the memory; nothing where the memory itself answers.
         completed: Option<Box<store::Completed>>,
+    },
+    /// A checksum file in which there is no checksum for the artifact.
+    #[error("{url}: the checksum file {why}; correct it, or {}", Setting::Checksum)]
+    ChecksumFile {
+        /// Where it is.
+        url: String,
+        /// What it is instead.
+        why: String,
     },
     /// More bytes than allowed.
     #[error(
@@ -140,6 +151,13 @@ impl Error {
         }
     }
 
+    pub(super) fn checksum_file(url: &ArtifactUrl, why: impl Into<String>) -> Self {
+        Self::ChecksumFile {
+            url: url.to_string(),
+            why: why.into(),
+        }
+    }
+
     /// A download that nobody waits for any more.
     pub(super) fn stopped(url: &ArtifactUrl) -> Self {
         Self::Stopped {
@@ -171,6 +189,7 @@ impl Error {
         let Self::Mismatch {
             url,
             expected,
+            from,
             actual,
             size,
             ..
@@ -181,6 +200,7 @@ impl Error {
         Some(Self::Mismatch {
             url: url.clone(),
             expected: expected.clone(),
+            from: from.clone(),
             actual: actual.clone(),
             size: *size,
             remembered: true,
@@ -197,7 +217,7 @@ impl Error {
             Self::Mismatch { .. } => Fault::Mismatch,
             Self::TooLarge { .. } => Fault::TooLarge,
             Self::Unframed { .. } | Self::Coded { .. } => Fault::Invalid,
-            Self::NotCached { .. } => Fault::NotFound,
+            Self::NotCached { .. } | Self::ChecksumFile { .. } => Fault::NotFound,
             Self::Stopped { .. } => Fault::Unavailable,
             Self::Target { .. } => Fault::Occupied,
             Self::File { source, .. } => Fault::of_io(source),

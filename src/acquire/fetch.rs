@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::body::hash::{BUFFER, Hashes};
 use super::destination::{Destination, FileTarget, Stream};
+use super::document::Documents;
 use super::download::{Download, Outcome};
 use super::error::io_error;
 use super::leftover::{Leftover, origin_of};
@@ -46,9 +47,16 @@ pub async fn fetch(
     (progress, budget): (&Progress, &ByteBudget),
 ) -> Result<Fetched, Error> {
     progress.hold(&permit.subject().volume, permit.limit());
-    let download = Download {
+    let documents = Documents {
         sources,
         permit,
+        retry_policy,
+        progress,
+    };
+    let promised = documents.promised().await?;
+    let download = Download {
+        sources,
+        permit: promised.as_ref().unwrap_or(permit),
         query: &Query::Object { known: None },
         retry_policy,
         progress,

@@ -4,32 +4,20 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::download::{Download, Outcome};
-use super::lookup::{self, Lookup, Names, Query};
-use super::negative_cache::NegativeCache;
+use super::Error;
+use super::download::Outcome;
+use super::lookup::{Lookup, Query};
+use super::plan::Plan;
 use super::progress::{Phase, Progress};
-use super::{ByteBudget, Error, Parts};
-use crate::fault::Fault;
-use crate::policy::{Permit, Request};
+use crate::policy::Permit;
 use crate::source;
-use crate::store::{self, Artifact, Completed, Entry, Partial};
-
-/// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
-const STEP: u64 = 8 << 20;
+use crate::store::Artifact;
 
 /// How often one who waits looks whether the artifact still suits.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// What a flight is to get, and with what.
-pub(super) struct Plan {
-    pub(super) parts: Parts,
-    pub(super) budget: ByteBudget,
-    pub(super) permit: Permit,
-    pub(super) names: Names,
-    pub(super) negative_cache: Arc<NegativeCache>,
-}
 
 type Completion = Result<Artifact, Arc<Error>>;
 
@@ -148,6 +136,24 @@ fn on_thread(plan: &Plan, progress: &Progress) -> Result<Artifact, Error> {
         Lookup::Cached(artifact) => return Ok(artifact),
         Lookup::Ask(query) => query,
     };
+    match runtime.block_on(plan.promised(progress))? {
+        None => get(plan, progress, &runtime, query),
+        Some(plan) => match plan.found()? {
+            Lookup::Cached(artifact) => Ok(artifact),
+            Lookup::Ask(query) => {
+                plan.negative_cache.allow(&plan.names.memory)?;
+                get(&plan, progress, &runtime, query)
+            }
+        },
+    }
+}
+
+fn get(
+    plan: &Plan,
+    progress: &Progress,
+    runtime: &Runtime,
+    query: Query,
+) -> Result<Artifact, Error> {
     let mut partial = plan
         .parts
         .store
@@ -187,180 +193,5 @@ fn on_thread(plan: &Plan, progress: &Progress) -> Result<Artifact, Error> {
             Err(source::Error::changed(&plan.request().url).into())
         }
         Err(error) => Err(plan.fail(progress, partial, error)),
-    }
-}
-
-impl Plan {
-    fn request(&self) -> &Request {
-        self.permit.request()
-    }
-
-    /// A second look, after the place in the map of flights was taken: another flight may have completed meanwhile.
-    fn found(&self) -> Result<Lookup, Error> {
-        lookup::find(&self.parts.store, &self.names, self.request())
-    }
-
-    /// Where the disk was full the last time, a try is worth it only if there is room now.
-    fn make_room(&self, progress: &Progress) -> Result<(), Error> {
-        let Some(needed) = self.negative_cache.needs(&self.names.flight) else {
-            return Ok(());
-        };
-        progress.enter(Phase::MakingRoom);
-        let (store, what) = (&self.parts.store, self.request().url.to_string());
-        Ok(store.promise(&self.names.flight, needed, needed, &what)?)
-    }
-
-    async fn download(
-        &self,
-        progress: &Progress,
-        partial: &mut Partial,
-        query: Query,
-    ) -> Result<Outcome, Error> {
-        let store = &self.parts.store;
-        let what = self.request().url.to_string();
-        let promise = |total, more| {
-            progress.enter(Phase::MakingRoom);
-            store.promise(&self.names.flight, total, more, &what)
-        };
-        let download = Download {
-            sources: &self.parts.sources,
-            permit: &self.permit,
-            query: &query,
-            retry_policy: &self.parts.retry_policy,
-            progress,
-            budget: &self.budget,
-            boot: store.boot(),
-            promise: &promise,
-            metrics: &self.parts.metrics,
-        };
-        download.run(partial).await
-    }
-
-    fn commit(&self, partial: Partial, completed: &Completed) -> Result<Artifact, Error> {
-        let store = &self.parts.store;
-        let mut entry = completed.entry(&self.request().url);
-        if self.names.object.is_some() {
-            entry.admit(&self.names.entry);
-        }
-        let artifact = store
-            .commit(partial, completed, self.names.of_success(), &entry)
-            .inspect_err(|e| {
-                if e.fault() == Fault::NoSpace {
-                    self.negative_cache.full(&self.names.flight, completed.size);
-                }
-            })?;
-        self.negative_cache.forget(&self.names.flight);
-        tracing::info!(digest = %artifact.digest(), size = artifact.size(), "downloaded");
-        Ok(artifact)
-    }
-
-    /// What the origin says is unchanged: the cached bytes, or the wrong ones of an earlier download.
-    fn reuse(&self) -> Result<Option<Artifact>, Error> {
-        let store = &self.parts.store;
-        let entry = match (store.entry(&self.names.entry)?, &self.names.object) {
-            (None, Some(object)) => store.entry(object)?,
-            (entry, _) => entry,
-        };
-        let Some(entry) = entry else {
-            return Ok(None);
-        };
-        let pin = self.request().pin.as_ref();
-        match pin.map(|pin| (pin, entry.matches(pin))) {
-            Some((pin, Some(false))) => Err(self.remembered(pin, &entry)),
-            Some((_, None)) => Ok(None),
-            Some((_, Some(true))) | None => Ok(store.artifact(&entry)?),
-        }
-    }
-
-    /// The cached bytes of the object that the origin lets this URL have.
-    fn admit(&self) -> Result<Option<Artifact>, Error> {
-        let (store, Some(name)) = (&self.parts.store, &self.names.object) else {
-            return Ok(None);
-        };
-        let Some(mut entry) = store.entry(name)? else {
-            return Ok(None);
-        };
-        let artifact = store.artifact(&entry)?;
-        if artifact.is_some() {
-            entry.admit(&self.names.entry);
-            // A courtesy to the origin, which else is asked again.
-            if let Err(lost) = store.remember(name, &entry) {
-                tracing::warn!(error = %lost, "cannot remember a signed URL");
-            }
-        }
-        Ok(artifact)
-    }
-
-    fn remembered(&self, pin: &crate::artifact::Digest, entry: &Entry) -> Error {
-        let actual = entry
-            .sha512
-            .as_ref()
-            .filter(|d| d.algorithm() == pin.algorithm());
-        Error::Mismatch {
-            url: self.request().url.to_string(),
-            expected: pin.clone(),
-            actual: actual.unwrap_or(&entry.sha256).clone(),
-            size: entry.size,
-            remembered: true,
-            completed: None,
-        }
-    }
-
-    /// Puts away what is left of a failed download: kept for a resume where that can help, else removed.
-    fn fail(&self, progress: &Progress, partial: Partial, error: Error) -> Error {
-        let store = &self.parts.store;
-        if let Error::Mismatch {
-            completed: Some(completed),
-            ..
-        } = &error
-        {
-            self.remember_wrong(completed, &error);
-        }
-        let error = if let Error::Store(inner) = error {
-            self.explained(inner)
-        } else {
-            error
-        };
-        if let Error::Source(refusal) = &error
-            && refusal.kind().is_no()
-        {
-            self.negative_cache.refused(&self.names.flight, &error);
-        }
-        if error.fault() == Fault::NoSpace {
-            // Of an unknown length is known only that all there was did not do.
-            let free = store.usage().map_or(0, |usage| usage.free);
-            let more = partial.length().saturating_add(free).saturating_add(STEP);
-            match progress.snapshot().total {
-                Some(total) if partial.length() == 0 => {
-                    self.negative_cache.too_long(&self.names.flight, total);
-                }
-                total => self
-                    .negative_cache
-                    .full(&self.names.flight, total.unwrap_or(more)),
-            }
-        }
-        if (!error.keeps_partial() || partial.length() == 0)
-            && let Err(left) = store.drop_partial(partial)
-        {
-            tracing::warn!(error = %left, "cannot remove a partial download");
-        }
-        error
-    }
-
-    fn explained(&self, error: store::Error) -> Error {
-        let store = &self.parts.store;
-        Error::Store(store.explain(error, &self.request().url.to_string()))
-    }
-
-    /// In the index where the origin can be asked whether its object is still the same one, else for a while.
-    fn remember_wrong(&self, completed: &Completed, error: &Error) {
-        if completed.facts.validator.is_empty() {
-            self.negative_cache.wrong(&self.names.flight, error);
-        }
-        // The memory is a courtesy to the origin; the error is the same without it.
-        let entry = completed.entry(&self.request().url);
-        if let Err(lost) = self.parts.store.remember(&self.names.entry, &entry) {
-            tracing::warn!(error = %lost, "cannot remember a wrong checksum");
-        }
     }
 }

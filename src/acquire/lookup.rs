@@ -2,7 +2,7 @@
 
 use super::decide::{Decision, decide};
 use super::{Error, Parts};
-use crate::artifact::Validator;
+use crate::artifact::{ArtifactUrl, Validator};
 use crate::policy::{Permit, Request};
 use crate::source::{Answer, Responder};
 use crate::store::{Artifact, Entry, Name, Store};
@@ -16,6 +16,8 @@ pub(super) struct Names {
     pub(super) object: Option<Name>,
     /// Its download: the same URL, context, promise and address rule share one.
     pub(super) flight: Name,
+    /// What failed of it is remembered under this: not of one promise for another one.
+    pub(super) memory: Name,
 }
 
 impl Names {
@@ -28,15 +30,31 @@ impl Names {
         let url = request.url.canonical().as_bytes();
         let pin = request.pin.as_ref().map(ToString::to_string);
         let pin = pin.as_deref().unwrap_or_default().as_bytes();
+        let file = request.checksum_file.as_ref();
+        let file = file.map_or("", ArtifactUrl::canonical).as_bytes();
         let rule = permit.address_rule().identity();
         let context = context.as_str().as_bytes();
         // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
         // and one entry serves them all; without one another query may be another object.
         let object = request.url.without_query().filter(|_| !pin.is_empty());
+        // What a file promised is not what somebody had of the URL without a promise. The file may promise something
+        // else later: the download is the same one.
+        let (entry, flight, memory) = match file {
+            b"" => {
+                let flight = key.name("flight", &[url, context, pin, rule]);
+                (key.name("entry", &[url, context]), flight.clone(), flight)
+            }
+            file => (
+                key.name("entry", &[url, context, file]),
+                key.name("flight", &[url, context, file, rule, b"file"]),
+                key.name("memory", &[url, context, file, rule, pin]),
+            ),
+        };
         Self {
-            entry: key.name("entry", &[url, context]),
+            entry,
             object: object.map(|o| key.name("object", &[o.as_bytes(), context, pin])),
-            flight: key.name("flight", &[url, context, pin, rule]),
+            flight,
+            memory,
         }
     }
 

@@ -1,4 +1,4 @@
-//! From a request to verified bytes in the store: permit → resolve → have it? → fetch → verify → store.
+//! From a request to verified bytes in the store: permit → have it? → resolve → fetch → verify → store.
 //!
 //! Owns the flights: one download per artifact and trust context, however many ask, on a thread of its own that no
 //! caller's deadline ends. Owns the decision whether what is cached may be used (`decide.rs`).
@@ -10,6 +10,7 @@
 mod body;
 mod decide;
 mod destination;
+mod document;
 mod download;
 mod error;
 mod fetch;
@@ -18,6 +19,7 @@ mod joint;
 mod leftover;
 mod lookup;
 mod negative_cache;
+mod plan;
 mod progress;
 mod retries;
 mod staging;
@@ -37,6 +39,7 @@ pub use self::progress::{Phase, Progress, Snapshot};
 
 use self::lookup::{Lookup, Names};
 use self::negative_cache::NegativeCache;
+use self::plan::Plan;
 use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
@@ -151,11 +154,11 @@ impl Acquire {
         if let Some(flight) = flying.filter(|f| f.progress().want(who, permit.limit())) {
             return Ok(Joined::waiting(Arc::clone(flight), permit));
         }
-        self.negative_cache.allow(&names.flight)?;
+        self.negative_cache.allow(&names.memory)?;
         self.parts.metrics.missed();
         let progress = Arc::new(Progress::new(&request.url));
         progress.want(who, permit.limit());
-        let plan = flight::Plan {
+        let plan = Plan {
             parts: self.parts.clone(),
             budget: self.budget.clone(),
             permit: permit.clone(),

@@ -16,17 +16,20 @@ use crate::volume::{attributes, spec};
 pub struct Order {
     url: ArtifactUrl,
     pin: Option<Digest>,
+    checksum_file: Option<ArtifactUrl>,
     name: Option<FileName>,
 }
 
 impl Order {
     /// As it was typed; `name` is that of the file in a directory, if it is not the URL's.
     pub fn new(url: &str, checksum: Option<&str>, name: Option<&str>) -> Result<Self, Error> {
-        let pin = checksum.map(|text| spec::value(Setting::Checksum, text));
+        let url = spec::value(Setting::Url, url)?;
+        let (pin, checksum_file) = spec::checksum(checksum, &url)?;
         let name = name.map(|text| spec::value(Setting::FileName, text));
         Ok(Self {
-            url: spec::value(Setting::Url, url)?,
-            pin: pin.transpose()?,
+            url,
+            pin,
+            checksum_file,
             name: name.transpose()?,
         })
     }
@@ -129,6 +132,7 @@ impl Fetcher {
         let request = Request {
             url: order.url.clone(),
             pin: order.pin.clone(),
+            checksum_file: order.checksum_file.clone(),
             pull: PullPolicy::Always,
             max_size: None,
             credentials: self.credentials.clone(),

@@ -7,6 +7,8 @@
 //! Invariant: no value of these types is ever invalid, none performs I/O, and none prints a secret.
 
 mod address_rule;
+mod checksum;
+pub mod checksum_file;
 mod digest;
 mod facts;
 mod place;
@@ -14,6 +16,7 @@ mod size;
 mod url;
 
 pub use self::address_rule::AddressRule;
+pub use self::checksum::{Checksum, ChecksumFile};
 pub use self::digest::{Algorithm, Digest};
 pub use self::facts::{Facts, Revision, Validator};
 pub use self::place::{FileName, VolumePath};

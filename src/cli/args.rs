@@ -125,8 +125,8 @@ pub(super) struct Fetch {
     #[arg(value_name = "URL", required_unless_present = "from_file")]
     pub(super) urls: Vec<String>,
 
-    /// Expected checksum of a single URL: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, or a line of sha256sum
-    /// output
+    /// Expected checksum of a single URL: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, a line of sha256sum output,
+    /// or file:URL for a file at a server that lists it
     #[arg(long, value_name = "CHECKSUM", conflicts_with = "from_file")]
     pub(super) checksum: Option<String>,
 
@@ -157,7 +157,8 @@ pub(super) struct Mount {
     #[arg(value_name = "URL")]
     pub(super) url: String,
 
-    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, or a line of sha256sum output
+    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, a line of sha256sum output, or file:URL for
+    /// a file at a server that lists it
     #[arg(long, value_name = "CHECKSUM")]
     pub(super) checksum: Option<String>,
 

@@ -6,7 +6,7 @@
 
 mod request;
 
-use crate::artifact::{AddressRule, Bytes};
+use crate::artifact::{AddressRule, Bytes, Digest};
 use crate::fault::{Fault, Flag, Setting};
 use crate::source;
 
@@ -83,8 +83,10 @@ impl Policy {
     /// Judges a request: whether its host may be asked, and the smaller of the volume's limit and the driver's.
     pub fn check(&self, subject: Subject, request: Request) -> Result<Permit, Denied> {
         let address_rule = AddressRule;
-        if !address_rule.allows_url(request.url.as_url()) {
-            return Err(Denied::Host(source::Error::forbidden(&request.url)));
+        for url in std::iter::once(&request.url).chain(&request.checksum_file) {
+            if !address_rule.allows_url(url.as_url()) {
+                return Err(Denied::Host(source::Error::forbidden(url)));
+            }
         }
         let (bytes, whose) = match request.max_size {
             Some(bytes) if bytes <= self.largest => (bytes, Whose::Volume),
@@ -110,6 +112,17 @@ impl Permit {
         &self.request
     }
 
+    /// The same, for what its checksum file promises. The origin has been asked for that, and need not be asked for bytes
+    /// that have this digest.
+    #[must_use]
+    pub fn promised(mut self, pin: Digest) -> Self {
+        self.request.pin = Some(pin);
+        if self.request.pull == PullPolicy::Always {
+            self.request.pull = PullPolicy::IfNotPresent;
+        }
+        self
+    }
+
     /// Which addresses may be asked.
     pub fn address_rule(&self) -> &AddressRule {
         &self.address_rule
@@ -126,19 +139,26 @@ mod tests {
     use super::*;
     use crate::source::Credentials;
 
-    fn checked(url: &str, max_size: Option<u64>) -> Result<Permit, Denied> {
-        let subject = Subject {
+    fn nobody() -> Subject {
+        Subject {
             volume: "v".to_owned(),
             pod: None,
-        };
-        let request = Request {
+        }
+    }
+
+    fn request(url: &str, max_size: Option<u64>) -> Request {
+        Request {
             url: url.parse().unwrap(),
             pin: None,
+            checksum_file: None,
             pull: PullPolicy::Always,
             max_size,
             credentials: Credentials::default(),
-        };
-        Policy::new(100).check(subject, request)
+        }
+    }
+
+    fn checked(url: &str, max_size: Option<u64>) -> Result<Permit, Denied> {
+        Policy::new(100).check(nobody(), request(url, max_size))
     }
 
     #[test]
@@ -156,7 +176,11 @@ mod tests {
 
     #[test]
     fn a_host_that_is_never_asked_is_denied_before_anything_is_begun() {
-        let denied = checked("http://169.254.169.254/latest/meta-data", None).unwrap_err();
+        let bad = "http://169.254.169.254/latest/meta-data";
+        let mut request = request("https://example.com/a.war", None);
+        request.checksum_file = Some(bad.parse().unwrap());
+        assert!(Policy::new(100).check(nobody(), request).is_err());
+        let denied = checked(bad, None).unwrap_err();
         assert_eq!(denied.fault(), Fault::Denied);
         assert!(
             denied

@@ -37,8 +37,10 @@ pub struct Pod {
 pub struct Request {
     /// Where it is.
     pub url: ArtifactUrl,
-    /// What it must hash to.
+    /// What it must hash to. Where a file says that, not known until that was read.
     pub pin: Option<Digest>,
+    /// The file that says what it must hash to.
+    pub checksum_file: Option<ArtifactUrl>,
     /// Whether the origin is asked.
     pub pull: PullPolicy,
     /// The most bytes that it may have as far as the volume itself says.

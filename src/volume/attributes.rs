@@ -67,7 +67,8 @@ pub const ATTRIBUTES: [(&str, &str); 13] = [
     ),
     (
         "checksum",
-        "expected checksum: sha256:<hex>, sha512:<hex>, the hex digits alone, or a line of sha256sum output",
+        "expected checksum: sha256:<hex>, sha512:<hex>, the hex digits alone, a line of sha256sum output, or file:<URL> for a \
+         file at a server that lists it (docs/volumes.md)",
     ),
     (
         "fileName",

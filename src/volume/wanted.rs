@@ -11,6 +11,7 @@ use super::request::KeyedRequest;
 use super::spec::{VolumeTemplate, may_change, may_have_variables_or_refresh};
 use super::template::Source;
 use super::{Error, PublishRequest, Shared};
+use crate::artifact::ArtifactUrl;
 use crate::mount::Mounter;
 
 impl<M: Mounter> Shared<M> {
@@ -93,8 +94,10 @@ impl<M: Mounter> Shared<M> {
         }
         let request = &new.artifact_request;
         let pin = request.pin.as_ref().map(ToString::to_string);
-        let parts = [request.url.canonical(), pin.as_deref().unwrap_or_default()];
-        let name = self.store.key().name("asked", &parts.map(str::as_bytes));
+        let mut parts = vec![request.url.canonical(), pin.as_deref().unwrap_or_default()];
+        parts.extend(request.checksum_file.as_ref().map(ArtifactUrl::canonical));
+        let parts: Vec<_> = parts.into_iter().map(str::as_bytes).collect();
+        let name = self.store.key().name("asked", &parts);
         name.as_str().to_owned()
     }
 }

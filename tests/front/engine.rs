@@ -111,6 +111,7 @@ pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
     Request {
         url: url.parse().unwrap(),
         pin,
+        checksum_file: None,
         pull,
         max_size: None,
         credentials: Credentials::default(),

@@ -6,6 +6,7 @@ mod api_server;
 mod attacks;
 mod borders;
 mod chart;
+mod checksum_file;
 mod circles;
 mod classes;
 mod container;

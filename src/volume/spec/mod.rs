@@ -1,12 +1,15 @@
 //! From attributes to what they mean: first without the values of variables, then with them.
 
-use std::collections::BTreeMap;
-use std::str::FromStr;
+mod read;
 
+use std::collections::BTreeMap;
+
+pub use self::read::{checksum, value};
+use self::read::{one_of, parsed, template};
 use super::attributes::{Error, check_name, file_name};
 use super::changes::Changes;
 use super::template::{Fixed, Source, Template, Values, Variable, Within};
-use crate::artifact::{self, ArtifactUrl, Digest, FileName, VolumePath, parse_size};
+use crate::artifact::{ArtifactUrl, Checksum, Digest, FileName, VolumePath, parse_size};
 use crate::fault::Setting;
 use crate::policy::{PullPolicy, Request, is_credential};
 
@@ -50,8 +53,10 @@ pub struct VolumeTemplate {
 pub struct VolumeSpec {
     /// What to mount.
     pub url: ArtifactUrl,
-    /// What it must hash to.
+    /// What it must hash to, where that is written out.
     pub pin: Option<Digest>,
+    /// The file that says it.
+    pub checksum_file: Option<ArtifactUrl>,
     /// Where in the volume it goes.
     pub place: VolumePath,
     /// When the origin is asked.
@@ -66,6 +71,7 @@ impl VolumeSpec {
         Request {
             url: self.url.clone(),
             pin: self.pin.clone(),
+            checksum_file: self.checksum_file.clone(),
             pull: self.pull,
             max_size: self.max_size,
             credentials: Default::default(),
@@ -132,14 +138,15 @@ impl VolumeTemplate {
             }
         }
         if self.changes.refresh.is_some() {
-            let why = match (&self.checksum, self.pull) {
-                (Some(_), _) => {
+            let is_fixed = self.checksum.is_some() && !self.has_checksum_file();
+            let why = match self.pull {
+                _ if is_fixed => {
                     "there is nothing newer with the same checksum; remove refresh or checksum"
                 }
-                (None, Some(PullPolicy::Never)) => {
+                Some(PullPolicy::Never) => {
                     "the server is not asked with pullPolicy: Never; remove one of them"
                 }
-                (None, _) => "",
+                Some(PullPolicy::Always | PullPolicy::IfNotPresent) | None => "",
             };
             if !why.is_empty() {
                 return Err(Error::value(Setting::Refresh, why));
@@ -172,6 +179,12 @@ impl VolumeTemplate {
             Some(other) => Err(not_a_version(other)),
             None => Ok(()),
         }
+    }
+
+    /// Whether a file at a server says what the artifact must hash to.
+    fn has_checksum_file(&self) -> bool {
+        let checksum = self.checksum.as_ref();
+        checksum.is_some_and(|checksum| Checksum::is_file(checksum.head()))
     }
 
     fn templates(&self) -> impl Iterator<Item = (Setting, &Template)> {
@@ -224,7 +237,8 @@ impl VolumeTemplate {
 
     /// With a stand-in for every value. What a variable is in is not checked beyond that.
     fn with_stand_ins(&self) -> Result<VolumeSpec, Error> {
-        let checksum = self.checksum.as_ref().filter(|c| c.is_literal());
+        let is_known = |c: &&Template| c.is_literal() || self.has_checksum_file();
+        let checksum = self.checksum.as_ref().filter(is_known);
         self.read(
             &self.url.with(STAND_IN),
             checksum.map(|c| c.with(STAND_IN)),
@@ -239,15 +253,19 @@ impl VolumeTemplate {
             let filled = template.fill(values, within);
             filled.map_err(|error| Error::Template { name, error })
         };
-        let text = |name, template: Option<&Template>| {
-            template.map(|t| fill(name, t, Within::Text)).transpose()
+        let text = |name, template: Option<&Template>, within| {
+            template.map(|t| fill(name, t, within)).transpose()
+        };
+        let within = match self.has_checksum_file() {
+            true => Within::Url,
+            false => Within::Text,
         };
         let spec = self.read(
             &fill(Setting::Url, &self.url, Within::Url)?,
             // A checksum that a default leaves out is none.
-            text(Setting::Checksum, self.checksum.as_ref())?
+            text(Setting::Checksum, self.checksum.as_ref(), within)?
                 .filter(|c| !c.is_empty() || self.is_plain()),
-            text(Setting::FileName, self.file_name.as_ref())?,
+            text(Setting::FileName, self.file_name.as_ref(), Within::Text)?,
             &fill(Setting::Path, &self.path, Within::Text)?,
         )?;
         // Nearly all have no variable, and were checked when they were read.
@@ -255,10 +273,14 @@ impl VolumeTemplate {
             return Ok(spec);
         }
         let without = self.with_stand_ins()?;
-        let (url, meant) = (spec.url.as_url(), without.url.as_url());
-        if url.origin() != meant.origin() {
-            let why = "a variable names another server; write scheme, host and port out";
+        let origin = |url: &ArtifactUrl| url.as_url().origin();
+        let file = |spec: &VolumeSpec| spec.checksum_file.as_ref().map(origin);
+        let why = "a variable names another server; write scheme, host and port out";
+        if origin(&spec.url) != origin(&without.url) {
             return Err(Error::value(Setting::Url, why));
+        }
+        if file(&spec) != file(&without) {
+            return Err(Error::value(Setting::Checksum, why));
         }
         self.check_filled_version(&spec, &without)?;
         Ok(spec)
@@ -296,9 +318,7 @@ impl VolumeTemplate {
         path: &str,
     ) -> Result<VolumeSpec, Error> {
         let url: ArtifactUrl = value(Setting::Url, url)?;
-        let pin: Option<Digest> = checksum
-            .map(|text| value(Setting::Checksum, &text))
-            .transpose()?;
+        let (pin, checksum_file) = self::checksum(checksum.as_deref(), &url)?;
         let name: FileName = match name {
             Some(name) => value(Setting::FileName, &name)?,
             None => file_name(&url)?,
@@ -313,6 +333,7 @@ impl VolumeTemplate {
         Ok(VolumeSpec {
             url,
             pin,
+            checksum_file,
             place,
             pull,
             max_size: self.max_size,
@@ -331,40 +352,6 @@ fn not_a_version(variable: &Variable) -> Error {
         Variable::Swap
     );
     Error::value(Setting::FileName, why)
-}
-
-fn template((name, text): (Setting, Option<&str>)) -> Result<Option<Template>, Error> {
-    let template = text.map(Template::parse).transpose();
-    template.map_err(|error| Error::Template { name, error })
-}
-
-fn parsed<T: FromStr<Err: ToString>>(
-    (name, text): (Setting, Option<&str>),
-) -> Result<Option<T>, Error> {
-    text.map(|text| value(name, text)).transpose()
-}
-
-/// Reads one value, for whoever has no other.
-pub fn value<T: FromStr<Err: ToString>>(name: Setting, text: &str) -> Result<T, Error> {
-    text.parse().map_err(|e| Error::value(name, e))
-}
-
-fn one_of<T: Copy>(
-    (name, text): (Setting, Option<&str>),
-    allowed: &[(&str, T)],
-) -> Result<Option<T>, Error> {
-    let Some(text) = text else { return Ok(None) };
-    let words: Vec<_> = allowed.iter().map(|(word, _)| *word).collect();
-    allowed
-        .iter()
-        .find(|(word, _)| *word == text)
-        .map(|(_, value)| Some(*value))
-        .ok_or_else(|| {
-            Error::value(
-                name,
-                format!("{}; use {}", artifact::shown(text), words.join(" or ")),
-            )
-        })
 }
 
 #[cfg(test)]

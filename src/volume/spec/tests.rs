@@ -153,6 +153,41 @@ fn variables_are_filled_in_where_they_stand() {
 }
 
 #[test]
+fn a_file_says_the_checksum_and_a_variable_names_no_other_server() {
+    let file = |file: &str, v: &str| {
+        let spec = filled(&[URL, ("checksum", file), ("refresh", "1m")], v)?;
+        assert_eq!((spec.pin, spec.pull), (None, PullPolicy::Always));
+        Ok::<_, Error>(spec.checksum_file.unwrap().canonical().to_owned())
+    };
+    let beside = "file:sums/${secret['v']}.txt";
+    assert_eq!(
+        file(beside, "1.0+b").unwrap(),
+        "https://example.com/v2/sums/1.0%2Bb.txt"
+    );
+    let elsewhere = "file:https://sums.example.com/${secret['v']}";
+    assert_eq!(file(elsewhere, "1").unwrap(), "https://sums.example.com/1");
+    for (text, v) in [
+        ("file:https://${secret['v']}.example.com/a", "1"),
+        ("file:${secret['v']}://example.com/a", "http"),
+    ] {
+        let said = file(text, v).unwrap_err().to_string();
+        assert!(said.contains("the attribute checksum"), "{text}: {said}");
+    }
+    // What is no file as it is written is none.
+    let variable = [URL, ("checksum", "${secret['v']}")];
+    let said = filled(&variable, "file:SHA256SUMS")
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("the attribute checksum"), "{said}");
+    let nameless = [
+        url("https://example.com/"),
+        ("fileName", "a.war"),
+        ("checksum", "file:a"),
+    ];
+    assert!(parse(&nameless).is_err());
+}
+
+#[test]
 fn what_may_change_is_known_before_it_does() {
     for (pairs, may) in [
         (vec![URL], false),
