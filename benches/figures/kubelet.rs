@@ -222,6 +222,8 @@ fn serve(dir: &Path, program: &Path) -> Outcome<Child> {
     let socket = dir.join("csi/csi.sock");
     // It ends with this process, also where that is killed.
     let child = command("setpriv")
+        // As in the image.
+        .env("MALLOC_ARENA_MAX", "2")
         .args(["--pdeathsig", "TERM"])
         .arg(program)
         .args(["serve", "--mode", "node"])

@@ -20,9 +20,9 @@ use http_body_util::combinators::MapErr;
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use kube::client::Body;
 use kube::core::Status;
@@ -31,6 +31,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, service_fn};
 
 use super::Account;
+use super::gate::Gate;
 use super::watched::PERSISTENT_VOLUMES;
 use crate::lock::Short;
 use crate::metrics::Verb;
@@ -69,6 +70,10 @@ struct Watching {
     connections: Short<Vec<(Http, Arc<()>)>>,
 }
 
+/// How long watches wait for an API server that cannot be reached: at first, and at last.
+const AGAIN: Duration = Duration::from_secs(1);
+const SELDOM: Duration = Duration::from_secs(30);
+
 impl Watching {
     /// One on which there is room for another watch; that is over when the other value is dropped.
     fn room(&self) -> (Http, Arc<()>) {
@@ -102,6 +107,7 @@ pub(super) fn client(account: &Account, names: Names) -> kube::Client {
         connections: Short::default(),
     };
     let account = account.clone();
+    let gate = Arc::new(Gate::new(AGAIN, SELDOM));
     let service = service_fn(move |request| {
         // What a watch is answered never ends.
         let verb = verb(&request);
@@ -122,8 +128,13 @@ pub(super) fn client(account: &Account, names: Names) -> kube::Client {
             // As in `api`, kube's error is made no `dyn Error`. These bodies are there already.
             http.request(request.map(|body| body.map_err((|_| "no body".into()) as fn(_) -> _)))
         });
+        let gate = Arc::clone(&gate);
         async move {
-            let judged = judged(answer?.await?, longest).await?;
+            let answer = match &held {
+                Some(_) => gate.pass(answer?, Error::is_connect).await?,
+                None => answer?.await?,
+            };
+            let judged = judged(answer, longest).await?;
             let holding = move |frame| {
                 let _until_the_end = &held;
                 frame

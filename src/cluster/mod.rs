@@ -18,6 +18,7 @@ mod class;
 mod client;
 mod error;
 mod events;
+mod gate;
 mod node;
 mod pods;
 mod startup;
