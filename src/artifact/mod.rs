@@ -2,7 +2,8 @@
 //!
 //! Owns the words that the rest of the crate speaks about an artifact: where it is ([`ArtifactUrl`]), which
 //! bytes it is ([`Digest`]), what its origin says of it ([`Facts`]), what it is called in a volume ([`FileName`], [`VolumePath`]), how large it may be
-//! ([`parse_size`]) and which addresses may be asked for it ([`AddressRule`]).
+//! ([`parse_size`]) and which addresses may be asked for it ([`AddressRule`]). What it is called in a Maven repository, and
+//! where that is, is in [`maven`].
 //!
 //! Invariant: no value of these types is ever invalid, none performs I/O, and none prints a secret.
 
@@ -11,6 +12,7 @@ mod checksum;
 pub mod checksum_file;
 mod digest;
 mod facts;
+pub mod maven;
 mod place;
 mod size;
 mod url;
