@@ -26,6 +26,10 @@ impl<M> Shared<M> {
         self.behind.lock().insert(id.to_owned(), None);
     }
 
+    pub(super) fn is_current(&self, id: &str) -> bool {
+        matches!(self.behind.lock().get(id), Some(None))
+    }
+
     /// It should show something else.
     pub(super) fn mark_behind(&self, id: &str, url: &str) {
         let mut all = self.behind.lock();

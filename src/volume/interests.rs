@@ -80,6 +80,13 @@ impl Interests {
         Ok(facts)
     }
 
+    /// A call needs them once more.
+    pub(super) fn look_again(&self) {
+        for followed in &self.followed {
+            self.objects.look_again(&followed.object);
+        }
+    }
+
     /// Begins to listen. What is seen from now on is not missed.
     pub(super) fn listen(&self) -> Changes {
         let followed = self.followed.iter();
@@ -267,6 +274,8 @@ mod tests {
         assert_eq!(known(&read), "v1");
         let later = follow(&objects, [claim("read")]);
         assert_eq!(another.await.unwrap(), name("read"));
+        later.look_again();
+        assert_eq!(objects.to_read().await, name("read"));
         // What is watched is not read.
         objects.set_read(name("0"), version("1", "v1").unwrap());
         assert!(watched[0].facts("").is_err());

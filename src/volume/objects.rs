@@ -250,14 +250,23 @@ impl Objects {
             ..Entry::default()
         });
         entry.users += 1;
-        let (seen, only_read) = (entry.seen.clone(), entry.only_read);
+        let seen = entry.seen.clone();
+        self.tell(&entries);
+        drop(entries);
+        self.look_again(object);
+        seen
+    }
+
+    /// Reads a claim that is followed already, if it is one that is only read.
+    pub(super) fn look_again(&self, object: &Object) {
         if let Object::Claim { namespace, name } = object
-            && only_read
+            && self
+                .entries()
+                .get(object)
+                .is_some_and(|entry| entry.only_read)
         {
             self.read((namespace.clone(), name.clone()));
         }
-        self.tell(&entries);
-        seen
     }
 
     fn read(&self, claim: ClaimName) {

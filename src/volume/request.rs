@@ -1,9 +1,37 @@
 //! A request for a volume, from its call to its end.
 
+use secrecy::ExposeSecret;
+
 use super::interests::{Facts, Interests};
 use super::locks::Busy;
 use super::objects::Object;
 use super::{Error, Id, PublishRequest, Target};
+
+impl PublishRequest {
+    /// Whether another request for the same volume means the same.
+    pub(super) fn asks_the_same(&self, other: &Self) -> bool {
+        let secrets = |of: &Self, with: &Self| {
+            let secrets = of.secrets.iter().zip(&with.secrets);
+            of.secrets.len() == with.secrets.len()
+                && secrets.into_iter().all(|((a, one), (b, two))| {
+                    a == b && one.expose_secret() == two.expose_secret()
+                })
+        };
+        let rest = |of: &Self| {
+            let is = (of.readonly, of.writable, of.sharing, of.group);
+            (
+                is,
+                of.claim.clone(),
+                of.persistent_volume.clone(),
+                of.node.clone(),
+            )
+        };
+        self.attributes == other.attributes
+            && secrets(self, other)
+            && self.pod == other.pod
+            && rest(self) == rest(other)
+    }
+}
 
 /// A request, and what it is called here.
 pub(super) struct KeyedRequest {

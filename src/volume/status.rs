@@ -91,6 +91,11 @@ impl<M: Mounter> Volumes<M> {
         let id = Id::of(&request.volume, &request.target);
         let fingerprint = self.shared.fingerprint(request);
         let is_shown = self.is_shown(&id, request, &fingerprint);
+        // Nearly always kubelet says what it said before.
+        if is_shown && let Some(known) = self.reconciler.settled(&id, request) {
+            known.interests.look_again();
+            return true;
+        }
         if is_shown && self.shared.may_change(request) {
             let request = request.clone();
             let keyed = KeyedRequest {

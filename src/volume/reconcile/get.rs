@@ -8,16 +8,22 @@ use tokio::time::{Instant, sleep_until};
 use super::pace;
 use super::state::Got;
 use super::task::{Next, Task};
-use crate::acquire::Joined;
+use crate::acquire::{Joined, Waiting};
 use crate::mount::Mounter;
-use crate::policy::PullPolicy;
+use crate::policy::{PullPolicy, Request};
 use crate::volume::changes::{Changes, SPREAD};
 use crate::volume::clock::{now, remaining};
 use crate::volume::content::NewVolume;
 use crate::volume::renew::FIRST;
 use crate::volume::request::KeyedRequest;
 use crate::volume::swap::{Bytes, Cause, Swap};
-use crate::volume::{Error, History, Record, Rejected, Sharing};
+use crate::volume::{Before, Error, History, Record, Rejected, Sharing};
+
+/// What is there of what is wanted.
+enum Had {
+    Bytes(Bytes),
+    Flying(Waiting),
+}
 
 impl<M: Mounter> Task<M> {
     /// Gets what is wanted, and waits until it may be shown.
@@ -45,7 +51,10 @@ impl<M: Mounter> Task<M> {
             (&new.changes.unwrap_or_default(), got.since),
         );
         self.state.got = Some(got);
-        sleep_until(gate).await;
+        // A timer has the milliseconds of a wheel, and one whose time has come ends with the next of them.
+        if gate > Instant::now() {
+            sleep_until(gate).await;
+        }
         let new = self.shared.new_volume(keyed, history.swap + 1)?;
         let got = self.state.got.take();
         let got = got.ok_or_else(|| keyed.bug("what was got is gone"))?;
@@ -69,9 +78,24 @@ impl<M: Mounter> Task<M> {
         history: &History,
         (asked, new): (String, &NewVolume),
     ) -> Result<Got, Error> {
-        let bytes = match self.kept(keyed, history, &asked).await? {
-            Some(kept) => kept,
-            None => self.acquired(keyed, new).await?,
+        let kept = self.kept(history, &asked);
+        let request = self.artifact_request(new);
+        let had = self.blocking(keyed, move |shared, keyed, _| {
+            if let Some(before) = kept
+                && let Some(dir) = shared.store.volume(keyed.id.as_str())?
+                && dir.keeps(&before.sha256)
+            {
+                return Ok(Had::Bytes(Bytes::Kept(before)));
+            }
+            let joined = shared.acquire.join(shared.permit(keyed, request)?)?;
+            Ok(match joined {
+                Joined::Have(artifact) => Had::Bytes(Bytes::Cached(artifact)),
+                Joined::Flying(waiting) => Had::Flying(waiting),
+            })
+        });
+        let bytes = match had.await? {
+            Had::Bytes(bytes) => bytes,
+            Had::Flying(waiting) => Bytes::Cached(waiting.completed().await?),
         };
         Ok(Got {
             hold: self.shared.store.hold(bytes.digest()),
@@ -82,39 +106,18 @@ impl<M: Mounter> Task<M> {
     }
 
     /// What the volume showed last, if that is wanted: neither the origin nor the cache is asked for it.
-    async fn kept(
-        &self,
-        keyed: &Arc<KeyedRequest>,
-        history: &History,
-        asked: &str,
-    ) -> Result<Option<Bytes>, Error> {
+    fn kept(&self, history: &History, asked: &str) -> Option<Before> {
+        let is_wanted = |then: &str| !then.is_empty() && then == asked;
         let before = history.before.clone();
-        let is_wanted = |asked_then: &str| !asked_then.is_empty() && asked_then == asked;
-        let before = before.filter(|b| !self.state.refreshes && is_wanted(&b.asked));
-        let Some(before) = before else {
-            return Ok(None);
-        };
-        let keeps = self.blocking(keyed, move |shared, keyed, _| {
-            let dir = shared.store.volume(keyed.id.as_str())?;
-            Ok(dir
-                .is_some_and(|dir| dir.keeps(&before.sha256))
-                .then_some(before))
-        });
-        Ok(keeps.await?.map(Bytes::Kept))
+        before.filter(|before| !self.state.refreshes && is_wanted(&before.asked))
     }
 
-    async fn acquired(&self, keyed: &Arc<KeyedRequest>, new: &NewVolume) -> Result<Bytes, Error> {
+    fn artifact_request(&self, new: &NewVolume) -> Request {
         let mut request = new.artifact_request.clone();
         if self.state.refreshes {
             request.pull = PullPolicy::Always;
         }
-        let joined = self.blocking(keyed, move |shared, keyed, _| {
-            Ok(shared.acquire.join(shared.permit(keyed, request)?)?)
-        });
-        Ok(Bytes::Cached(match joined.await? {
-            Joined::Have(artifact) => artifact,
-            Joined::Flying(waiting) => waiting.completed().await?,
-        }))
+        request
     }
 
     /// From when on the volume may change: not too soon after the last change, and not together with the other pods.

@@ -25,7 +25,7 @@ use tracing::Instrument;
 use self::task::Task;
 use super::locks::VolumeLocks;
 use super::request::KeyedRequest;
-use super::{Id, Pool, Shared};
+use super::{Id, Pool, PublishRequest, Shared};
 use crate::lock::Short;
 use crate::metrics::Swaps;
 use crate::mount::Mounter;
@@ -57,6 +57,18 @@ impl<M: Mounter> Reconciler<M> {
     /// Whether a task may change what a volume shows.
     pub(super) fn looks_after(&self, id: &Id) -> bool {
         self.tasks.lock().contains_key(id.as_str())
+    }
+
+    /// The same request as it is known already, where all that it wants is shown.
+    pub(super) fn settled(&self, id: &Id, request: &PublishRequest) -> Option<Arc<KeyedRequest>> {
+        let known = {
+            let tasks = self.tasks.lock();
+            let task = tasks.get(id.as_str()).filter(|task| !task.is_closed())?;
+            Arc::clone(&task.borrow())
+        };
+        let is_settled =
+            known.request.asks_the_same(request) && self.shared.is_current(id.as_str());
+        is_settled.then_some(known)
     }
 
     /// Looks at a volume that is shown, soon and behind the caller's back. Must be called within a tokio runtime.
