@@ -44,7 +44,7 @@ case_a_long_request_ends_well_although_the_version_changes() {
     slow_war "$scratch/2.war" "$now"
     slow_war "$scratch/3.war" "$next"
     origin "v2/sample.war=$scratch/2.war" "v3/sample.war=$scratch/3.war"
-    pod=$(in_space get pods --selector app=shop --output name | sed 's#.*/##; q')
+    pod=$(in_space get pods --selector app=shop --output jsonpath='{.items[0].metadata.name}')
     in_space annotate pvc shop --overwrite example.com/version=v2 > /dev/null
     until_true 60 says "$pod" "" "$now" || explain "$pod does not serve v2"
     # The JSP is compiled before.
