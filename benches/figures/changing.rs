@@ -155,7 +155,7 @@ async fn change(asked: Asked) -> Outcome<Samples> {
                 return Err("the content does not change".into());
             }
             // Not in a loop without a pause: it would take a processor from whoever makes the change.
-            std::thread::sleep(LOOK);
+            pause();
         }
         samples.change.push(passed(began));
         // What comes first after a pause is slower.
@@ -177,6 +177,14 @@ async fn change(asked: Asked) -> Outcome<Samples> {
         }
     }
     Ok(samples)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the runtime's timer counts milliseconds, and nobody else needs this thread"
+)]
+fn pause() {
+    std::thread::sleep(LOOK);
 }
 
 fn passed(since: Instant) -> f64 {

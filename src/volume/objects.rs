@@ -3,7 +3,7 @@
 //! Owns who wants to know what. Nobody here speaks to the API server: whoever does learns from [`Objects::wanted`] what to
 //! watch, and tells with [`Objects::set`] what is seen. Where nobody does, variables of objects are refused.
 //!
-//! The API server can watch claims only one by one, so no more than [`MOST_WATCHED`] of them are; each of the rest is read
+//! The API server can watch claims only one by one, so no more than 200 of them are; each of the rest is read
 //! whenever kubelet publishes a volume that needs it ([`Objects::to_read`]).
 //!
 //! Invariant: what was seen stays until something else is seen. An API server that is gone changes nothing.
