@@ -47,7 +47,7 @@ pub enum Error {
         completed: Option<Box<store::Completed>>,
     },
     /// A checksum file in which there is no checksum for the artifact.
-    #[error("{url}: the checksum file {why}; correct it, or {}", Setting::Checksum)]
+    #[error("{url}: the checksum file {why}; correct it, or {checksum:#}", checksum = Setting::Checksum)]
     ChecksumFile {
         /// Where it is.
         url: String,

@@ -113,17 +113,21 @@ fn entry(line: &str) -> Option<Entry<'_>> {
     if line.starts_with('#') {
         return None;
     }
-    bsd(line).or_else(|| gnu(line))
+    tagged(line).or_else(|| gnu(line))
 }
 
-/// `SHA256 (name) = digits`, and without the blanks as openssl writes it.
-fn bsd(line: &str) -> Option<Entry<'_>> {
-    let (algorithm, rest) = line.split_once('(')?;
-    let algorithm = algorithm_of(algorithm.trim_end())?;
-    let (name, digits) = rest.rsplit_once(')')?;
-    let digits = digits.trim_start().strip_prefix('=')?.trim_start();
+/// `SHA256 (name) = digits`, and without the blanks as openssl writes it: the function, the name and the digits.
+pub(super) fn bsd(line: &str) -> Option<(&str, &str, &str)> {
+    let (head, digits) = line.rsplit_once('=')?;
+    let (function, name) = head.trim_end().strip_suffix(')')?.split_once('(')?;
+    Some((function.trim(), name, digits.trim()))
+}
+
+/// A line of that kind.
+fn tagged(line: &str) -> Option<Entry<'_>> {
+    let (function, name, digits) = bsd(line)?;
     Some(Entry {
-        digest: digest(algorithm, digits)?,
+        digest: digest(Algorithm::named(function)?, digits)?,
         name: Some(name.into()),
     })
 }
@@ -139,7 +143,7 @@ fn gnu(line: &str) -> Option<Entry<'_>> {
         None => (line, None),
     };
     let (algorithm, digits) = match digits.split_once(':') {
-        Some((algorithm, digits)) => (algorithm_of(algorithm)?, digits),
+        Some((algorithm, digits)) => (Algorithm::named(algorithm)?, digits),
         None => (by_length(digits)?, digits),
     };
     let name = name.map(|name| name.strip_prefix('*').unwrap_or(name));
@@ -160,14 +164,6 @@ fn printed_by_gpg(text: &str) -> Option<Entry<'_>> {
         digest: digest(by_length(&digits)?, &digits)?,
         name: Some(name.into()),
     })
-}
-
-fn algorithm_of(name: &str) -> Option<Algorithm> {
-    match name.to_ascii_uppercase().as_str() {
-        "SHA256" | "SHA-256" | "SHA2-256" => Some(Algorithm::Sha256),
-        "SHA512" | "SHA-512" | "SHA2-512" => Some(Algorithm::Sha512),
-        _ => None,
-    }
 }
 
 fn by_length(digits: &str) -> Option<Algorithm> {

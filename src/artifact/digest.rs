@@ -23,6 +23,15 @@ impl Algorithm {
         }
     }
 
+    /// The one that a line of `sha256sum --tag`, `openssl dgst` or BSD's programs names.
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_uppercase().as_str() {
+            "SHA256" | "SHA-256" | "SHA2-256" => Some(Self::Sha256),
+            "SHA512" | "SHA-512" | "SHA2-512" => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+
     fn bytes(self) -> usize {
         match self {
             Self::Sha256 => 32,

@@ -244,9 +244,11 @@ impl Objects {
     /// Begins to follow an object. Each call is to be followed by one of [`unfollow`](Self::unfollow).
     pub(super) fn follow(&self, object: &Object) -> watch::Sender<Option<Arc<Metadata>>> {
         let mut entries = self.entries();
-        let is_full = watched_claims(&entries) >= MOST_WATCHED;
+        let only_read = matches!(object, Object::Claim { .. })
+            && !entries.contains_key(object)
+            && watched_claims(&entries) >= MOST_WATCHED;
         let entry = entries.entry(object.clone()).or_insert_with(|| Entry {
-            only_read: is_full && matches!(object, Object::Claim { .. }),
+            only_read,
             ..Entry::default()
         });
         entry.users += 1;

@@ -10,26 +10,20 @@ use super::{Error, Id, PublishRequest, Target};
 impl PublishRequest {
     /// Whether another request for the same volume means the same.
     pub(super) fn asks_the_same(&self, other: &Self) -> bool {
-        let secrets = |of: &Self, with: &Self| {
-            let secrets = of.secrets.iter().zip(&with.secrets);
-            of.secrets.len() == with.secrets.len()
-                && secrets.into_iter().all(|((a, one), (b, two))| {
-                    a == b && one.expose_secret() == two.expose_secret()
-                })
-        };
-        let rest = |of: &Self| {
-            let is = (of.readonly, of.writable, of.sharing, of.group);
-            (
-                is,
-                of.claim.clone(),
-                of.persistent_volume.clone(),
-                of.node.clone(),
-            )
-        };
-        self.attributes == other.attributes
-            && secrets(self, other)
+        let secrets = self.secrets.iter().zip(&other.secrets);
+        self.secrets.len() == other.secrets.len()
+            && secrets.into_iter().all(|((name, secret), (also, again))| {
+                name == also && secret.expose_secret() == again.expose_secret()
+            })
+            && self.attributes == other.attributes
+            && self.readonly == other.readonly
+            && self.writable == other.writable
+            && self.sharing == other.sharing
+            && self.group == other.group
             && self.pod == other.pod
-            && rest(self) == rest(other)
+            && self.claim == other.claim
+            && self.persistent_volume == other.persistent_volume
+            && self.node == other.node
     }
 }
 

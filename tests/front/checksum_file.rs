@@ -123,7 +123,7 @@ fn what_is_wrong_with_the_file_is_said_and_nothing_is_downloaded() {
         assert_eq!(fault, Fault::NotFound, "{words}");
         let said = format!("{}: the checksum file {says}", origin.url(SUMS));
         assert!(
-            words.contains(&said) && words.contains("; correct it, or checksum"),
+            words.contains(&said) && words.contains("; correct it, or the attribute checksum"),
             "{words}"
         );
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::artifact::{ArtifactUrl, Digest, Error, shown};
+use crate::artifact::{Algorithm, ArtifactUrl, Digest, Error, checksum_file, shown};
 
 /// A hash function of a file beside another. MD5 is none: whoever makes a second file with the same one needs seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,11 +39,16 @@ impl SidecarAlgorithm {
 
     /// The function that a line names, in one of the ways that tools write it.
     fn named(name: &str) -> Option<Self> {
-        match name.to_ascii_uppercase().as_str() {
-            "SHA512" | "SHA-512" | "SHA2-512" => Some(Self::Sha512),
-            "SHA256" | "SHA-256" | "SHA2-256" => Some(Self::Sha256),
-            "SHA1" | "SHA-1" => Some(Self::Sha1),
-            _ => None,
+        match Algorithm::named(name) {
+            Some(Algorithm::Sha512) => Some(Self::Sha512),
+            Some(Algorithm::Sha256) => Some(Self::Sha256),
+            None if ["SHA1", "SHA-1"]
+                .iter()
+                .any(|sha1| name.eq_ignore_ascii_case(sha1)) =>
+            {
+                Some(Self::Sha1)
+            }
+            None => None,
         }
     }
 }
@@ -174,14 +179,12 @@ fn parts(line: &str) -> (Option<&str>, &str) {
     let first = line.split_whitespace().next().unwrap_or_default();
     // A backslash in front says that the name is escaped.
     let digits = first.strip_prefix('\\').unwrap_or(first);
-    if !digits.bytes().all(|b| b.is_ascii_hexdigit())
-        && let Some((head, digits)) = line.rsplit_once("= ")
-        && head.trim_end().ends_with(')')
-        && let Some((name, _)) = head.split_once('(')
-    {
-        return (Some(name.trim()), digits.trim());
+    match checksum_file::bsd(line) {
+        Some((function, _, digits)) if !first.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            (Some(function), digits)
+        }
+        _ => (None, digits),
     }
-    (None, digits)
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ fn what_maven_reads_is_read() {
     for good in [
         "\u{feff}<metadata><versioning><latest>3</latest></versioning></metadata>",
         "\n<?xml version='1.0'?>\n<metadata><versioning><latest>3</latest></versioning></metadata>\n<!-- end -->",
-        "<metadata xmlns='http://maven.apache.org/METADATA/1.1.0'><foo><latest>8</latest></foo><versioning><bar/>\
+        "<metadata xmlns='urn:example:metadata'><foo><latest>8</latest></foo><versioning><bar/>\
          <latest>3</latest></versioning></metadata>",
     ] {
         let metadata = Metadata::read(good.as_bytes()).unwrap();
