@@ -77,7 +77,7 @@ pub(crate) struct Driver {
 /// The runtime that the program has.
 pub(crate) fn runtime() -> Outcome<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(war_vol::volume::WORKERS)
         .max_blocking_threads(16)
         .enable_all()
         .build()?)

@@ -43,7 +43,7 @@ use crate::volume::attributes;
 use crate::volume::claims;
 use crate::volume::{self, Context, Volumes};
 
-pub use crate::volume::THREADS;
+pub use crate::volume::{THREADS, WORKERS};
 
 /// Anything that can go wrong in a command.
 #[derive(Debug, thiserror::Error)]

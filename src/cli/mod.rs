@@ -93,7 +93,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
         return Builder::new_current_thread().enable_all().build();
     }
     Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(app::WORKERS)
         .max_blocking_threads(app::THREADS)
         .enable_all()
         .build()

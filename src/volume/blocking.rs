@@ -23,7 +23,7 @@ impl<M: Send + Sync + 'static> Volumes<M> {
     /// Errors: those of the work; [`Error::Bug`] with what it panicked with.
     ///
     /// Short work takes a fraction of a millisecond, and to hand it to another thread and back takes as long again, on
-    /// a busy machine ten times as long. So it runs on the thread that asks for it, whose other tasks move elsewhere.
+    /// a busy machine ten times as long. So it runs on the thread that asks for it, whose other tasks go on elsewhere.
     /// Whoever wants to give up meanwhile has to be another task: see [`Volumes::spawn`]. What may take longer, and what
     /// comes while others are held up by the disk, goes to the threads for that: however sick the disk, the runtime goes
     /// on.

@@ -59,7 +59,7 @@ pub use self::command_line::{Mount, directory, is_shown};
 pub use self::error::Error;
 pub use self::handle::VolumesHandle;
 pub use self::kubelet::Kubelet;
-pub use self::pool::{Pool, THREADS};
+pub use self::pool::{Pool, THREADS, WORKERS};
 pub use self::record::{Before, Draining, History, Owner, Record, Rejected};
 pub use self::recover::Listed;
 pub use self::status::{Standing, Usage};

@@ -45,7 +45,7 @@ impl Node {
         let kubelet = sandbox.path("kubelet");
         fs::create_dir_all(&kubelet).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(war_vol::volume::WORKERS)
             .enable_all()
             .build()
             .unwrap();

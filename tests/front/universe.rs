@@ -49,7 +49,7 @@ impl Stage {
         std::fs::write(&ca_file, origin.ca_pem()).unwrap();
         let engine = Engine::open(&dir.path().join("root"), Some(&ca_file));
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(war_vol::volume::WORKERS)
             .enable_all()
             .build()
             .unwrap();

@@ -87,7 +87,7 @@ impl World {
             origin.put(&path(artifact), Object::new(bytes(artifact)));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(war_vol::volume::WORKERS)
             .enable_all()
             .build()
             .unwrap();

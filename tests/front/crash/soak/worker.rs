@@ -99,7 +99,7 @@ fn works_where_it_is_told_to() {
         return;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(war_vol::volume::WORKERS)
         .enable_all()
         .build()
         .unwrap();
