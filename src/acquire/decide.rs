@@ -16,10 +16,10 @@ pub(super) enum Decision {
 
 /// `entry` is what this URL gave in this context; `present` whether those bytes are still there.
 pub(super) fn decide(request: &Request, entry: Option<&Entry>, present: bool) -> Decision {
-    let fits = match (&request.pin, entry) {
+    let fits = match (&request.promise, entry) {
         (_, None) => None,
         (None, Some(_)) => Some(true),
-        (Some(pin), Some(entry)) => entry.matches(pin),
+        (Some(promise), Some(entry)) => entry.matches(promise),
     };
     let usable = fits == Some(true) && present;
     // Asking conditionally makes sense only if "unchanged" is an answer: these bytes, or the same wrong ones.
@@ -49,7 +49,7 @@ mod tests {
     fn request(pull: PullPolicy, pin: Option<u8>) -> Request {
         Request {
             url: "https://example.com/a.war".parse().unwrap(),
-            pin: pin.map(digest),
+            promise: pin.map(|pin| digest(pin).into()),
             checksum_file: None,
             pull,
             max_size: None,
@@ -67,6 +67,7 @@ mod tests {
             url: String::new(),
             sha256: digest(1),
             sha512: None,
+            sha1: None,
             size: 1,
             validator,
             admitted: Vec::new(),
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn a_digest_that_was_never_computed_proves_nothing() {
         let mut r = request(PullPolicy::IfNotPresent, None);
-        r.pin = Some(Digest::sha512([1; 64]));
+        r.promise = Some(Digest::sha512([1; 64]).into());
         assert_eq!(
             decide(&r, Some(&entry(Some("\"t\""))), true),
             Decision::Fetch { known: None }

@@ -35,7 +35,7 @@ impl Documents<'_> {
         let digest = digest(&text, file, &request.url);
         let digest = digest.map_err(|why| Error::checksum_file(file, why))?;
         tracing::info!(%file, %digest, "read the checksum file");
-        Ok(Some(self.permit.clone().promised(digest)))
+        Ok(Some(self.permit.clone().promised(digest.into())))
     }
 
     /// Credentials are for the artifact's own origin.

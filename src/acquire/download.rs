@@ -13,7 +13,7 @@ use super::lookup::Query;
 use super::progress::{Phase, Progress};
 use super::retries::Retries;
 use super::{Error, RetryPolicy, joint};
-use crate::artifact::{Digest, Facts};
+use crate::artifact::{Facts, Promise};
 use crate::metrics::Downloads;
 use crate::policy::{Limit, Permit, Request};
 use crate::source::{self, Answer, Factory, Object, Source, Start};
@@ -59,7 +59,7 @@ struct Attempts {
     /// Whether the bytes came in more than one answer.
     joined: bool,
     /// A wrong digest that may have been the way's fault, after which it was tried from zero.
-    refuted: Option<Digest>,
+    refuted: Option<Promise>,
 }
 
 impl Download<'_> {
@@ -98,7 +98,7 @@ impl Download<'_> {
                 {
                     partial.forget()?;
                     attempts = Attempts {
-                        refuted: Some(actual),
+                        refuted: Some(*actual),
                         ..Attempts::default()
                     };
                     continue;
@@ -126,7 +126,7 @@ impl Download<'_> {
     /// durable.
     fn may_resume(&self, partial: &Partial) -> bool {
         partial.facts().is_some_and(|facts| {
-            self.request().pin.is_some()
+            self.request().pin().is_some()
                 || facts.revision().is_some() && partial.is_of_boot(self.boot)
         })
     }
@@ -148,7 +148,7 @@ impl Download<'_> {
             // With a promised digest the names do not matter: two mirrors in turn have one each.
             (Query::Object { .. } | Query::Admission { .. }, offset) => Start::At {
                 offset,
-                of: match self.request().pin {
+                of: match self.request().pin() {
                     Some(_) => None,
                     None => partial.facts().and_then(Facts::revision),
                 },
@@ -198,7 +198,7 @@ impl Download<'_> {
     }
 
     fn hasher(&self) -> Result<Hasher, Error> {
-        let also = self.request().pin.as_ref().map(Digest::algorithm);
+        let also = self.request().promise.as_ref().map(Promise::function);
         let hasher = Hasher::start(self.budget, also);
         hasher.map_err(|e| self.bug(format!("cannot start a thread: {e}")))
     }
@@ -220,7 +220,7 @@ impl Download<'_> {
             return Err(Error::too_large(url, length, limit));
         }
         // What only a promised digest can prove is taken only under one.
-        match (&self.request().pin, &facts.coding) {
+        match (self.request().pin(), &facts.coding) {
             (None, Some(coding)) => Err(Error::Coded {
                 url: url.to_string(),
                 coding: shortened(coding),
@@ -279,19 +279,20 @@ impl Download<'_> {
         };
         let (url, size) = (self.request().url.to_string(), partial.length());
         let digests = hasher.finish(&url, size)?;
-        let expected = self.request().pin.as_ref();
-        let wrong = expected.map(|pin| (pin, digests.of(pin.algorithm()).cloned()));
-        let wrong = wrong.filter(|(pin, actual)| actual.as_ref() != Some(pin));
+        let expected = self.request().promise.as_ref();
+        let wrong = expected.map(|promise| (promise, digests.like(promise)));
+        let wrong = wrong.filter(|(promise, actual)| actual.as_ref() != Some(promise));
         let completed = Completed {
-            sha256: digests.sha256,
-            sha512: digests.sha512,
+            digests,
             size,
             facts,
         };
         let (expected, actual) = match wrong {
             None => return Ok(Outcome::Completed(completed)),
-            Some((pin, Some(actual))) => (pin.clone(), actual),
-            Some((_, None)) => return Err(self.bug("no SHA-512 was computed")),
+            Some((promise, Some(actual))) => (Box::new(promise.clone()), actual),
+            Some((promise, None)) => {
+                return Err(self.bug(format!("no {} was computed", promise.function())));
+            }
         };
         let doubtful = joint::is_doubtful(partial, attempts.joined);
         Err(Error::Mismatch {
@@ -301,7 +302,7 @@ impl Download<'_> {
             size,
             remembered: false,
             completed: joint::blamed(completed, &actual, doubtful, attempts.refuted.as_ref()),
-            actual,
+            actual: Box::new(actual),
         })
     }
 }

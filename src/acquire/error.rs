@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::artifact::{ArtifactUrl, Bytes, Digest};
+use crate::artifact::{ArtifactUrl, Bytes, Promise};
 use crate::fault::{Fault, Setting};
 use crate::policy::{Denied, Limit};
 use crate::source::{self, Retry};
@@ -34,11 +34,11 @@ pub enum Error {
         /// What was asked for.
         url: Box<str>,
         /// What was promised.
-        expected: Digest,
+        expected: Box<Promise>,
         /// The file that promised it.
         from: Option<Box<ArtifactUrl>>,
         /// What came.
-        actual: Digest,
+        actual: Box<Promise>,
         /// How many bytes came.
         size: u64,
         /// Whether this is known from an earlier download.

@@ -16,7 +16,7 @@ use super::lookup::Query;
 use super::progress::Phase;
 use super::staging::StagingFile;
 use super::{ByteBudget, Error, Progress, RetryPolicy};
-use crate::artifact::Digest;
+use crate::artifact::{Digest, Promise};
 use crate::metrics::Downloads;
 use crate::policy::Permit;
 use crate::source::{self, Factory};
@@ -79,7 +79,7 @@ impl Fetched {
     fn new(path: &Path, completed: Completed) -> Self {
         Self {
             path: path.to_owned(),
-            sha256: completed.sha256,
+            sha256: completed.digests.sha256,
             size: completed.size,
             was_there: false,
         }
@@ -138,7 +138,7 @@ async fn on_with(download: &Download<'_>, place: &FileTarget) -> Result<Fetched,
 
 /// What is at the place, if that has the promised digest.
 async fn is_there(download: &Download<'_>, place: &FileTarget) -> Result<Option<Fetched>, Error> {
-    let (Some(pin), Some(_)) = (&download.request().pin, &place.kept) else {
+    let (Some(pin), Some(_)) = (download.request().pin(), &place.kept) else {
         return Ok(None);
     };
     let (pin, path) = (pin.clone(), place.path.clone());
@@ -199,7 +199,8 @@ fn run_blocking<T: Send + 'static>(
 /// Reads a whole file: its digest and size; nothing if it is not what was promised.
 fn has(path: &Path, pin: &Digest) -> io::Result<Option<(Digest, u64)>> {
     let mut file = File::open(path)?;
-    let mut hashes = Hashes::new(Some(pin.algorithm()));
+    let pin = Promise::from(pin.clone());
+    let mut hashes = Hashes::new(Some(pin.function()));
     let mut buffer = vec![0; BUFFER];
     let mut size = 0;
     loop {
@@ -211,6 +212,6 @@ fn has(path: &Path, pin: &Digest) -> io::Result<Option<(Digest, u64)>> {
         hashes.update(bytes);
     }
     let digests = hashes.finish();
-    let is_promised = digests.of(pin.algorithm()) == Some(pin);
+    let is_promised = digests.like(&pin) == Some(pin);
     Ok(is_promised.then_some((digests.sha256, size)))
 }

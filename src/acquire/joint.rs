@@ -1,6 +1,6 @@
 //! Bytes that came in more than one answer: whether they belong together, and what a wrong whole says of them.
 
-use crate::artifact::{Digest, Facts, Validator};
+use crate::artifact::{Facts, Promise, Validator};
 use crate::source::Object;
 use crate::store::{Completed, Partial};
 
@@ -30,9 +30,9 @@ pub(super) fn is_doubtful(partial: &Partial, joined: bool) -> bool {
 /// so for ever.
 pub(super) fn blamed(
     mut completed: Completed,
-    actual: &Digest,
+    actual: &Promise,
     doubtful: bool,
-    refuted: Option<&Digest>,
+    refuted: Option<&Promise>,
 ) -> Option<Box<Completed>> {
     if doubtful && refuted != Some(actual) {
         return None;

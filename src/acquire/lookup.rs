@@ -28,7 +28,7 @@ impl Names {
         inputs.push(parts.sources.identity());
         let context = key.name("context", &inputs);
         let url = request.url.canonical().as_bytes();
-        let pin = request.pin.as_ref().map(ToString::to_string);
+        let pin = request.promise.as_ref().map(ToString::to_string);
         let pin = pin.as_deref().unwrap_or_default().as_bytes();
         let file = request.checksum_file.as_ref();
         let file = file.map_or("", ArtifactUrl::canonical).as_bytes();
@@ -36,7 +36,10 @@ impl Names {
         let context = context.as_str().as_bytes();
         // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
         // and one entry serves them all; without one another query may be another object.
-        let object = request.url.without_query().filter(|_| !pin.is_empty());
+        let object = request
+            .url
+            .without_query()
+            .filter(|_| request.pin().is_some());
         // What a file promised is not what somebody had of the URL without a promise. The file may promise something
         // else later: the download is the same one.
         let (entry, flight, memory) = match file {
@@ -109,8 +112,8 @@ impl Query {
 pub(super) fn find(store: &Store, names: &Names, request: &Request) -> Result<Lookup, Error> {
     let entry = store.entry(&names.entry)?;
     let promised = |entry: &Entry| {
-        let pin = request.pin.as_ref();
-        pin.is_some_and(|pin| entry.matches(pin) == Some(true))
+        let promise = request.promise.as_ref();
+        promise.is_some_and(|promise| entry.matches(promise) == Some(true))
     };
     // What the URL itself once gave counts only if it is what is promised now.
     if let Some(object) = &names.object

@@ -8,6 +8,7 @@ use super::lookup::{self, Lookup, Names, Query};
 use super::negative_cache::NegativeCache;
 use super::progress::{Phase, Progress};
 use super::{ByteBudget, Error, Parts};
+use crate::artifact::Promise;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
 use crate::store::{self, Artifact, Completed, Entry, Partial};
@@ -125,9 +126,9 @@ impl Plan {
         let Some(entry) = entry else {
             return Ok(None);
         };
-        let pin = self.request().pin.as_ref();
-        match pin.map(|pin| (pin, entry.matches(pin))) {
-            Some((pin, Some(false))) => Err(self.remembered(pin, &entry)),
+        let promise = self.request().promise.as_ref();
+        match promise.map(|promise| (promise, entry.matches(promise))) {
+            Some((promise, Some(false))) => Err(self.remembered(promise, &entry)),
             Some((_, None)) => Ok(None),
             Some((_, Some(true))) | None => Ok(store.artifact(&entry)?),
         }
@@ -152,16 +153,13 @@ impl Plan {
         Ok(artifact)
     }
 
-    fn remembered(&self, pin: &crate::artifact::Digest, entry: &Entry) -> Error {
-        let actual = entry
-            .sha512
-            .as_ref()
-            .filter(|d| d.algorithm() == pin.algorithm());
+    fn remembered(&self, promise: &Promise, entry: &Entry) -> Error {
+        let actual = entry.digests().like(promise);
         Error::Mismatch {
             url: self.request().url.to_string().into(),
-            expected: pin.clone(),
+            expected: Box::new(promise.clone()),
             from: self.request().checksum_file.clone().map(Box::new),
-            actual: actual.unwrap_or(&entry.sha256).clone(),
+            actual: Box::new(actual.unwrap_or_else(|| entry.sha256.clone().into())),
             size: entry.size,
             remembered: true,
             completed: None,

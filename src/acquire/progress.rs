@@ -273,7 +273,7 @@ pub(super) mod tests {
         };
         let request = Request {
             url: "https://example.com/a".parse().unwrap(),
-            pin: None,
+            promise: None,
             checksum_file: None,
             pull: PullPolicy::Always,
             max_size: None,

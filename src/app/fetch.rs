@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Error, credentials, http_of_command, retry_policy};
 use crate::acquire::{self, ByteBudget, Destination, Fetched, Progress, RetryPolicy, Stream};
-use crate::artifact::{ArtifactUrl, Digest, FileName};
+use crate::artifact::{ArtifactUrl, Digest, FileName, Promise};
 use crate::config::{Downloading, Secrets};
 use crate::fault::Setting;
 use crate::policy::{Policy, PullPolicy, Request, Subject};
@@ -131,7 +131,7 @@ impl Fetcher {
         }
         let request = Request {
             url: order.url.clone(),
-            pin: order.pin.clone(),
+            promise: order.pin.clone().map(Promise::from),
             checksum_file: order.checksum_file.clone(),
             pull: PullPolicy::Always,
             max_size: None,

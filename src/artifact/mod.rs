@@ -1,7 +1,7 @@
 //! What is fetched: parsed once, valid ever after.
 //!
 //! Owns the words that the rest of the crate speaks about an artifact: where it is ([`ArtifactUrl`]), which
-//! bytes it is ([`Digest`]), what its origin says of it ([`Facts`]), what it is called in a volume ([`FileName`], [`VolumePath`]), how large it may be
+//! bytes it is ([`Digest`]) and what says so ([`Promise`]), what its origin says of it ([`Facts`]), what it is called in a volume ([`FileName`], [`VolumePath`]), how large it may be
 //! ([`parse_size`]) and which addresses may be asked for it ([`AddressRule`]). What it is called in a Maven repository, and
 //! where that is, is in [`maven`].
 //!
@@ -14,6 +14,7 @@ mod digest;
 mod facts;
 pub mod maven;
 mod place;
+mod promise;
 mod size;
 mod url;
 
@@ -22,6 +23,7 @@ pub use self::checksum::{Checksum, ChecksumFile};
 pub use self::digest::{Algorithm, Digest};
 pub use self::facts::{Facts, Revision, Validator};
 pub use self::place::{FileName, VolumePath};
+pub use self::promise::{Digests, HashFunction, Promise, Sha1};
 pub use self::size::{Bytes, parse_size};
 pub use self::url::{ArtifactUrl, Redacted};
 

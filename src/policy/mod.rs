@@ -6,7 +6,7 @@
 
 mod request;
 
-use crate::artifact::{AddressRule, Bytes, Digest};
+use crate::artifact::{AddressRule, Bytes, Promise};
 use crate::fault::{Fault, Flag, Setting};
 use crate::source;
 
@@ -113,10 +113,10 @@ impl Permit {
     }
 
     /// The same, for what its checksum file promises. The origin has been asked for that, and need not be asked for bytes
-    /// that have this digest.
+    /// that have this checksum.
     #[must_use]
-    pub fn promised(mut self, pin: Digest) -> Self {
-        self.request.pin = Some(pin);
+    pub fn promised(mut self, promise: Promise) -> Self {
+        self.request.promise = Some(promise);
         if self.request.pull == PullPolicy::Always {
             self.request.pull = PullPolicy::IfNotPresent;
         }
@@ -149,7 +149,7 @@ mod tests {
     fn request(url: &str, max_size: Option<u64>) -> Request {
         Request {
             url: url.parse().unwrap(),
-            pin: None,
+            promise: None,
             checksum_file: None,
             pull: PullPolicy::Always,
             max_size,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use crate::artifact::{ArtifactUrl, Digest};
+use crate::artifact::{ArtifactUrl, Digest, Promise};
 use crate::source::{self, Credentials};
 
 /// Who asks.
@@ -38,7 +38,7 @@ pub struct Request {
     /// Where it is.
     pub url: ArtifactUrl,
     /// What it must hash to. Where a file says that, not known until that was read.
-    pub pin: Option<Digest>,
+    pub promise: Option<Promise>,
     /// The file that says what it must hash to.
     pub checksum_file: Option<ArtifactUrl>,
     /// Whether the origin is asked.
@@ -50,6 +50,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// The promise that proves bytes, where there is one.
+    pub fn pin(&self) -> Option<&Digest> {
+        self.promise.as_ref().and_then(Promise::digest)
+    }
+
     /// The same with the keys of a secret.
     ///
     /// Errors: a key that is not known ([`source::Error::Secret`]).

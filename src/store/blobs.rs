@@ -74,7 +74,7 @@ impl Store {
             }
             return Err(error);
         }
-        let path = self.blob_path(&completed.sha256);
+        let path = self.blob_path(&completed.digests.sha256);
         // Under the lock of the collection: between here and the answer it must not be taken as unused.
         let guard = self.collecting.take();
         let mut is_new = false;
@@ -102,7 +102,7 @@ impl Store {
         drop(guard);
         self.drop_partial(partial)?;
         Ok(Artifact::File(Blob {
-            sha256: completed.sha256.clone(),
+            sha256: completed.digests.sha256.clone(),
             size: completed.size,
         }))
     }

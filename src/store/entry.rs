@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Error, IoContext};
 use super::key::{Name, write_durably};
 use super::{Parsed, Store, Version, list, remove, sync_dir};
-use crate::artifact::{Algorithm, Digest, Validator};
+use crate::artifact::{Digest, Digests, Promise, Sha1, Validator};
 
 /// Most entries. Each is a file of half a kilobyte.
 const MOST: usize = 10_000;
@@ -40,6 +40,9 @@ pub struct Entry {
     /// The same, where it was asked for.
     #[serde(default)]
     pub sha512: Option<Digest>,
+    /// The same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<Sha1>,
     /// How many bytes.
     pub size: u64,
     /// What the origin named this state of the object by.
@@ -61,10 +64,18 @@ impl Entry {
     }
 
     /// Whether the bytes are the promised ones; `None` if that was never computed.
-    pub fn matches(&self, promised: &Digest) -> Option<bool> {
-        match promised.algorithm() {
-            Algorithm::Sha256 => Some(self.sha256 == *promised),
-            Algorithm::Sha512 => self.sha512.as_ref().map(|d| d == promised),
+    pub fn matches(&self, promise: &Promise) -> Option<bool> {
+        self.digests()
+            .like(promise)
+            .map(|actual| actual == *promise)
+    }
+
+    /// What the bytes hash to, as far as that was computed.
+    pub fn digests(&self) -> Digests {
+        Digests {
+            sha256: self.sha256.clone(),
+            sha512: self.sha512.clone(),
+            sha1: self.sha1,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::error::{Error, IoContext};
 use super::key::Name;
 use super::open::Claim;
 use super::{Entry, Parsed, Store, Version, list, remove};
-use crate::artifact::{ArtifactUrl, Digest, Facts, Validator};
+use crate::artifact::{ArtifactUrl, Digests, Facts, Validator};
 use crate::fault::Fault;
 
 /// After how many bytes the kernel is asked to start writing them back, so that the last fsync finds nothing to do.
@@ -49,9 +49,7 @@ struct Note {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completed {
     /// What they hash to.
-    pub sha256: Digest,
-    /// The same, where it was asked for.
-    pub sha512: Option<Digest>,
+    pub digests: Digests,
     /// How many.
     pub size: u64,
     /// What the origin said about them.
@@ -64,8 +62,9 @@ impl Completed {
         Entry {
             version: Version::CURRENT,
             url: url.to_string(),
-            sha256: self.sha256.clone(),
-            sha512: self.sha512.clone(),
+            sha256: self.digests.sha256.clone(),
+            sha512: self.digests.sha512.clone(),
+            sha1: self.digests.sha1,
             size: self.size,
             validator: self.facts.validator.clone(),
             admitted: Vec::new(),

@@ -152,7 +152,7 @@ impl<M: Mounter> Shared<M> {
         let promised = match &work.content {
             Content::Existing(record) if record.boot == self.store.boot() => return Ok(()),
             Content::Existing(record) => Some(&record.sha256),
-            Content::New(new) => new.artifact_request.pin.as_ref(),
+            Content::New(new) => new.artifact_request.pin(),
         };
         if dir.is_leased(&making.placement, promised)? {
             return Ok(());

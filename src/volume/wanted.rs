@@ -93,7 +93,7 @@ impl<M: Mounter> Shared<M> {
             return String::new();
         }
         let request = &new.artifact_request;
-        let pin = request.pin.as_ref().map(ToString::to_string);
+        let pin = request.promise.as_ref().map(ToString::to_string);
         let mut parts = vec![request.url.canonical(), pin.as_deref().unwrap_or_default()];
         parts.extend(request.checksum_file.as_ref().map(ArtifactUrl::canonical));
         let parts: Vec<_> = parts.into_iter().map(str::as_bytes).collect();

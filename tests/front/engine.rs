@@ -110,7 +110,7 @@ pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
     };
     Request {
         url: url.parse().unwrap(),
-        pin,
+        promise: pin.map(Into::into),
         checksum_file: None,
         pull,
         max_size: None,

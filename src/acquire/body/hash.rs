@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha512};
 use tokio::sync::mpsc;
 
 use super::budget::{BudgetShare, ByteBudget};
 use crate::acquire::Error;
-use crate::artifact::{Algorithm, Digest};
+use crate::artifact::{self, Digest, Digests, HashFunction};
 use crate::lock::{Guard, Short};
 use crate::store::{self, Partial};
 
@@ -23,23 +24,6 @@ const CROWD: usize = 8;
 
 /// How many bytes are read at a time where they are hashed from the disk.
 pub(in crate::acquire) const BUFFER: usize = 256 << 10;
-
-/// What the bytes hash to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::acquire) struct Digests {
-    pub(in crate::acquire) sha256: Digest,
-    pub(in crate::acquire) sha512: Option<Digest>,
-}
-
-impl Digests {
-    /// By this algorithm, if it was asked for.
-    pub(in crate::acquire) fn of(&self, algorithm: Algorithm) -> Option<&Digest> {
-        match algorithm {
-            Algorithm::Sha256 => Some(&self.sha256),
-            Algorithm::Sha512 => self.sha512.as_ref(),
-        }
-    }
-}
 
 type Chunk = (Bytes, BudgetShare);
 
@@ -78,13 +62,14 @@ struct State {
 pub(in crate::acquire) struct Hashes {
     short: Sha256,
     long: Option<Sha512>,
+    weak: Option<Sha1>,
 }
 
 impl Hasher {
     /// `also` is what they are hashed by beside SHA-256.
     pub(in crate::acquire) fn start(
         budget: &ByteBudget,
-        also: Option<Algorithm>,
+        also: Option<HashFunction>,
     ) -> std::io::Result<Self> {
         let (chunks, waiting) = mpsc::channel(DEPTH);
         let state = Arc::new(State::default());
@@ -181,9 +166,10 @@ impl State {
 
 impl Hashes {
     /// `also` is what they are hashed by beside SHA-256.
-    pub(in crate::acquire) fn new(also: Option<Algorithm>) -> Self {
+    pub(in crate::acquire) fn new(also: Option<HashFunction>) -> Self {
         Self {
-            long: (also == Some(Algorithm::Sha512)).then(Sha512::new),
+            long: (also == Some(HashFunction::Sha512)).then(Sha512::new),
+            weak: (also == Some(HashFunction::Sha1)).then(Sha1::new),
             ..Self::default()
         }
     }
@@ -193,12 +179,16 @@ impl Hashes {
         if let Some(long) = &mut self.long {
             long.update(bytes);
         }
+        if let Some(weak) = &mut self.weak {
+            weak.update(bytes);
+        }
     }
 
     pub(in crate::acquire) fn finish(self) -> Digests {
         Digests {
             sha256: Digest::sha256(self.short.finalize().into()),
             sha512: self.long.map(|l| Digest::sha512(l.finalize().into())),
+            sha1: self.weak.map(|w| artifact::Sha1::of(w.finalize().into())),
         }
     }
 }
@@ -215,7 +205,7 @@ mod tests {
     async fn hash(write: impl AsyncFnOnce(&[u8], &mut Hasher, Partial, &ByteBudget)) {
         let bytes: Vec<u8> = (0..1 << 20).map(|n: u32| n.to_le_bytes()[1]).collect();
         let budget = ByteBudget::default();
-        let mut hasher = Hasher::start(&budget, Some(Algorithm::Sha512)).unwrap();
+        let mut hasher = Hasher::start(&budget, Some(HashFunction::Sha512)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let file = tempfile::tempfile_in(dir.path()).unwrap();
         let file = Partial::into_file(file, dir.path());

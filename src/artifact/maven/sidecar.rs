@@ -1,177 +1,76 @@
 //! The checksums that a repository has beside a file, each in a file of its own.
 
-use std::fmt;
-
-use crate::artifact::{Algorithm, ArtifactUrl, Digest, Error, checksum_file, shown};
-
-/// A hash function of a file beside another. MD5 is none: whoever makes a second file with the same one needs seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SidecarAlgorithm {
-    /// SHA-512 (FIPS 180-4).
-    Sha512,
-    /// SHA-256 (FIPS 180-4).
-    Sha256,
-    /// SHA-1, which most repositories have alone. It is weak: it shows that a file arrived as it was sent, and not who
-    /// made it. So it exists only here, and is no [`Digest`].
-    Sha1,
-}
-
-impl SidecarAlgorithm {
-    /// All, the strongest one first.
-    pub const ALL: [Self; 3] = [Self::Sha512, Self::Sha256, Self::Sha1];
-
-    /// What the file's name has more than that of the file beside it, without the dot.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Sha512 => "sha512",
-            Self::Sha256 => "sha256",
-            Self::Sha1 => "sha1",
-        }
-    }
-
-    fn digits(self) -> usize {
-        match self {
-            Self::Sha512 => 128,
-            Self::Sha256 => 64,
-            Self::Sha1 => 40,
-        }
-    }
-
-    /// The function that a line names, in one of the ways that tools write it.
-    fn named(name: &str) -> Option<Self> {
-        match Algorithm::named(name) {
-            Some(Algorithm::Sha512) => Some(Self::Sha512),
-            Some(Algorithm::Sha256) => Some(Self::Sha256),
-            None if ["SHA1", "SHA-1"]
-                .iter()
-                .any(|sha1| name.eq_ignore_ascii_case(sha1)) =>
-            {
-                Some(Self::Sha1)
-            }
-            None => None,
-        }
-    }
-}
-
-impl fmt::Display for SidecarAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sha512 => "SHA-512",
-            Self::Sha256 => "SHA-256",
-            Self::Sha1 => "SHA-1 (weak: it can be forged)",
-        })
-    }
-}
+use crate::artifact::{
+    ArtifactUrl, Digest, Error, HashFunction, Promise, Sha1, checksum_file, shown,
+};
 
 /// Where the checksums of a file are, in the order in which they are to be tried.
-pub fn sidecar_urls(file: &ArtifactUrl) -> Result<Vec<(SidecarAlgorithm, ArtifactUrl)>, Error> {
+pub fn sidecar_urls(file: &ArtifactUrl) -> Result<Vec<(HashFunction, ArtifactUrl)>, Error> {
     let (path, query) = match file.without_query() {
         Some(path) => (path, &file.canonical()[path.len()..]),
         None => (file.canonical(), ""),
     };
-    SidecarAlgorithm::ALL
+    HashFunction::ALL
         .into_iter()
-        .map(|algorithm| {
-            let url = format!("{path}.{}{query}", algorithm.extension());
-            Ok((algorithm, url.parse()?))
+        .map(|function| {
+            let url = format!("{path}.{}{query}", function.name());
+            Ok((function, url.parse()?))
         })
         .collect()
 }
 
-/// A checksum, as it was in a file beside another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sidecar {
-    /// Of a `.sha512` file.
-    Sha512([u8; 64]),
-    /// Of a `.sha256` file.
-    Sha256([u8; 32]),
-    /// Of a `.sha1` file.
-    Sha1([u8; 20]),
+/// Reads the content of a file that has one checksum: its first line that is not blank.
+///
+/// That is the digits alone, with a name behind them as of `sha1sum`, or one of the forms `SHA1(name)= digits` and
+/// `SHA1 (name) = digits`, of OpenSSL and BSD. The name of the file is not looked at; that of the hash function is.
+pub fn sidecar(function: HashFunction, bytes: &[u8]) -> Result<Promise, Error> {
+    read(function, bytes).map_err(|why| {
+        Error::new(format!(
+            "{why}; it must begin with the {} hexadecimal digits of {function}, as sha256sum and its kin write them",
+            function.digits()
+        ))
+    })
 }
 
-impl Sidecar {
-    /// Reads the content of a checksum file: its first line that is not blank.
-    ///
-    /// That is the digits alone, with a name behind them as of `sha1sum`, or one of the forms `SHA1(name)= digits` and
-    /// `SHA1 (name) = digits`, of OpenSSL and BSD. The name of the file is not looked at; that of the algorithm is.
-    pub fn read(algorithm: SidecarAlgorithm, bytes: &[u8]) -> Result<Self, Error> {
-        Self::parse(algorithm, bytes).map_err(|why| {
-            Error::new(format!(
-                "the .{} file {why}; it must begin with the {} hexadecimal digits of {algorithm}, as sha256sum and its \
-                 kin write them",
-                algorithm.extension(),
-                algorithm.digits()
-            ))
-        })
+fn read(function: HashFunction, bytes: &[u8]) -> Result<Promise, String> {
+    if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"]
+        .iter()
+        .any(|mark| bytes.starts_with(mark))
+    {
+        return Err(
+            "begins with a byte order mark (BOM), as some editors and PowerShell write it"
+                .to_owned(),
+        );
     }
-
-    fn parse(algorithm: SidecarAlgorithm, bytes: &[u8]) -> Result<Self, String> {
-        if [&b"\xef\xbb\xbf"[..], b"\xff\xfe", b"\xfe\xff"]
-            .iter()
-            .any(|mark| bytes.starts_with(mark))
-        {
-            return Err(
-                "begins with a byte order mark (BOM), as some editors and PowerShell write it"
-                    .to_owned(),
-            );
-        }
-        // A name behind the digits may have any encoding.
-        let text = String::from_utf8_lossy(bytes);
-        let line = text
-            .lines()
-            .map(str::trim)
-            .find(|line| !line.is_empty())
-            .ok_or("is empty")?;
-        if line.starts_with('<') {
-            return Err("is a page of HTML or XML, not a checksum".to_owned());
-        }
-        let (name, digits) = parts(line);
-        if let Some(name) = name
-            && SidecarAlgorithm::named(name) != Some(algorithm)
-        {
-            return Err(format!("has a checksum of another kind, {}", shown(name)));
-        }
-        let bytes = hex::decode(digits).map_err(|_| format!("begins with {}", shown(line)))?;
-        let of_length = |_| {
-            let mut all = SidecarAlgorithm::ALL.into_iter();
-            let other = all.find(|other| other.digits() == digits.len());
-            let kind = other.map_or(String::new(), |other| format!(", as {other} has"));
-            format!("has {} digits{kind}", digits.len())
-        };
-        match algorithm {
-            SidecarAlgorithm::Sha512 => bytes.try_into().map(Self::Sha512),
-            SidecarAlgorithm::Sha256 => bytes.try_into().map(Self::Sha256),
-            SidecarAlgorithm::Sha1 => bytes.try_into().map(Self::Sha1),
-        }
-        .map_err(of_length)
+    // A name behind the digits may have any encoding.
+    let text = String::from_utf8_lossy(bytes);
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .ok_or("is empty")?;
+    if line.starts_with('<') {
+        return Err("is a page of HTML or XML, not a checksum".to_owned());
     }
-
-    /// The hash function.
-    pub fn algorithm(&self) -> SidecarAlgorithm {
-        match self {
-            Self::Sha512(_) => SidecarAlgorithm::Sha512,
-            Self::Sha256(_) => SidecarAlgorithm::Sha256,
-            Self::Sha1(_) => SidecarAlgorithm::Sha1,
-        }
+    let (name, digits) = parts(line);
+    if let Some(name) = name
+        && HashFunction::named(name) != Some(function)
+    {
+        return Err(format!("has a checksum of another kind, {}", shown(name)));
     }
-
-    /// The digest's bytes.
-    pub fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Sha512(bytes) => bytes,
-            Self::Sha256(bytes) => bytes,
-            Self::Sha1(bytes) => bytes,
-        }
+    let bytes = hex::decode(digits).map_err(|_| format!("begins with {}", shown(line)))?;
+    let of_length = |_| {
+        let mut all = HashFunction::ALL.into_iter();
+        let other = all.find(|other| other.digits() == digits.len());
+        let kind = other.map_or(String::new(), |other| format!(", as {other} has"));
+        format!("has {} digits{kind}", digits.len())
+    };
+    match function {
+        HashFunction::Sha512 => bytes.try_into().map(|b| Digest::sha512(b).into()),
+        HashFunction::Sha256 => bytes.try_into().map(|b| Digest::sha256(b).into()),
+        HashFunction::Sha1 => bytes.try_into().map(|b| Promise::Sha1(Sha1::of(b))),
     }
-
-    /// The checksum that proves a content; a SHA-1 does not.
-    pub fn digest(&self) -> Option<Digest> {
-        match self {
-            Self::Sha512(bytes) => Some(Digest::sha512(*bytes)),
-            Self::Sha256(bytes) => Some(Digest::sha256(*bytes)),
-            Self::Sha1(_) => None,
-        }
-    }
+    .map_err(of_length)
 }
 
 /// The name of the algorithm, where the line has it, and the digits.
@@ -189,7 +88,7 @@ fn parts(line: &str) -> (Option<&str>, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::SidecarAlgorithm::{Sha1, Sha256, Sha512};
+    use super::HashFunction::{Sha1, Sha256, Sha512};
     use super::*;
 
     #[test]
@@ -248,35 +147,21 @@ mod tests {
             (Sha512, format!("SHA512 (a) = {long}")),
             (Sha512, format!("SHA2-512(a)= {long}\n")),
         ] {
-            let read = Sidecar::read(algorithm, text.as_bytes());
+            let read = sidecar(algorithm, text.as_bytes());
             let read = read.unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert_eq!(read.algorithm(), algorithm);
-            assert_eq!(read.bytes().len() * 2, algorithm.digits());
-            assert!(read.bytes().iter().all(|byte| *byte == 0xab));
+            assert_eq!(read.function(), algorithm);
+            let digits = "ab".repeat(algorithm.digits() / 2);
+            assert_eq!(read.to_string(), format!("{}:{digits}", algorithm.name()));
         }
         let latin = [short.as_bytes(), b"  caf\xe9.war"].concat();
-        assert!(Sidecar::read(Sha1, &latin).is_ok());
-    }
-
-    #[test]
-    fn only_a_strong_checksum_proves_a_content() {
-        let read = |algorithm, bytes: usize| {
-            Sidecar::read(algorithm, "ab".repeat(bytes).as_bytes())
-                .unwrap()
-                .digest()
-        };
-        assert_eq!(read(Sha1, 20), None);
-        let digest = read(Sha256, 32).unwrap().to_string();
-        assert_eq!(digest, format!("sha256:{}", "ab".repeat(32)));
-        let digest = read(Sha512, 64).unwrap().to_string();
-        assert_eq!(digest, format!("sha512:{}", "ab".repeat(64)));
+        assert!(sidecar(Sha1, &latin).is_ok());
     }
 
     #[test]
     fn what_is_no_checksum_says_what_it_is() {
         let (short, middle) = ("ab".repeat(20), "ab".repeat(32));
         for (algorithm, text, says) in [
-            (Sha1, String::new(), "the .sha1 file is empty"),
+            (Sha1, String::new(), "is empty; it must begin"),
             (Sha1, " \r\n\n".to_owned(), "is empty"),
             (Sha1, "<!DOCTYPE html><html>".to_owned(), "a page of HTML"),
             (Sha1, format!("\u{feff}{short}"), "byte order mark"),
@@ -306,15 +191,11 @@ mod tests {
             (Sha256, format!("SHA256 (a) = {short}"), "has 40 digits"),
             (Sha256, "x".repeat(1 << 20), "begins with"),
         ] {
-            let text = Sidecar::read(algorithm, text.as_bytes())
-                .unwrap_err()
-                .to_string();
+            let text = sidecar(algorithm, text.as_bytes()).unwrap_err().to_string();
             assert!(text.contains(says), "{says}: {text}");
             assert!(text.len() < 400, "{text}");
         }
-        let utf16 = Sidecar::read(Sha1, b"\xff\xfea\0b\0")
-            .unwrap_err()
-            .to_string();
+        let utf16 = sidecar(Sha1, b"\xff\xfea\0b\0").unwrap_err().to_string();
         assert!(utf16.contains("byte order mark"), "{utf16}");
     }
 }

@@ -9,7 +9,7 @@ use self::read::{one_of, parsed, template};
 use super::attributes::{Error, check_name, file_name};
 use super::changes::Changes;
 use super::template::{Fixed, Source, Template, Values, Variable, Within};
-use crate::artifact::{ArtifactUrl, Checksum, Digest, FileName, VolumePath, parse_size};
+use crate::artifact::{ArtifactUrl, Checksum, Digest, FileName, Promise, VolumePath, parse_size};
 use crate::fault::Setting;
 use crate::policy::{PullPolicy, Request, is_credential};
 
@@ -70,7 +70,7 @@ impl VolumeSpec {
     pub fn request(&self) -> Request {
         Request {
             url: self.url.clone(),
-            pin: self.pin.clone(),
+            promise: self.pin.clone().map(Promise::from),
             checksum_file: self.checksum_file.clone(),
             pull: self.pull,
             max_size: self.max_size,
