@@ -22,6 +22,7 @@ pub enum Artifact {
 pub struct Blob {
     pub(super) sha256: Digest,
     pub(super) size: u64,
+    pub(super) url: String,
 }
 
 impl Artifact {
@@ -36,6 +37,14 @@ impl Artifact {
     pub fn size(&self) -> u64 {
         match self {
             Self::File(blob) => blob.size,
+        }
+    }
+
+    /// The URL that gave it to whoever asks, redacted. Where something else is asked for than a URL, that is where it was
+    /// found.
+    pub fn url(&self) -> &str {
+        match self {
+            Self::File(blob) => &blob.url,
         }
     }
 }

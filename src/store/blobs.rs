@@ -43,6 +43,7 @@ impl Store {
                 Ok(Some(Artifact::File(Blob {
                     sha256: entry.sha256.clone(),
                     size: entry.size,
+                    url: entry.url.clone(),
                 })))
             }
             Some(_) => self.discard(&path).map(|()| None),
@@ -104,6 +105,7 @@ impl Store {
         Ok(Artifact::File(Blob {
             sha256: completed.digests.sha256.clone(),
             size: completed.size,
+            url: entry.url.clone(),
         }))
     }
 

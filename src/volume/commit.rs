@@ -124,7 +124,11 @@ impl<M: Mounter> Shared<M> {
             // The first look was taken beside an unpublish that was not through: the volume was still there.
             return Err(work.keyed.busy(Busy::Committing));
         };
-        let content = (artifact.digest().clone(), artifact.size());
+        let content = (
+            artifact.digest().clone(),
+            artifact.size(),
+            artifact.url().to_owned(),
+        );
         let missing = making.lacks_target;
         let record = self.record(&work.keyed, new, content, missing);
         let bytes =

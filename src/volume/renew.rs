@@ -62,7 +62,8 @@ impl<M: Mounter> Shared<M> {
 
     fn rebuilt(&self, keyed: &KeyedRequest, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
         let new = self.new_volume(keyed, FIRST)?;
-        let content = dir.measure_content(&new.placement())?;
+        let (sha256, size) = dir.measure_content(&new.placement())?;
+        let content = (sha256, size, new.spec.url.to_string());
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
         let made_target = made || keyed.request.owner != Owner::CommandLine;
         let mut record = self.record(keyed, &new, content, made_target);
@@ -77,7 +78,7 @@ impl<M: Mounter> Shared<M> {
         &self,
         keyed: &KeyedRequest,
         new: &NewVolume,
-        (sha256, size): (Digest, u64),
+        (sha256, size, url): (Digest, u64, String),
         made_target: bool,
     ) -> Record {
         let request = &keyed.request;
@@ -94,7 +95,7 @@ impl<M: Mounter> Shared<M> {
             target: request.target.path(),
             made_target,
             owner: request.owner.clone(),
-            url: new.spec.url.to_string(),
+            url,
             sha256,
             size,
             path: place.directories().collect::<Vec<_>>().join("/"),

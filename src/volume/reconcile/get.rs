@@ -39,7 +39,8 @@ impl<M: Mounter> Task<M> {
             None => self.get_anew(keyed, history, (asked, &new)).await?,
         };
         if *got.bytes.digest() == record.sha256 && self.is_in_place(keyed, record, history)? {
-            return Ok(Next::Confirm(got.asked, new.spec.url.to_string()));
+            let url = got.bytes.url().to_owned();
+            return Ok(Next::Confirm(got.asked, url));
         }
         let is_it = |r: &Rejected| r.asked == got.asked && r.sha256 == *got.bytes.digest();
         if history.rejected.as_ref().is_some_and(is_it) {
@@ -60,7 +61,6 @@ impl<M: Mounter> Task<M> {
         let got = got.ok_or_else(|| keyed.bug("what was got is gone"))?;
         let changes = new.changes.unwrap_or_default();
         let swap = Swap {
-            url: new.spec.url.to_string(),
             asked: got.asked,
             bytes: got.bytes,
             place: new.spec.place,

@@ -154,7 +154,7 @@ impl<M: Mounter> Task<M> {
             self.shared.mark_behind(id, &new.spec.url.to_string());
         }
         if is_shown && history.rejected.is_some() {
-            return Ok(Next::Confirm(asked, new.spec.url.to_string()));
+            return Ok(Next::Confirm(asked, record.url.clone()));
         }
         if is_shown || rejected.is_some() {
             at(self.next_refresh(keyed, new.changes.unwrap_or_default().refresh)).await;

@@ -89,7 +89,6 @@ impl<M: Mounter> Task<M> {
             None => self.shared.new_volume(keyed, history.swap + 1)?.spec.place,
         };
         Ok(Swap {
-            url: before.url.clone(),
             asked: before.asked.clone(),
             bytes: Bytes::Kept(before),
             place,

@@ -29,7 +29,7 @@ pub(super) fn changed(record: &Record, swap: &Swap, (old, inode): (&VolumePath, 
         Cause::RolledBack(rejected) => (false, Some(rejected.clone())),
     };
     Record {
-        url: swap.url.clone(),
+        url: swap.bytes.url().to_owned(),
         sha256: swap.bytes.digest().clone(),
         size: swap.bytes.size(),
         path: directories(place),

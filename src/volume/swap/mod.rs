@@ -24,8 +24,6 @@ use crate::unpack::zip;
 
 /// What is to be shown instead of what is shown.
 pub(super) struct Swap {
-    /// From where it is, redacted.
-    pub(super) url: String,
     /// See [`History::asked`](super::History::asked).
     pub(super) asked: String,
     pub(super) bytes: Bytes,
@@ -59,6 +57,14 @@ impl Bytes {
         match self {
             Self::Cached(artifact) => artifact.digest(),
             Self::Kept(before) => &before.sha256,
+        }
+    }
+
+    /// The URL that gave it, redacted.
+    pub(super) fn url(&self) -> &str {
+        match self {
+            Self::Cached(artifact) => artifact.url(),
+            Self::Kept(before) => &before.url,
         }
     }
 
@@ -241,7 +247,7 @@ impl<M: Mounter> Shared<M> {
         }
         let file = self.store.open_bytes(dir, swap.bytes.incoming())?;
         zip::check(file).map_err(|error| Error::Archive {
-            url: swap.url.clone(),
+            url: swap.bytes.url().to_owned(),
             error,
         })
     }
