@@ -18,7 +18,7 @@ pub(super) enum Decision {
 pub(super) fn decide(request: &Request, entry: Option<&Entry>, present: bool) -> Decision {
     let fits = match (&request.promise, entry) {
         (_, None) => None,
-        (None, Some(_)) => Some(true),
+        (None, Some(entry)) => (!entry.refuted).then_some(true),
         (Some(promise), Some(entry)) => entry.matches(promise),
     };
     let usable = fits == Some(true) && present;
@@ -51,6 +51,8 @@ mod tests {
             url: "https://example.com/a.war".parse().unwrap(),
             promise: pin.map(|pin| digest(pin).into()),
             checksum_file: None,
+            maven: None,
+            said_by: None,
             pull,
             max_size: None,
             credentials: Credentials::default(),
@@ -70,6 +72,7 @@ mod tests {
             sha1: None,
             size: 1,
             validator,
+            refuted: false,
             admitted: Vec::new(),
         }
     }
@@ -82,6 +85,10 @@ mod tests {
         };
         let fetch = || Decision::Fetch { known: None };
         let tagged = entry(Some("\"t\""));
+        let refuted = Entry {
+            refuted: true,
+            ..tagged.clone()
+        };
         for (pull, pin, entry, present, expected) in [
             // Nothing known.
             (Always, None, None, false, fetch()),
@@ -101,6 +108,11 @@ mod tests {
             (IfNotPresent, Some(2), Some(&tagged), false, known("\"t\"")),
             (IfNotPresent, Some(2), Some(&tagged), true, known("\"t\"")),
             (Never, Some(2), Some(&tagged), true, Decision::Refuse),
+            // It was not what a file promised: without a promise nothing is known of it.
+            (Always, None, Some(&refuted), true, fetch()),
+            (IfNotPresent, None, Some(&refuted), true, fetch()),
+            (Never, None, Some(&refuted), true, Decision::Refuse),
+            (IfNotPresent, Some(1), Some(&refuted), true, Decision::Have),
             // Nothing to ask with.
             (Always, None, Some(&self::entry(None)), true, fetch()),
         ] {

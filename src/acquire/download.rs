@@ -48,7 +48,7 @@ pub(super) enum Outcome {
     /// The origin lets this URL have the object that is known.
     LetIn,
     /// All of it is there, and it is what was promised.
-    Completed(Completed),
+    Completed(Box<Completed>),
 }
 
 /// What one download remembers from try to try.
@@ -288,7 +288,7 @@ impl Download<'_> {
             facts,
         };
         let (expected, actual) = match wrong {
-            None => return Ok(Outcome::Completed(completed)),
+            None => return Ok(Outcome::Completed(Box::new(completed))),
             Some((promise, Some(actual))) => (Box::new(promise.clone()), actual),
             Some((promise, None)) => {
                 return Err(self.bug(format!("no {} was computed", promise.function())));
@@ -298,7 +298,8 @@ impl Download<'_> {
         Err(Error::Mismatch {
             url: url.into(),
             expected,
-            from: self.request().checksum_file.clone().map(Box::new),
+            from: self.request().said_by.clone().map(Box::new),
+            beside: self.request().maven.is_some() && self.request().said_by.is_some(),
             size,
             remembered: false,
             completed: joint::blamed(completed, &actual, doubtful, attempts.refuted.as_ref()),

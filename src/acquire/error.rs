@@ -25,10 +25,11 @@ pub enum Error {
     /// Other bytes than the promised ones.
     #[error(
         "{url}: checksum mismatch: expected {expected}{}, got {actual} ({}){}; correct the checksum, or the artifact at \
-         the URL",
+         the URL{}",
         .from.as_ref().map(|file| format!(" (from {file})")).unwrap_or_default(),
         Bytes(*.size),
-        if *.remembered { ", which the server reports as unchanged since" } else { "" }
+        if *.remembered { ", which the server reports as unchanged since" } else { "" },
+        .beside.then(other_sidecar).unwrap_or_default()
     )]
     Mismatch {
         /// What was asked for.
@@ -37,6 +38,8 @@ pub enum Error {
         expected: Box<Promise>,
         /// The file that promised it.
         from: Option<Box<ArtifactUrl>>,
+        /// Whether that file lies beside the artifact in a Maven repository, which may have others.
+        beside: bool,
         /// What came.
         actual: Box<Promise>,
         /// How many bytes came.
@@ -54,6 +57,20 @@ pub enum Error {
         /// What it is instead.
         why: String,
     },
+    /// A file beside an artifact in a Maven repository that is no checksum.
+    #[error(
+        "{url}: the checksum beside the file {why}; correct it{}",
+        other_sidecar()
+    )]
+    Sidecar {
+        /// Where it is.
+        url: String,
+        /// What it is instead.
+        why: String,
+    },
+    /// A Maven repository that does not say which file is meant.
+    #[error("the Maven repository does not say which file is meant: {0}")]
+    Maven(String),
     /// More bytes than allowed.
     #[error(
         "{url}: too large: {size} exceeds {limit}; raise that limit, or publish a smaller artifact"
@@ -158,6 +175,13 @@ impl Error {
         }
     }
 
+    pub(super) fn sidecar(url: &ArtifactUrl, why: impl Into<String>) -> Self {
+        Self::Sidecar {
+            url: url.to_string(),
+            why: why.into(),
+        }
+    }
+
     /// A download that nobody waits for any more.
     pub(super) fn stopped(url: &ArtifactUrl) -> Self {
         Self::Stopped {
@@ -190,6 +214,7 @@ impl Error {
             url,
             expected,
             from,
+            beside,
             actual,
             size,
             ..
@@ -201,6 +226,7 @@ impl Error {
             url: url.clone(),
             expected: expected.clone(),
             from: from.clone(),
+            beside: *beside,
             actual: actual.clone(),
             size: *size,
             remembered: true,
@@ -217,7 +243,8 @@ impl Error {
             Self::Mismatch { .. } => Fault::Mismatch,
             Self::TooLarge { .. } => Fault::TooLarge,
             Self::Unframed { .. } | Self::Coded { .. } => Fault::Invalid,
-            Self::NotCached { .. } | Self::ChecksumFile { .. } => Fault::NotFound,
+            Self::NotCached { .. } | Self::Maven(_) => Fault::NotFound,
+            Self::ChecksumFile { .. } | Self::Sidecar { .. } => Fault::NotFound,
             Self::Stopped { .. } => Fault::Unavailable,
             Self::Target { .. } => Fault::Occupied,
             Self::File { source, .. } => Fault::of_io(source),
@@ -245,6 +272,14 @@ impl Error {
             Fault::Unavailable | Fault::Pending | Fault::Unauthenticated | Fault::Bug
         )
     }
+}
+
+/// What to do about a checksum that a repository has beside a file, and which is wrong.
+fn other_sidecar() -> String {
+    let checksum = Setting::Checksum;
+    format!(
+        ", or set {checksum} to another one that the repository has, sidecar:sha256 or sidecar:sha1"
+    )
 }
 
 /// What the system said of a file of the user's own.

@@ -14,6 +14,7 @@ use super::error::io_error;
 use super::leftover::{Leftover, origin_of};
 use super::lookup::Query;
 use super::progress::Phase;
+use super::sidecars::Sidecars;
 use super::staging::StagingFile;
 use super::{ByteBudget, Error, Progress, RetryPolicy};
 use crate::artifact::{Digest, Promise};
@@ -52,11 +53,17 @@ pub async fn fetch(
         permit,
         retry_policy,
         progress,
+        sidecars: &Sidecars::default(),
+    };
+    let located = documents.located().await?;
+    let documents = Documents {
+        permit: located.as_ref().unwrap_or(permit),
+        ..documents
     };
     let promised = documents.promised().await?;
     let download = Download {
         sources,
-        permit: promised.as_ref().unwrap_or(permit),
+        permit: promised.as_ref().unwrap_or(documents.permit),
         query: &Query::Object { known: None },
         retry_policy,
         progress,
@@ -170,7 +177,7 @@ async fn to_stream(download: &Download<'_>, stream: &Stream) -> Result<Fetched, 
 
 async fn complete(download: &Download<'_>, partial: &mut Partial) -> Result<Completed, Error> {
     match download.run(partial).await? {
-        Outcome::Completed(completed) => Ok(completed),
+        Outcome::Completed(completed) => Ok(*completed),
         Outcome::Unchanged | Outcome::LetIn => {
             Err(source::Error::changed(&download.request().url).into())
         }

@@ -132,19 +132,22 @@ fn on_thread(plan: &Plan, progress: &Progress) -> Result<Artifact, Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::bug(&plan.request().url, format!("no runtime: {e}")))?;
-    let query = match plan.found()? {
-        Lookup::Cached(artifact) => return Ok(artifact),
-        Lookup::Ask(query) => query,
-    };
-    match runtime.block_on(plan.promised(progress))? {
-        None => get(plan, progress, &runtime, query),
-        Some(plan) => match plan.found()? {
-            Lookup::Cached(artifact) => Ok(artifact),
-            Lookup::Ask(query) => {
-                plan.negative_cache.allow(&plan.names.memory)?;
-                get(&plan, progress, &runtime, query)
+    let mut plan = plan.clone();
+    // What each answer says may be here already.
+    loop {
+        let query = match plan.found()? {
+            Lookup::Cached(artifact) => {
+                plan.learn();
+                return Ok(artifact);
             }
-        },
+            Lookup::Ask(query) => query,
+        };
+        let Some(next) = runtime.block_on(plan.next(progress))? else {
+            let got = get(&plan, progress, &runtime, query);
+            return got.inspect(|_| plan.learn());
+        };
+        next.negative_cache.allow(&next.names.memory)?;
+        plan = next;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::decide::{Decision, decide};
 use super::{Error, Parts};
-use crate::artifact::{ArtifactUrl, Validator};
+use crate::artifact::{ArtifactUrl, HashFunction, Validator};
 use crate::policy::{Permit, Request};
 use crate::source::{Answer, Responder};
 use crate::store::{Artifact, Entry, Name, Store};
@@ -30,8 +30,7 @@ impl Names {
         let url = request.url.canonical().as_bytes();
         let pin = request.promise.as_ref().map(ToString::to_string);
         let pin = pin.as_deref().unwrap_or_default().as_bytes();
-        let file = request.checksum_file.as_ref();
-        let file = file.map_or("", ArtifactUrl::canonical).as_bytes();
+        let file = promiser(request);
         let rule = permit.address_rule().identity();
         let context = context.as_str().as_bytes();
         // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
@@ -40,16 +39,15 @@ impl Names {
             .url
             .without_query()
             .filter(|_| request.pin().is_some());
-        // What a file promised is not what somebody had of the URL without a promise. The file may promise something
-        // else later: the download is the same one.
-        let (entry, flight, memory) = match file {
+        // What a file promised is not what somebody had of the URL without a promise.
+        let (entry, flight, memory) = match file.as_bytes() {
             b"" => {
                 let flight = key.name("flight", &[url, context, pin, rule]);
                 (key.name("entry", &[url, context]), flight.clone(), flight)
             }
             file => (
                 key.name("entry", &[url, context, file]),
-                key.name("flight", &[url, context, file, rule, b"file"]),
+                key.name("flight", &[url, context, file, rule, pin]),
                 key.name("memory", &[url, context, file, rule, pin]),
             ),
         };
@@ -64,6 +62,19 @@ impl Names {
     /// Where it is written down that the URL gave what was promised.
     pub(super) fn of_success(&self) -> &Name {
         self.object.as_ref().unwrap_or(&self.entry)
+    }
+}
+
+/// What says what a request must hash to, where it does not say so itself: an entry is of that, too.
+fn promiser(request: &Request) -> String {
+    let file = request.checksum_file.as_ref();
+    let file = file.map_or("", ArtifactUrl::canonical);
+    match &request.maven {
+        None => file.to_owned(),
+        Some(maven) => {
+            let sidecar = maven.sidecar.map_or("", HashFunction::name);
+            format!("maven {sidecar} {file}")
+        }
     }
 }
 

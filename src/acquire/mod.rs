@@ -22,6 +22,7 @@ mod negative_cache;
 mod plan;
 mod progress;
 mod retries;
+mod sidecars;
 mod staging;
 
 use std::collections::HashMap;
@@ -39,7 +40,8 @@ pub use self::progress::{Phase, Progress, Snapshot};
 
 use self::lookup::{Lookup, Names};
 use self::negative_cache::NegativeCache;
-use self::plan::Plan;
+use self::plan::{Plan, Stage};
+use self::sidecars::Sidecars;
 use crate::lock::Short;
 use crate::metrics::Downloads;
 use crate::policy::Permit;
@@ -117,6 +119,7 @@ pub struct Acquire {
     budget: ByteBudget,
     flights: Arc<Short<HashMap<Name, Arc<Flight>>>>,
     negative_cache: Arc<NegativeCache>,
+    sidecars: Sidecars,
 }
 
 impl Acquire {
@@ -127,6 +130,7 @@ impl Acquire {
             budget: ByteBudget::default(),
             flights: Arc::default(),
             negative_cache: Arc::default(),
+            sidecars: Sidecars::default(),
             parts,
         }
     }
@@ -164,6 +168,9 @@ impl Acquire {
             permit: permit.clone(),
             names: names.clone(),
             negative_cache: Arc::clone(&self.negative_cache),
+            stage: Stage::Requested,
+            requested: None,
+            sidecars: self.sidecars.clone(),
         };
         let flight = Flight::spawn(
             plan,

@@ -7,11 +7,12 @@ use super::download::{Download, Outcome};
 use super::lookup::{self, Lookup, Names, Query};
 use super::negative_cache::NegativeCache;
 use super::progress::{Phase, Progress};
+use super::sidecars::Sidecars;
 use super::{ByteBudget, Error, Parts};
 use crate::artifact::Promise;
 use crate::fault::Fault;
 use crate::policy::{Permit, Request};
-use crate::store::{self, Artifact, Completed, Entry, Partial};
+use crate::store::{self, Artifact, Completed, Entry, Name, Partial};
 
 /// How much more than all there was must be free before a download of unknown length is tried again, in bytes.
 const STEP: u64 = 8 << 20;
@@ -24,6 +25,21 @@ pub(super) struct Plan {
     pub(super) permit: Permit,
     pub(super) names: Names,
     pub(super) negative_cache: Arc<NegativeCache>,
+    pub(super) stage: Stage,
+    /// What the request itself is called in the index, where the origin was asked which file it means.
+    pub(super) requested: Option<Name>,
+    pub(super) sidecars: Sidecars,
+}
+
+/// What has been asked of an origin before the artifact itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing.
+    Requested,
+    /// Which file is meant.
+    Located,
+    /// What it hashes to.
+    Promised,
 }
 
 impl Plan {
@@ -36,26 +52,72 @@ impl Plan {
         lookup::find(&self.parts.store, &self.names, self.request())
     }
 
-    /// The same with the digest that its checksum file has; nothing where no file is named.
-    pub(super) async fn promised(&self, progress: &Progress) -> Result<Option<Self>, Error> {
+    /// The same with what is asked before the artifact: where it is, then what it hashes to. Nothing where there is
+    /// nothing more to ask.
+    pub(super) async fn next(&self, progress: &Progress) -> Result<Option<Self>, Error> {
         let documents = Documents {
             sources: &self.parts.sources,
             permit: &self.permit,
             retry_policy: &self.parts.retry_policy,
             progress,
+            sidecars: &self.sidecars,
         };
-        let promised = documents.promised().await.inspect_err(|error| {
+        let located = match self.stage {
+            Stage::Requested => self.noted(documents.located().await)?,
+            Stage::Located | Stage::Promised => None,
+        };
+        let (permit, stage) = match (located, self.stage) {
+            (Some(permit), _) => (Some(permit), Stage::Located),
+            (None, Stage::Promised) => return Ok(None),
+            (None, Stage::Requested | Stage::Located) => {
+                let promised = self.noted(documents.promised().await)?;
+                (promised, Stage::Promised)
+            }
+        };
+        Ok(permit.map(|permit| Self {
+            names: Names {
+                flight: self.names.flight.clone(),
+                ..Names::of(&self.parts, &permit)
+            },
+            requested: self
+                .requested
+                .clone()
+                .or_else(|| Some(self.names.entry.clone())),
+            permit,
+            stage,
+            ..self.clone()
+        }))
+    }
+
+    /// Remembers for a while that an origin said no.
+    fn noted<T>(&self, asked: Result<T, Error>) -> Result<T, Error> {
+        asked.inspect_err(|error| {
             if let Error::Source(refusal) = error
                 && refusal.kind().is_no()
             {
                 self.negative_cache.refused(&self.names.memory, error);
             }
-        })?;
-        Ok(promised.map(|permit| Self {
-            names: Names::of(&self.parts, &permit),
-            permit,
-            ..self.clone()
-        }))
+        })
+    }
+
+    /// Writes down that what was asked for is what the file that was found has given: whoever asks for the same and must
+    /// not, or need not, ask the origin gets it.
+    pub(super) fn learn(&self) {
+        let Some(name) = self.requested.as_ref().filter(|n| **n != self.names.entry) else {
+            return;
+        };
+        let store = &self.parts.store;
+        let learned = store.entry(self.names.of_success()).and_then(|entry| {
+            let known = store.entry(name)?;
+            match entry.filter(|entry| known.as_ref() != Some(entry)) {
+                Some(entry) => store.remember(name, &entry),
+                None => Ok(()),
+            }
+        });
+        // It has been got: the next one asks once more.
+        if let Err(lost) = learned {
+            tracing::warn!(error = %lost, "cannot remember which file was found");
+        }
     }
 
     /// Where the disk was full the last time, a try is worth it only if there is room now.
@@ -158,7 +220,8 @@ impl Plan {
         Error::Mismatch {
             url: self.request().url.to_string().into(),
             expected: Box::new(promise.clone()),
-            from: self.request().checksum_file.clone().map(Box::new),
+            from: self.request().said_by.clone().map(Box::new),
+            beside: self.request().maven.is_some() && self.request().said_by.is_some(),
             actual: Box::new(actual.unwrap_or_else(|| entry.sha256.clone().into())),
             size: entry.size,
             remembered: true,
@@ -218,7 +281,10 @@ impl Plan {
             self.negative_cache.wrong(&self.names.memory, error);
         }
         // The memory is a courtesy to the origin; the error is the same without it.
-        let entry = completed.entry(&self.request().url);
+        let entry = Entry {
+            refuted: self.request().said_by.is_some(),
+            ..completed.entry(&self.request().url)
+        };
         if let Err(lost) = self.parts.store.remember(&self.names.entry, &entry) {
             tracing::warn!(error = %lost, "cannot remember a wrong checksum");
         }

@@ -275,6 +275,8 @@ pub(super) mod tests {
             url: "https://example.com/a".parse().unwrap(),
             promise: None,
             checksum_file: None,
+            maven: None,
+            said_by: None,
             pull: PullPolicy::Always,
             max_size: None,
             credentials: Credentials::default(),

@@ -5,45 +5,53 @@ use std::sync::Arc;
 
 use super::{Error, credentials, http_of_command, retry_policy};
 use crate::acquire::{self, ByteBudget, Destination, Fetched, Progress, RetryPolicy, Stream};
-use crate::artifact::{ArtifactUrl, Digest, FileName, Promise};
+use crate::artifact::FileName;
+use crate::artifact::maven::Coordinates;
 use crate::config::{Downloading, Secrets};
 use crate::fault::Setting;
 use crate::policy::{Policy, PullPolicy, Request, Subject};
 use crate::source::{self, Credentials, Factory};
-use crate::volume::{attributes, spec};
+use crate::volume::attributes;
+use crate::volume::spec::{self, ArtifactRef};
 
 /// What is to be fetched.
 pub struct Order {
-    url: ArtifactUrl,
-    pin: Option<Digest>,
-    checksum_file: Option<ArtifactUrl>,
+    artifact: ArtifactRef,
     name: Option<FileName>,
 }
 
 impl Order {
-    /// As it was typed; `name` is that of the file in a directory, if it is not the URL's.
-    pub fn new(url: &str, checksum: Option<&str>, name: Option<&str>) -> Result<Self, Error> {
-        let url = spec::value(Setting::Url, url)?;
-        let (pin, checksum_file) = spec::checksum(checksum, &url)?;
+    /// As it was typed: a URL, or Maven coordinates, which are looked up in `repository`. `name` is that of the file in a
+    /// directory, if it is not the URL's.
+    pub fn new(
+        url: &str,
+        repository: Option<&str>,
+        checksum: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Self, Error> {
+        let repository = repository.map(|text| spec::value(Setting::Repository, text));
         let name = name.map(|text| spec::value(Setting::FileName, text));
         Ok(Self {
-            url,
-            pin,
-            checksum_file,
+            artifact: ArtifactRef::read(url, repository.transpose()?.as_ref(), checksum)?,
             name: name.transpose()?,
         })
     }
 
+    /// Whether something is named by Maven coordinates.
+    pub fn needs_repository(url: &str) -> bool {
+        Coordinates::are_in(url)
+    }
+
     /// The URL, redacted.
     pub fn url(&self) -> String {
-        self.url.to_string()
+        self.artifact.url.to_string()
     }
 
     /// What the file is called in a directory.
     pub fn name(&self) -> Result<FileName, Error> {
         match &self.name {
             Some(name) => Ok(name.clone()),
-            None => Ok(attributes::file_name(&self.url)?),
+            None => Ok(attributes::file_name(&self.artifact.url)?),
         }
     }
 
@@ -105,7 +113,9 @@ impl Fetcher {
     ///
     /// Errors: there are credentials or a client certificate, and more than one origin.
     pub fn suits(&self, orders: &[Order]) -> Result<(), Error> {
-        let mut origins = orders.iter().map(|order| order.url.as_url().origin());
+        let mut origins = orders
+            .iter()
+            .map(|order| order.artifact.url.as_url().origin());
         let first = origins.next();
         match origins.find(|other| Some(other) != first.as_ref()) {
             Some(other) if self.proves => Err(Error::Setting(format!(
@@ -130,12 +140,8 @@ impl Fetcher {
             destination = destination.resumed()?;
         }
         let request = Request {
-            url: order.url.clone(),
-            promise: order.pin.clone().map(Promise::from),
-            checksum_file: order.checksum_file.clone(),
-            pull: PullPolicy::Always,
-            max_size: None,
             credentials: self.credentials.clone(),
+            ..order.artifact.request(PullPolicy::Always, None)
         };
         let subject = Subject {
             volume: "fetch".to_owned(),
@@ -145,7 +151,7 @@ impl Fetcher {
             .policy
             .check(subject, request)
             .map_err(acquire::Error::from)?;
-        let progress = Arc::new(Progress::new(&order.url));
+        let progress = Arc::new(Progress::new(&order.artifact.url));
         show(&progress);
         let watched = (&*progress, &self.budget);
         let (sources, retry_policy) = (&self.sources, &self.retry_policy);

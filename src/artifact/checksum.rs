@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ArtifactUrl, Digest, Error, shown};
+use super::{ArtifactUrl, Digest, Error, HashFunction, shown};
 
 /// What a checksum in a file begins with.
 const FILE: &str = "file:";
+
+/// What the choice of a file beside the artifact begins with.
+const SIDECAR: &str = "sidecar:";
 
 /// A checksum, as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub enum Checksum {
     Digest(Digest),
     /// In a file at a server.
     File(ChecksumFile),
+    /// In the file of this hash function that a Maven repository has beside the artifact.
+    Sidecar(HashFunction),
 }
 
 /// A file at a server that lists checksums, as it is written: a URL, or one that is relative to that of the artifact.
@@ -32,8 +37,11 @@ impl FromStr for Checksum {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match text.strip_prefix(FILE) {
-            Some(file) => Ok(Self::File(ChecksumFile(file.to_owned()))),
+        if let Some(file) = text.strip_prefix(FILE) {
+            return Ok(Self::File(ChecksumFile(file.to_owned())));
+        }
+        match text.strip_prefix(SIDECAR) {
+            Some(function) => function.parse().map(Self::Sidecar),
             None => text.parse().map(Self::Digest),
         }
     }
@@ -76,7 +84,7 @@ mod tests {
         let artifact = "https://example.com/v2/sample.war?sig=1".parse().unwrap();
         let beside = |text: &str| match text.parse().unwrap() {
             Checksum::File(file) => file.beside(&artifact).map(|u| u.canonical().to_owned()),
-            Checksum::Digest(_) => panic!("{text} is a file"),
+            Checksum::Digest(_) | Checksum::Sidecar(_) => panic!("{text} is a file"),
         };
         for (text, expected) in [
             ("file:SHA256SUMS", "https://example.com/v2/SHA256SUMS"),

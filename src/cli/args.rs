@@ -121,12 +121,18 @@ pub(super) struct Serve {
 
 #[derive(Args, Debug)]
 pub(super) struct Fetch {
-    /// http or https URLs to download; all are tried, and the exit code is that of the first failure
+    /// http or https URLs to download, or Maven coordinates, `maven:<group>:<artifact>:<version>[:<packaging>[:<classifier>]]`;
+    /// all are tried, and the exit code is that of the first failure
     #[arg(value_name = "URL", required_unless_present = "from_file")]
     pub(super) urls: Vec<String>,
 
+    /// URL of the Maven repository, for maven: coordinates
+    #[arg(long, value_name = "URL")]
+    pub(super) repository: Option<String>,
+
     /// Expected checksum of a single URL: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, a line of sha256sum output,
-    /// or file:URL for a file at a server that lists it
+    /// file:URL for a file at a server that lists it, or sidecar:sha512, sidecar:sha256 or sidecar:sha1 for one that the
+    /// Maven repository has beside the artifact
     #[arg(long, value_name = "CHECKSUM", conflicts_with = "from_file")]
     pub(super) checksum: Option<String>,
 
@@ -153,12 +159,18 @@ pub(super) struct Fetch {
 
 #[derive(Args, Debug)]
 pub(super) struct Mount {
-    /// http or https URL of the artifact
+    /// http or https URL of the artifact, or its Maven coordinates,
+    /// `maven:<group>:<artifact>:<version>[:<packaging>[:<classifier>]]`
     #[arg(value_name = "URL")]
     pub(super) url: String,
 
-    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, a line of sha256sum output, or file:URL for
-    /// a file at a server that lists it
+    /// URL of the Maven repository, for maven: coordinates
+    #[arg(long, value_name = "URL")]
+    pub(super) repository: Option<String>,
+
+    /// Expected checksum: `sha256:<hex>`, `sha512:<hex>`, the hex digits alone, a line of sha256sum output, file:URL for a
+    /// file at a server that lists it, or sidecar:sha512, sidecar:sha256 or sidecar:sha1 for one that the Maven repository
+    /// has beside the artifact
     #[arg(long, value_name = "CHECKSUM")]
     pub(super) checksum: Option<String>,
 
@@ -182,7 +194,8 @@ pub(super) struct Mount {
     #[arg(long, value_name = "PATH")]
     pub(super) path: Option<String>,
 
-    /// When to ask the server: Always, IfNotPresent or Never [default: IfNotPresent with a checksum, else Always]
+    /// When to ask the server: Always, IfNotPresent or Never [default: IfNotPresent with a checksum
+    /// or a Maven version that never changes, else Always]
     #[arg(long, value_name = "POLICY")]
     pub(super) pull_policy: Option<String>,
 
@@ -322,6 +335,7 @@ impl Mount {
     pub(super) fn attributes(&self) -> BTreeMap<String, String> {
         let mut all = BTreeMap::from([("downloadURL".to_owned(), self.url.clone())]);
         let given = [
+            ("repository", &self.repository),
             ("checksum", &self.checksum),
             ("layout", &self.layout),
             ("fileName", &self.file_name),

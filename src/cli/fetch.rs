@@ -35,10 +35,14 @@ fn orders(args: &Fetch) -> Result<Vec<Order>, Error> {
                 .to_owned(),
         ));
     }
-    let typed = args.urls.iter().map(|url| Order::new(url, checksum, None));
+    let repository = args.repository.as_deref();
+    let of =
+        |url: &str| repository.filter(|_| args.urls.len() == 1 || Order::needs_repository(url));
+    let typed = args.urls.iter();
+    let typed = typed.map(|url| Order::new(url, of(url), checksum, None));
     let mut orders = typed.collect::<Result<Vec<_>, _>>()?;
     if let Some(file) = &args.from_file {
-        orders.extend(list::read(file)?);
+        orders.extend(list::read(file, repository)?);
     }
     Ok(orders)
 }

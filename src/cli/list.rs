@@ -1,4 +1,4 @@
-//! What `fetch --from-file` reads: a line for each artifact, `URL [CHECKSUM [NAME]]`.
+//! What `fetch --from-file` reads: a line for each artifact, `URL [CHECKSUM [NAME]]`, where Maven coordinates may stand for a URL.
 
 use std::io::Read;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::fault::Reader;
 const NONE: &str = "-";
 
 /// Reads a list; `-` is standard input. A line that cannot be taken is an error, and none of the others is fetched.
-pub(super) fn read(file: &Path) -> Result<Vec<Order>, Error> {
+pub(super) fn read(file: &Path, repository: Option<&str>) -> Result<Vec<Order>, Error> {
     let wrong = |why: String| {
         Error::Setting(format!(
             "the list {}: {why}; use lines of URL [CHECKSUM [NAME]], with - for no checksum",
@@ -31,7 +31,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<Order>, Error> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let order = order(line);
+        let order = order(line, repository);
         orders
             .push(order.map_err(|e| wrong(format!("line {}: {}", n + 1, Reader::Fetch.line(&e))))?);
     }
@@ -41,7 +41,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<Order>, Error> {
     Ok(orders)
 }
 
-fn order(line: &str) -> Result<Order, Error> {
+fn order(line: &str, repository: Option<&str>) -> Result<Order, Error> {
     let cut = |text| match str::split_once(text, char::is_whitespace) {
         Some((word, rest)) => (word, rest.trim_start()),
         None => (text, ""),
@@ -50,5 +50,7 @@ fn order(line: &str) -> Result<Order, Error> {
     let (checksum, name) = cut(rest);
     let name = Some(name).filter(|name| !name.is_empty());
     let checksum = Some(checksum).filter(|word| !word.is_empty() && *word != NONE);
-    Order::new(url, checksum, name)
+    // Of a list that has URLs, too, it is for the others.
+    let repository = repository.filter(|_| Order::needs_repository(url));
+    Order::new(url, repository, checksum, name)
 }

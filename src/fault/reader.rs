@@ -46,6 +46,8 @@ impl Reader {
 pub enum Setting {
     /// What is downloaded.
     Url,
+    /// The Maven repository that it is looked up in.
+    Repository,
     /// What it must hash to.
     Checksum,
     /// What the file is called.
@@ -77,6 +79,7 @@ impl Setting {
     pub const fn attribute(self) -> &'static str {
         match self {
             Self::Url => "downloadURL",
+            Self::Repository => "repository",
             Self::Checksum => "checksum",
             Self::FileName => "fileName",
             Self::Path => "path",
@@ -96,6 +99,7 @@ impl Setting {
     const fn flag(self, reader: Reader) -> &'static str {
         match self {
             Self::Url => "URL",
+            Self::Repository => "--repository",
             Self::Checksum => "--checksum",
             Self::FileName => match reader {
                 Reader::Fetch => "-o FILE",

@@ -6,7 +6,7 @@
 
 mod request;
 
-use crate::artifact::{AddressRule, Bytes, Promise};
+use crate::artifact::{AddressRule, ArtifactUrl, Bytes, Promise};
 use crate::fault::{Fault, Flag, Setting};
 use crate::source;
 
@@ -112,11 +112,23 @@ impl Permit {
         &self.request
     }
 
-    /// The same, for what its checksum file promises. The origin has been asked for that, and need not be asked for bytes
+    /// The same, for the file that the repository says its coordinates mean now. Where that is one that stays as it is,
+    /// the origin need not be asked for one that is cached: it has been asked which one it is.
+    #[must_use]
+    pub fn located(mut self, url: ArtifactUrl, stays: bool) -> Self {
+        self.request.url = url;
+        if stays && self.request.pull == PullPolicy::Always {
+            self.request.pull = PullPolicy::IfNotPresent;
+        }
+        self
+    }
+
+    /// The same, for what a checksum file promises. The origin has been asked for that, and need not be asked for bytes
     /// that have this checksum.
     #[must_use]
-    pub fn promised(mut self, promise: Promise) -> Self {
+    pub fn promised(mut self, promise: Promise, said_by: ArtifactUrl) -> Self {
         self.request.promise = Some(promise);
+        self.request.said_by = Some(said_by);
         if self.request.pull == PullPolicy::Always {
             self.request.pull = PullPolicy::IfNotPresent;
         }
@@ -149,8 +161,10 @@ mod tests {
     fn request(url: &str, max_size: Option<u64>) -> Request {
         Request {
             url: url.parse().unwrap(),
+            maven: None,
             promise: None,
             checksum_file: None,
+            said_by: None,
             pull: PullPolicy::Always,
             max_size,
             credentials: Credentials::default(),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use crate::artifact::{ArtifactUrl, Digest, Promise};
+use crate::artifact::{ArtifactUrl, Digest, Promise, maven};
 use crate::source::{self, Credentials};
 
 /// Who asks.
@@ -35,12 +35,16 @@ pub struct Pod {
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where it is.
+    /// Where it is. Of a file in a Maven repository, under the version as it is written, until the repository was asked.
     pub url: ArtifactUrl,
+    /// The Maven coordinates that it is found by.
+    pub maven: Option<Box<maven::Reference>>,
     /// What it must hash to. Where a file says that, not known until that was read.
     pub promise: Option<Promise>,
     /// The file that says what it must hash to.
     pub checksum_file: Option<ArtifactUrl>,
+    /// The file that has said it, once it was read.
+    pub said_by: Option<ArtifactUrl>,
     /// Whether the origin is asked.
     pub pull: PullPolicy,
     /// The most bytes that it may have as far as the volume itself says.

@@ -48,6 +48,10 @@ pub struct Entry {
     /// What the origin named this state of the object by.
     #[serde(default)]
     pub validator: Validator,
+    /// Whether these were not the bytes that a file at a server promised: then the entry is the memory of that, and
+    /// entitles nobody who has no promise to compare with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuted: bool,
     /// Where the entry is one of an object that has ever new signed URLs: those that the origin let in, by the names
     /// that they have in the index, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -67,6 +67,7 @@ impl Completed {
             sha1: self.digests.sha1,
             size: self.size,
             validator: self.facts.validator.clone(),
+            refuted: false,
             admitted: Vec::new(),
         }
     }

@@ -39,6 +39,21 @@ pub enum Error {
         /// What is wrong.
         error: template::Error,
     },
+    /// Coordinates without a place to look them up in.
+    #[error(
+        "{url:#}: Maven coordinates need the URL of a repository; set {repository}, such as \
+         https://example.com/repository/releases",
+        url = Setting::Url,
+        repository = Setting::Repository
+    )]
+    NoRepository,
+    /// A repository for what needs none.
+    #[error(
+        "{repository:#}: it is only for Maven coordinates, and {url} is a URL; remove it",
+        repository = Setting::Repository,
+        url = Setting::Url
+    )]
+    NotMaven,
     /// The URL gives the file no name, because of what is wrong with its end.
     #[error("{url:#}: {0}; set {name}", url = Setting::Url, name = Setting::FileName)]
     Nameless(String),
@@ -60,15 +75,20 @@ impl Error {
 }
 
 /// The attributes that are built, each with a line for the documentation.
-pub const ATTRIBUTES: [(&str, &str); 13] = [
+pub const ATTRIBUTES: [(&str, &str); 14] = [
     (
         "downloadURL",
-        "URL of the artifact, http or https; required",
+        "URL of the artifact, http or https, or maven:<group>:<artifact>:<version>[:<packaging>[:<classifier>]]; required",
+    ),
+    (
+        "repository",
+        "URL of the Maven repository; required for maven: coordinates",
     ),
     (
         "checksum",
-        "expected checksum: sha256:<hex>, sha512:<hex>, the hex digits alone, a line of sha256sum output, or file:<URL> for a \
-         file at a server that lists it (docs/volumes.md)",
+        "expected checksum: sha256:<hex>, sha512:<hex>, the hex digits alone, a line of sha256sum output, file:<URL> for a file at \
+         a server that lists it, or sidecar:sha512, sidecar:sha256 or sidecar:sha1 for one that a Maven repository has \
+         beside the artifact (docs/volumes.md)",
     ),
     (
         "fileName",
@@ -80,7 +100,8 @@ pub const ATTRIBUTES: [(&str, &str); 13] = [
     ),
     (
         "pullPolicy",
-        "when to ask the server: Always, IfNotPresent or Never; default: IfNotPresent with a checksum, else Always",
+        "when to ask the server: Always, IfNotPresent or Never; default: IfNotPresent with a checksum or a Maven \
+         version that never changes, else Always",
     ),
     (
         "maxSize",

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use super::attributes::{self, check_name};
 use super::spec::VolumeTemplate;
 use super::template::Variable;
+use crate::artifact::maven::Coordinates;
 use crate::fault::{Fault, Setting};
 
 /// The attributes that a class may set.
-pub const ATTRIBUTES: [&str; 10] = [
+pub const ATTRIBUTES: [&str; 11] = [
     "downloadURL",
+    "repository",
     "checksum",
     "fileName",
     "path",
@@ -24,12 +26,6 @@ pub const ATTRIBUTES: [&str; 10] = [
     "spread",
     "drain",
     "rollback",
-];
-
-/// What the other one may have, where the attributes of a volume or of a class are looked at alone.
-const STAND_INS: [(&str, &str); 2] = [
-    ("downloadURL", "https://example.com/v2/sample.war"),
-    ("fileName", "sample.war"),
 ];
 
 /// A class that cannot be used.
@@ -64,20 +60,32 @@ impl Error {
 
 /// Refuses parameters that no volume can have from a class, before anybody knows which volume that is.
 pub fn check(parameters: &BTreeMap<String, String>) -> Result<(), Error> {
-    read(&stand_ins(), parameters).map(drop)
+    read(&stand_ins(parameters), parameters).map(drop)
 }
 
 /// Attributes that may have a class, of which nothing is known yet.
 pub(super) fn without_class(attributes: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let mut all = stand_ins();
+    let mut all = stand_ins(attributes);
     all.extend(attributes.clone());
     all
 }
 
-fn stand_ins() -> BTreeMap<String, String> {
-    STAND_INS
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+/// What the other one may have, where the attributes of a volume or of a class are looked at alone.
+fn stand_ins(half: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let is_maven = half
+        .get(Setting::Url.attribute())
+        .is_some_and(|url| Coordinates::are_in(url));
+    let has_repository = half.contains_key(Setting::Repository.attribute());
+    let url = match has_repository {
+        true => "maven:com.example:sample:2.0:war",
+        false => "https://example.com/v2/sample.war",
+    };
+    let repository = is_maven.then_some((Setting::Repository, "https://example.com/repository"));
+    [(Setting::Url, url), (Setting::FileName, "sample.war")]
+        .into_iter()
+        .chain(repository)
+        .map(|(setting, value)| (setting.attribute().to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// What attributes mean with those of a class over them.
@@ -127,6 +135,13 @@ mod tests {
             &[("downloadURL", "https://example.com/${pvc.name}/a.war")],
             &[("refresh", "1m"), ("settle", "0s"), ("spread", "5m")],
             &[("path", "a/b"), ("fileName", "ROOT##${swap}.war")],
+            // The repository is the volume's, or both, or the coordinates are.
+            &[("downloadURL", "maven:com.example:sample:2.0:war")],
+            &[
+                ("downloadURL", "maven:com.example:sample:LATEST:war"),
+                ("repository", "https://example.com/repository"),
+            ],
+            &[("repository", "https://example.com/repository")],
         ] {
             check(&pairs(good)).unwrap_or_else(|e| panic!("{good:?}: {e}"));
         }

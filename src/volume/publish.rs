@@ -300,9 +300,10 @@ impl<M: Mounter> Shared<M> {
     fn acquire(&self, keyed: &KeyedRequest, new: Box<NewVolume>) -> Result<FirstLook, Error> {
         // A writable layer has no limit of its own, so none begins on a disk that is nearly full.
         if new.view.writable() && !self.store.has_room(0)? {
-            return Ok(FirstLook::Full(new.spec.url));
+            return Ok(FirstLook::Full(new.spec.artifact.url));
         }
-        tracing::Span::current().record("artifact", tracing::field::display(&new.spec.url));
+        tracing::Span::current()
+            .record("artifact", tracing::field::display(&new.spec.artifact.url));
         let permit = self.permit(keyed, new.artifact_request.clone())?;
         Ok(match self.acquire.join(permit)? {
             Joined::Have(artifact) => FirstLook::Now(Content::New(new), Some(artifact)),

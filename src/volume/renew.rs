@@ -63,7 +63,7 @@ impl<M: Mounter> Shared<M> {
     fn rebuilt(&self, keyed: &KeyedRequest, dir: &VolumeDir, made: bool) -> Result<Record, Error> {
         let new = self.new_volume(keyed, FIRST)?;
         let (sha256, size) = dir.measure_content(&new.placement())?;
-        let content = (sha256, size, new.spec.url.to_string());
+        let content = (sha256, size, new.spec.artifact.url.to_string());
         // Whose directory the target was that was there is not known any more: a user's own is left alone.
         let made_target = made || keyed.request.owner != Owner::CommandLine;
         let mut record = self.record(keyed, &new, content, made_target);

@@ -97,6 +97,25 @@ fn other_bytes_are_refused_until_one_of_both_is_mended() {
     node.publish(&request).unwrap();
 }
 
+/// Bytes that were refused come by another way: that makes them no better for whoever does not ask the file.
+#[test]
+fn what_was_refused_is_not_taken_without_a_question() {
+    let (_sandbox, origin, node) = scene();
+    origin.put(WAR, Object::new(bytes(3, LENGTH)));
+    let request = |pod: &str| {
+        let request = node.request(pod, &origin.url(WAR));
+        request.with("checksum", "file:SHA256SUMS")
+    };
+    let (fault, words) = failed(node.publish(&request("pod")));
+    assert_eq!(fault, Fault::Mismatch, "{words}");
+    node.publish(&node.request("plain", &origin.url(WAR)))
+        .unwrap();
+    for policy in ["IfNotPresent", "Never"] {
+        let request = request(policy).with("pullPolicy", policy);
+        failed(node.publish(&request));
+    }
+}
+
 #[test]
 fn what_is_wrong_with_the_file_is_said_and_nothing_is_downloaded() {
     let (_sandbox, origin, node) = scene();

@@ -112,6 +112,8 @@ pub(crate) fn request(url: &str, pin: Option<Digest>) -> Request {
         url: url.parse().unwrap(),
         promise: pin.map(Into::into),
         checksum_file: None,
+        maven: None,
+        said_by: None,
         pull,
         max_size: None,
         credentials: Credentials::default(),

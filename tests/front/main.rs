@@ -22,6 +22,7 @@ mod heads;
 mod input;
 mod life;
 mod locks;
+mod maven;
 mod metrics;
 mod monitoring;
 mod network;

@@ -38,6 +38,11 @@ pub struct Coordinates {
 }
 
 impl Coordinates {
+    /// Whether a text, or the beginning of one, is meant as coordinates.
+    pub fn are_in(text: &str) -> bool {
+        text.starts_with(SCHEME)
+    }
+
     /// The group, as in `com.example`.
     pub fn group(&self) -> &str {
         &self.group

@@ -7,7 +7,7 @@ use super::version::Version;
 use crate::artifact::{Error, shown};
 
 /// The longest metadata that is read, in bytes: ten thousands of versions.
-const LONGEST: usize = 1 << 20;
+pub const LONGEST: usize = 1 << 20;
 
 /// The most nodes of a document, which bounds its memory; as many as the longest metadata has in real repositories.
 const MOST_NODES: u32 = 1 << 17;

@@ -26,6 +26,11 @@ impl Version {
         self.0.ends_with(SNAPSHOT)
     }
 
+    /// Whether it names one file for ever, and not the newest one at the time: neither a snapshot nor LATEST or RELEASE.
+    pub fn is_fixed(&self) -> bool {
+        !self.is_snapshot() && !["LATEST", "RELEASE"].contains(&self.as_str())
+    }
+
     /// The version whose directory holds the file: `1.0-SNAPSHOT` for `1.0-20260131.120000-7`, else the version itself.
     pub fn base(&self) -> String {
         match before_build(&self.0) {

@@ -151,7 +151,8 @@ impl<M: Mounter> Task<M> {
             self.shared.mark_current(id);
             self.state.wanted_again();
         } else {
-            self.shared.mark_behind(id, &new.spec.url.to_string());
+            self.shared
+                .mark_behind(id, &new.spec.artifact.url.to_string());
         }
         if is_shown && history.rejected.is_some() {
             return Ok(Next::Confirm(asked, record.url.clone()));

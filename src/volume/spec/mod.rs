@@ -1,15 +1,18 @@
 //! From attributes to what they mean: first without the values of variables, then with them.
 
+mod artifact_ref;
 mod read;
 
 use std::collections::BTreeMap;
 
-pub use self::read::{checksum, value};
-use self::read::{one_of, parsed, template};
+pub use self::artifact_ref::ArtifactRef;
+pub use self::read::value;
+use self::read::{literal, one_of, parsed, template};
 use super::attributes::{Error, check_name, file_name};
 use super::changes::Changes;
 use super::template::{Fixed, Source, Template, Values, Variable, Within};
-use crate::artifact::{ArtifactUrl, Checksum, Digest, FileName, Promise, VolumePath, parse_size};
+use crate::artifact::maven::Coordinates;
+use crate::artifact::{ArtifactUrl, Checksum, FileName, VolumePath, parse_size};
 use crate::fault::Setting;
 use crate::policy::{PullPolicy, Request, is_credential};
 
@@ -34,6 +37,7 @@ pub enum Layout {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeTemplate {
     url: Template,
+    repository: Option<ArtifactUrl>,
     checksum: Option<Template>,
     file_name: Option<Template>,
     path: Template,
@@ -52,11 +56,7 @@ pub struct VolumeTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeSpec {
     /// What to mount.
-    pub url: ArtifactUrl,
-    /// What it must hash to, where that is written out.
-    pub pin: Option<Digest>,
-    /// The file that says it.
-    pub checksum_file: Option<ArtifactUrl>,
+    pub artifact: ArtifactRef,
     /// Where in the volume it goes.
     pub place: VolumePath,
     /// When the origin is asked.
@@ -68,14 +68,7 @@ pub struct VolumeSpec {
 impl VolumeSpec {
     /// What of it is asked for, by whoever shows no credentials.
     pub fn request(&self) -> Request {
-        Request {
-            url: self.url.clone(),
-            promise: self.pin.clone().map(Promise::from),
-            checksum_file: self.checksum_file.clone(),
-            pull: self.pull,
-            max_size: self.max_size,
-            credentials: Default::default(),
-        }
+        self.artifact.request(self.pull, self.max_size)
     }
 }
 
@@ -104,6 +97,7 @@ impl VolumeTemplate {
             ("copy", Layout::Copy),
         ];
         let read = Self {
+            repository: parsed(literal(get(Setting::Repository))?)?,
             checksum: template(get(Setting::Checksum))?,
             file_name: template(get(Setting::FileName))?,
             path: template(get(Setting::Path))?.unwrap_or_default(),
@@ -158,6 +152,9 @@ impl VolumeTemplate {
     /// A value names no server: whoever may write it could send requests, and what they hold, elsewhere.
     fn check_host(&self) -> Result<(), Error> {
         let head = self.url.head();
+        if self.is_maven() {
+            return Ok(());
+        }
         let path = head.split_once("://").map(|(_, rest)| rest.contains('/'));
         if self.url.is_literal() || path == Some(true) {
             return Ok(());
@@ -179,6 +176,11 @@ impl VolumeTemplate {
             Some(other) => Err(not_a_version(other)),
             None => Ok(()),
         }
+    }
+
+    /// Whether the artifact is named by Maven coordinates.
+    fn is_maven(&self) -> bool {
+        Coordinates::are_in(self.url.head())
     }
 
     /// Whether a file at a server says what the artifact must hash to.
@@ -260,8 +262,17 @@ impl VolumeTemplate {
             true => Within::Url,
             false => Within::Text,
         };
+        let url = match self.is_maven() {
+            true => fill(Setting::Url, &self.url, Within::Text)?,
+            false => fill(Setting::Url, &self.url, Within::Url)?,
+        };
+        let colons = |text: &str| text.matches(':').count();
+        if self.is_maven() && colons(&url) != colons(&self.url.with(STAND_IN)) {
+            let why = "the value of a variable has a colon; write packaging and classifier out";
+            return Err(Error::value(Setting::Url, why));
+        }
         let spec = self.read(
-            &fill(Setting::Url, &self.url, Within::Url)?,
+            &url,
             // A checksum that a default leaves out is none.
             text(Setting::Checksum, self.checksum.as_ref(), within)?
                 .filter(|c| !c.is_empty() || self.is_plain()),
@@ -274,9 +285,9 @@ impl VolumeTemplate {
         }
         let without = self.with_stand_ins()?;
         let origin = |url: &ArtifactUrl| url.as_url().origin();
-        let file = |spec: &VolumeSpec| spec.checksum_file.as_ref().map(origin);
+        let file = |spec: &VolumeSpec| spec.artifact.checksum_file.as_ref().map(origin);
         let why = "a variable names another server; write scheme, host and port out";
-        if origin(&spec.url) != origin(&without.url) {
+        if origin(&spec.artifact.url) != origin(&without.artifact.url) {
             return Err(Error::value(Setting::Url, why));
         }
         if file(&spec) != file(&without) {
@@ -317,23 +328,16 @@ impl VolumeTemplate {
         name: Option<String>,
         path: &str,
     ) -> Result<VolumeSpec, Error> {
-        let url: ArtifactUrl = value(Setting::Url, url)?;
-        let (pin, checksum_file) = self::checksum(checksum.as_deref(), &url)?;
+        let artifact = ArtifactRef::read(url, self.repository.as_ref(), checksum.as_deref())?;
         let name: FileName = match name {
             Some(name) => value(Setting::FileName, &name)?,
-            None => file_name(&url)?,
+            None => file_name(&artifact.url)?,
         };
         // A checksum that a variable gives is one, too.
-        let pull = match self.pull {
-            Some(policy) => policy,
-            None if pin.is_some() => PullPolicy::IfNotPresent,
-            None => PullPolicy::Always,
-        };
+        let pull = self.pull.unwrap_or_else(|| artifact.pull());
         let place = VolumePath::new(path, name).map_err(|e| Error::value(Setting::Path, e))?;
         Ok(VolumeSpec {
-            url,
-            pin,
-            checksum_file,
+            artifact,
             place,
             pull,
             max_size: self.max_size,

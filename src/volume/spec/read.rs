@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::artifact::{self, ArtifactUrl, Checksum, Digest};
+use crate::artifact;
 use crate::fault::Setting;
 use crate::volume::attributes::Error;
 use crate::volume::template::Template;
@@ -18,27 +18,17 @@ pub(super) fn parsed<T: FromStr<Err: ToString>>(
     text.map(|text| value(name, text)).transpose()
 }
 
-/// Reads a checksum: what is written out, or the file that has it.
-pub fn checksum(
-    text: Option<&str>,
-    artifact: &ArtifactUrl,
-) -> Result<(Option<Digest>, Option<ArtifactUrl>), Error> {
-    let checksum = text
-        .map(|text| value(Setting::Checksum, text))
-        .transpose()?;
-    Ok(match checksum {
-        None => (None, None),
-        Some(Checksum::Digest(digest)) => (Some(digest), None),
-        Some(Checksum::File(file)) => {
-            let beside = file.beside(artifact);
-            let url = beside.map_err(|e| Error::value(Setting::Checksum, e))?;
-            // By its name it is looked for.
-            artifact
-                .file_name()
-                .map_err(|e| Error::value(Setting::Url, e))?;
-            (None, Some(url))
-        }
-    })
+/// A text without variables: it says whom to trust, and whoever may write a value could say it.
+pub(super) fn literal(
+    (name, text): (Setting, Option<&str>),
+) -> Result<(Setting, Option<&str>), Error> {
+    match text.is_some_and(|text| text.contains("${")) {
+        true => Err(Error::value(
+            name,
+            "variables are not allowed here; write it out",
+        )),
+        false => Ok((name, text)),
+    }
 }
 
 /// Reads one value, for whoever has no other.

@@ -58,7 +58,7 @@ fn every_refusal_names_the_attribute_and_what_is_allowed() {
         (vec![URL, ("filename", "x")], "did you mean fileName?"),
         (
             vec![URL, ("zzz", "x")],
-            "unknown attribute \"zzz\"; known attributes: downloadURL, checksum",
+            "unknown attribute \"zzz\"; known attributes: downloadURL, repository",
         ),
         (vec![URL, (long.as_str(), "x")], "unknown attribute"),
         (
@@ -142,22 +142,22 @@ fn variables_are_filled_in_where_they_stand() {
     );
     let spec = spec.unwrap();
     let expected = format!("https://example.com/{pin}/sample.war?of={pin}");
-    assert_eq!(spec.url.canonical(), expected);
-    assert_eq!(spec.pin, format!("sha256:{pin}").parse().ok());
+    assert_eq!(spec.artifact.url.canonical(), expected);
+    assert_eq!(spec.artifact.pin, format!("sha256:{pin}").parse().ok());
     let place = spec.place.to_path();
     assert_eq!(place.to_str(), Some("apps/2/ROOT##00000007.war"));
     assert_eq!(spec.pull, PullPolicy::IfNotPresent);
     let left_out = [URL, ("checksum", "${secret['none']:-}")];
     let spec = parse(&left_out).unwrap();
-    assert_eq!((spec.pin, spec.pull), (None, PullPolicy::Always));
+    assert_eq!((spec.artifact.pin, spec.pull), (None, PullPolicy::Always));
 }
 
 #[test]
 fn a_file_says_the_checksum_and_a_variable_names_no_other_server() {
     let file = |file: &str, v: &str| {
         let spec = filled(&[URL, ("checksum", file), ("refresh", "1m")], v)?;
-        assert_eq!((spec.pin, spec.pull), (None, PullPolicy::Always));
-        Ok::<_, Error>(spec.checksum_file.unwrap().canonical().to_owned())
+        assert_eq!((spec.artifact.pin, spec.pull), (None, PullPolicy::Always));
+        Ok::<_, Error>(spec.artifact.checksum_file.unwrap().canonical().to_owned())
     };
     let beside = "file:sums/${secret['v']}.txt";
     assert_eq!(

@@ -98,7 +98,7 @@ case_an_origin_that_is_not_there_is_explained() {
 
 case_a_typo_is_explained() {
     sleeper typo "$(moody_url typo.war)" 'chekcsum: sha256:00'
-    comes_to_say typo 'unknown attribute "chekcsum" (did you mean checksum?); known attributes: downloadURL, checksum'
+    comes_to_say typo 'unknown attribute "chekcsum" (did you mean checksum?); known attributes: downloadURL, repository'
 }
 
 # Older kubelets take the message for a format, so that the sign has to be doubled; newer ones show both.
