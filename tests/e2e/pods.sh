@@ -208,6 +208,12 @@ event_says() {
         -o jsonpath='{range .items[*]}{.message}{"\n"}{end}' | grep -q -- "$1"
 }
 
+# The driver's log says it, lately.
+driver_says() { kubectl --namespace war-vol logs daemonset/war-vol-node --since 5m | grep -- "$1" > /dev/null; }
+
+# A pod's page has the word: serves POD PATH WORD
+serves() { page "$1" "$2" 2> /dev/null | grep "$3" > /dev/null; }
+
 # What pods have in the node, a line each: where volumes are mounted, directories of volumes, blobs that something links.
 volumes_of_the_node() {
     in_node sh -c '

@@ -24,7 +24,6 @@ driver_comes() {
 driver_is_ready() {
     system rollout status daemonset/war-vol-node --timeout 120s > /dev/null || explain "the driver is not ready"
 }
-driver_says() { system logs daemonset/war-vol-node | grep -q -- "$1"; }
 
 # However a case ends, the next one finds the node and the driver as they were: what a case changes, its trap mends.
 restore() {

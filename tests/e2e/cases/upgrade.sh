@@ -164,8 +164,4 @@ YAML
 
 upgraded_example() { example tomcat-upgrade.yaml | sed "s#https://example.com#$(address)#"; }
 
-serves() { page "$1" "$2" 2> /dev/null | grep -q "$3"; }
-
 shows_files() { in_space exec upgraded -- ls webapps | grep -q "ROOT##0000000$1.war"; }
-
-driver_says() { kubectl --namespace war-vol logs daemonset/war-vol-node --since 5m | grep -q "$1"; }

@@ -1,6 +1,7 @@
 //! `maven:` coordinates: the repository says which file they mean, and has a checksum beside it.
 
 mod bad;
+mod referee;
 
 use sha1::{Digest as _, Sha1};
 use sha2::{Sha256, Sha512};
