@@ -34,7 +34,7 @@ impl Documents<'_> {
             }
         };
         if was_asked {
-            tracing::info!(%coordinates, %version, "asked the Maven repository");
+            tracing::debug!(%coordinates, %version, "asked the Maven repository");
         }
         let stays = was_asked && version.is_fixed();
         Ok(self.permit.clone().located(url, stays))

@@ -209,7 +209,7 @@ event_says() {
 }
 
 # The driver's log says it, lately.
-driver_says() { kubectl --namespace war-vol logs daemonset/war-vol-node --since 5m | grep -- "$1" > /dev/null; }
+driver_says() { kubectl --namespace war-vol logs daemonset/war-vol-node --container war-vol --since 5m | grep -- "$1" > /dev/null; }
 
 # A pod's page has the word: serves POD PATH WORD
 serves() { page "$1" "$2" 2> /dev/null | grep "$3" > /dev/null; }

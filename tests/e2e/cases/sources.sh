@@ -28,7 +28,7 @@ XML
 
 # Nobody without the login sees anything of the repository.
 login_is_asked_for() {
-    echo '/repository:deployer:maven-canary' > "$scratch/login"
+    echo '/:deployer:maven-canary' > "$scratch/login"
     origin "repository/httpd.conf=$scratch/login"
 }
 
@@ -53,7 +53,7 @@ case_a_snapshot_of_a_private_maven_repository_is_served_and_the_next_build_too()
     [ "$(lives snapshot)" = "$before" ] || fail "the pod or its container was restarted"
     until_true 20 event_says 'now .*/sample-1.0-20260131.120002-2.war .*, before .*/sample-1.0-20260131.120001-1.war' snapshot ||
         explain "no event names both builds"
-    kubectl --namespace war-vol exec daemonset/war-vol-node -- war-vol volumes | grep 'sample-1.0-20260131.120002-2.war' > /dev/null ||
+    kubectl --namespace war-vol exec daemonset/war-vol-node --container war-vol -- war-vol volumes | grep 'sample-1.0-20260131.120002-2.war' > /dev/null ||
         fail "the list does not name the build"
     ! in_space get events --output yaml | grep maven-canary || fail "an event has the password"
     ! driver_says maven-canary || fail "the log has the password"
