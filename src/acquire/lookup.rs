@@ -32,6 +32,7 @@ impl Names {
         let pin = pin.as_deref().unwrap_or_default().as_bytes();
         let file = promiser(request);
         let rule = permit.address_rule().identity();
+        let rule = rule.as_slice();
         let context = context.as_str().as_bytes();
         // A signed URL names the same object with another query each time. With a checksum it is known to be the same,
         // and one entry serves them all; without one another query may be another object.

@@ -18,7 +18,7 @@ mod promise;
 mod size;
 mod url;
 
-pub use self::address_rule::AddressRule;
+pub use self::address_rule::{AddressRule, Blocked, Reach};
 pub use self::checksum::{Checksum, ChecksumFile};
 pub use self::digest::{Algorithm, Digest};
 pub use self::facts::{Facts, Revision, Validator};

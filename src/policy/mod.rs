@@ -82,11 +82,10 @@ impl Policy {
 
     /// Judges a request: whether its host may be asked, and the smaller of the volume's limit and the driver's.
     pub fn check(&self, subject: Subject, request: Request) -> Result<Permit, Denied> {
-        let address_rule = AddressRule;
+        let address_rule = AddressRule::default();
         for url in std::iter::once(&request.url).chain(&request.checksum_file) {
-            if !address_rule.allows_url(url.as_url()) {
-                return Err(Denied::Host(source::Error::forbidden(url)));
-            }
+            let allowed = address_rule.allows_url(url.as_url());
+            allowed.map_err(|why| Denied::Host(source::Error::blocked(url, why)))?;
         }
         let (bytes, whose) = match request.max_size {
             Some(bytes) if bytes <= self.largest => (bytes, Whose::Volume),

@@ -6,7 +6,7 @@ use super::credentials::Wrong;
 use super::http;
 use super::http::host_of;
 use super::kind::Kind;
-use crate::artifact::{ArtifactUrl, Bytes};
+use crate::artifact::{ArtifactUrl, Blocked, Bytes};
 use crate::fault::Fault;
 
 /// An object that does not come. What the protocol itself says is inside.
@@ -60,8 +60,8 @@ impl From<Wrong> for Error {
 
 impl Error {
     /// A URL whose host is never asked, as far as the URL alone tells.
-    pub fn forbidden(url: &ArtifactUrl) -> Self {
-        http::Error::forbidden(url).into()
+    pub fn blocked(url: &ArtifactUrl, why: Blocked) -> Self {
+        http::Error::blocked(url, why).into()
     }
 
     /// A body that was too slow; built by whoever reads it.

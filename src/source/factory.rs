@@ -107,7 +107,9 @@ mod tests {
             "http://169.254.0.2/a",
         ]
         .map(request);
-        let engine = http::Factory::idle().unwrap().client(&AddressRule);
+        let engine = http::Factory::idle()
+            .unwrap()
+            .client(&AddressRule::default());
         let (one, start) = ([one], Start::Beginning);
         let Err(error) = first_answer(&engine, (&one, &other), &start).await else {
             panic!("nobody can have answered");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::refusal::{self, Refusal, passing};
-use crate::artifact::{ArtifactUrl, Redacted};
+use crate::artifact::{ArtifactUrl, Blocked, Redacted};
 use crate::fault::Credentials;
 use crate::source::Kind;
 
@@ -35,6 +35,9 @@ pub enum Failure {
         "refused: {0} is a link-local or metadata address, which is always blocked; use another host"
     )]
     Forbidden(String),
+    /// The policy does not allow it.
+    #[error("refused: {0}")]
+    ByPolicy(String),
     /// A redirect that is not followed.
     #[error("the redirect {0}; use the final URL, or fix the server")]
     Redirect(String),
@@ -136,8 +139,8 @@ pub enum Failure {
 
 impl Error {
     /// A URL whose host is never asked, as far as the URL alone tells.
-    pub(in crate::source) fn forbidden(url: &ArtifactUrl) -> Self {
-        Failure::Forbidden(host_of(url.as_url())).of(url.as_url())
+    pub(in crate::source) fn blocked(url: &ArtifactUrl, why: Blocked) -> Self {
+        Failure::blocked(host_of(url.as_url()), why).of(url.as_url())
     }
 
     /// What is wrong, as every protocol says it.
@@ -150,6 +153,14 @@ impl Error {
 }
 
 impl Failure {
+    /// `what` is the subject of a sentence.
+    pub(super) fn blocked(what: String, why: Blocked) -> Self {
+        match why {
+            Blocked::Always => Self::Forbidden(what),
+            Blocked::ByPolicy(why) => Self::ByPolicy(why),
+        }
+    }
+
     /// As the answer to a request for this URL.
     pub(super) fn of(self, url: &Url) -> Error {
         Error::Request {
@@ -170,7 +181,7 @@ impl Failure {
 
     fn kind(&self) -> Kind {
         match self {
-            Self::Forbidden(_) | Self::Redirect(_) => Kind::Blocked,
+            Self::Forbidden(_) | Self::ByPolicy(_) | Self::Redirect(_) => Kind::Blocked,
             Self::Status { status, after, .. } => of_status(*status, *after),
             Self::ProxyStatus { status, .. } => refusal::kind(*status),
             Self::ProxyRefused { why, .. } => why.kind(),

@@ -71,7 +71,7 @@ pub struct Settings {
 
 /// Names to addresses, for a client that has another home.
 pub fn names() -> Names {
-    Filtered::new(AddressRule).service()
+    Filtered::new(AddressRule::default()).service()
 }
 
 /// Makes clients.
@@ -233,9 +233,8 @@ impl Http {
         at: &Url,
         start: &Start,
     ) -> Result<Response, Failure> {
-        if !self.address_rule.allows_url(at) {
-            return Err(Failure::Forbidden(host_of(at)));
-        }
+        let allowed = self.address_rule.allows_url(at);
+        allowed.map_err(|why| Failure::blocked(host_of(at), why))?;
         let request = conditions(self.requests.get(at.clone()), start)
             .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let is_origin = same_origin(at, url.as_url());

@@ -165,10 +165,8 @@ impl<'a> Way<'a> {
     }
 
     fn judge(&self, who: Who<'_>, addr: IpAddr) -> Result<(), Failure> {
-        match self.inner.address_rule.allows_addr(addr) {
-            true => Ok(()),
-            false => Err(who.forbidden(addr)),
-        }
+        let allowed = self.inner.address_rule.allows_addr(addr);
+        allowed.map_err(|why| who.blocked(addr, why))
     }
 
     async fn to_proxy(&self, proxy: &Proxy) -> Result<Stream, Failure> {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::super::error::Failure;
 use super::super::proxy::Proxy;
 use super::super::resolver::Refused;
+use crate::artifact::Blocked;
 
 /// Whose end of a connection it is.
 #[derive(Clone, Copy)]
@@ -43,7 +44,7 @@ impl Who<'_> {
     /// The name gives no address.
     pub(super) fn unresolved(self, refused: &Refused) -> Failure {
         match refused {
-            Refused::Unreachable { addr } => self.forbidden(*addr),
+            Refused::Unreachable { addr, why } => self.blocked(*addr, why.clone()),
             Refused::Unknown { why } => Failure::Resolve {
                 host: self.to_string(),
                 why: why.clone(),
@@ -51,9 +52,9 @@ impl Who<'_> {
         }
     }
 
-    /// The address is never asked.
-    pub(super) fn forbidden(self, addr: IpAddr) -> Failure {
-        Failure::Forbidden(format!("{addr}, the address of {self},"))
+    /// The address may not be asked.
+    pub(super) fn blocked(self, addr: IpAddr, why: Blocked) -> Failure {
+        Failure::blocked(format!("{addr}, the address of {self},"), why)
     }
 
     /// Who is there does not prove to be the right one.

@@ -168,7 +168,7 @@ impl Proxy {
                 "something follows the port (in a password write / as %2F, ? as %3F and # as %23)",
             ));
         }
-        if !AddressRule.allows_url(&url) {
+        if AddressRule::default().allows_url(&url).is_err() {
             return Err(wrong(
                 "it is a link-local or metadata address, which is always blocked",
             ));

@@ -17,7 +17,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{BoxError, service_fn};
 
 use self::dns::Dns;
-use crate::artifact::AddressRule;
+use crate::artifact::{AddressRule, Blocked};
 
 const HOSTS: &str = "/etc/hosts";
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -26,7 +26,7 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 #[derive(Clone, Debug)]
 pub(super) enum Refused {
     /// All its addresses are forbidden; this is the first.
-    Unreachable { addr: IpAddr },
+    Unreachable { addr: IpAddr, why: Blocked },
     /// It has none.
     Unknown { why: String },
 }
@@ -35,7 +35,7 @@ pub(super) enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable { addr } => write!(f, "{addr} is blocked"),
+            Self::Unreachable { addr, .. } => write!(f, "{addr} is blocked"),
             Self::Unknown { why } => f.write_str(why),
         }
     }
@@ -130,17 +130,21 @@ fn is_localhost(name: &str) -> bool {
 }
 
 fn filter(address_rule: &AddressRule, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, Refused> {
-    let first = found.first().copied();
-    let allowed: Vec<_> = found
-        .into_iter()
-        .filter(|addr| address_rule.allows_addr(*addr))
-        .collect();
+    let (mut allowed, mut first) = (Vec::new(), None);
+    for addr in found {
+        match address_rule.allows_addr(addr) {
+            Ok(()) => allowed.push(addr),
+            Err(why) => {
+                first.get_or_insert(Refused::Unreachable { addr, why });
+            }
+        }
+    }
     match first {
+        _ if !allowed.is_empty() => Ok(allowed),
+        Some(refused) => Err(refused),
         None => Err(Refused::Unknown {
             why: "it has no address".into(),
         }),
-        Some(addr) if allowed.is_empty() => Err(Refused::Unreachable { addr }),
-        Some(_) => Ok(allowed),
     }
 }
 
@@ -155,12 +159,19 @@ mod tests {
                 .map(|a| a.parse().unwrap())
                 .collect::<Vec<IpAddr>>()
         };
-        let bad = filter(&AddressRule, addrs(&["169.254.169.254", "fe80::1"]));
+        let bad = filter(
+            &AddressRule::default(),
+            addrs(&["169.254.169.254", "fe80::1"]),
+        );
         assert!(matches!(bad, Err(Refused::Unreachable { .. })));
-        let mixed = filter(&AddressRule, addrs(&["169.254.169.254", "127.0.0.1"])).unwrap();
+        let mixed = filter(
+            &AddressRule::default(),
+            addrs(&["169.254.169.254", "127.0.0.1"]),
+        )
+        .unwrap();
         assert_eq!(mixed, addrs(&["127.0.0.1"]));
         assert!(matches!(
-            filter(&AddressRule, vec![]),
+            filter(&AddressRule::default(), vec![]),
             Err(Refused::Unknown { .. })
         ));
     }
