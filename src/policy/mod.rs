@@ -4,6 +4,7 @@
 //! permits. For now the rules are those that no configuration can lift; rules about namespaces, hosts and checksums find
 //! their place in [`Policy::check`].
 
+pub mod document;
 mod request;
 
 use crate::artifact::{AddressRule, ArtifactUrl, Bytes, Promise};
