@@ -24,6 +24,10 @@ pub struct Downloading {
     )]
     pub ca_file: Option<PathBuf>,
 
+    /// Policy file: who may download what from where [default: everything is allowed that is not always blocked]
+    #[arg(long, env = "WAR_VOL_POLICY", value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+
     /// Largest artifact to download
     #[arg(long, env = "WAR_VOL_MAX_SIZE", value_name = "SIZE", default_value = "64Gi", value_parser = parse_size)]
     pub max_size: u64,
@@ -58,6 +62,7 @@ impl Downloading {
     pub fn none() -> Self {
         Self {
             ca_file: None,
+            policy: None,
             max_size: 1,
             tries: 1,
             retry_pause: Duration::from_secs(1),

@@ -270,6 +270,7 @@ pub(super) mod tests {
         let subject = Subject {
             volume: "v".to_owned(),
             pod: None,
+            of_claim: false,
         };
         let request = Request {
             url: "https://example.com/a".parse().unwrap(),

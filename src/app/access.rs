@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Error, credentials, http_of_command, store_settings, volumes, wait_for_store};
+use super::{Error, credentials, http_of_command, policy, store_settings, volumes, wait_for_store};
 use crate::admin::Client;
 use crate::config::{Downloading, Secrets, Storing};
 use crate::metrics::Downloads;
@@ -112,7 +112,9 @@ impl VolumeAccess {
             Backend::Local(store) => {
                 let (settings, nobody) = ((storing, downloading), Context::default());
                 let store = Arc::new(store);
-                let volumes = volumes(&store, http, settings, Downloads::default(), nobody)?;
+                let policy = policy::of_command(downloading)?;
+                let counted = (Downloads::default(), nobody);
+                let volumes = volumes(&store, http, settings, policy, counted)?;
                 Backend::Local(Box::new(volumes))
             }
             Backend::Remote(driver) => Backend::Remote(driver),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, credentials, http_of_command, retry_policy};
+use super::{Error, credentials, http_of_command, policy, retry_policy};
 use crate::acquire::{self, ByteBudget, Destination, Fetched, Progress, RetryPolicy, Stream};
 use crate::artifact::FileName;
 use crate::artifact::maven::Coordinates;
@@ -40,6 +40,11 @@ impl Order {
     /// Whether something is named by Maven coordinates.
     pub fn needs_repository(url: &str) -> bool {
         Coordinates::are_in(url)
+    }
+
+    /// What is asked for, by whoever shows no credentials.
+    pub(super) fn request(&self) -> Request {
+        self.artifact.request(PullPolicy::Always, None)
     }
 
     /// The URL, redacted.
@@ -99,7 +104,7 @@ impl Fetcher {
             proves: !keys.is_empty() || secrets.cert.is_some(),
             sources: Factory::new(http_of_command(settings, secrets)?),
             retry_policy: retry_policy(settings),
-            policy: Policy::new(settings.max_size),
+            policy: policy::of_command(settings)?,
             credentials: Credentials::read(keys).map_err(source::Error::from)?,
             budget: match settings.limit_rate {
                 Some(bytes) => budget.limited(bytes),
@@ -141,11 +146,12 @@ impl Fetcher {
         }
         let request = Request {
             credentials: self.credentials.clone(),
-            ..order.artifact.request(PullPolicy::Always, None)
+            ..order.request()
         };
         let subject = Subject {
             volume: "fetch".to_owned(),
             pod: None,
+            of_claim: false,
         };
         let permit = self
             .policy

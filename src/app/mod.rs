@@ -8,6 +8,8 @@ mod credentials;
 mod disk;
 mod fetch;
 mod objects;
+mod policy;
+mod question;
 mod seen;
 mod serve;
 mod settings;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 pub use self::access::VolumeAccess;
 pub use self::cache::CacheAccess;
 pub use self::fetch::{Fetcher, Order, is_stdout};
+pub use self::question::{Judged, Question};
 pub use self::serve::{Driver, serve};
 pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};
 pub use crate::acquire::{Fetched, Phase, Progress, Snapshot};
@@ -157,8 +160,8 @@ fn volumes(
     store: &Arc<Store>,
     http: Factory,
     (storing, downloading): (&Storing, &Downloading),
-    metrics: Downloads,
-    context: Context,
+    policy: Policy,
+    (metrics, context): (Downloads, Context),
 ) -> Result<Volumes<Linux>, Error> {
     let mounter = mounter(store)?;
     let parts = Parts {
@@ -168,7 +171,6 @@ fn volumes(
         flights: usize::from(storing.downloads),
         metrics,
     };
-    let policy = Policy::new(downloading.max_size);
     Ok(Volumes::open(
         Arc::clone(store),
         match downloading.limit_rate {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commands::Commands;
 use super::objects::ObjectWatch;
+use super::policy::PolicyFile;
 use super::settings::{driver_name, kubelet, node_id, registration};
 use super::startup::Removal;
 use super::versions::Versions;
@@ -21,6 +22,7 @@ use crate::fault;
 use crate::metrics::Metrics;
 use crate::mount::{self, Linux};
 use crate::ops::Readiness;
+use crate::policy::{Policy, Rules};
 use crate::source::http::Factory;
 use crate::store::Store;
 use crate::volume::{Context, Kubelet, Pool, Volumes, VolumesHandle};
@@ -52,6 +54,8 @@ pub struct Driver {
     http: Factory,
     storing: Storing,
     downloading: Downloading,
+    rules: Rules,
+    policy_file: Option<PolicyFile>,
     http_addr: Option<SocketAddr>,
     metrics: Metrics,
 }
@@ -81,6 +85,7 @@ impl Driver {
             (String::new(), None)
         };
         store_settings(storing)?;
+        let (rules, policy_file) = PolicyFile::open(downloading);
         let metrics = Metrics::new();
         let watch = ObjectWatch::new(serving, &node, &metrics)?;
         let (object_watch, context) = watch.unzip();
@@ -98,6 +103,8 @@ impl Driver {
             http: http(downloading)?,
             storing: storing.clone(),
             downloading: downloading.clone(),
+            rules,
+            policy_file,
             http_addr: serving.http_addr,
             metrics,
         })
@@ -136,7 +143,14 @@ impl Driver {
             pool: pool.clone(),
             ..self.context.clone()
         };
-        let volumes = super::volumes(store, self.http.clone(), settings, counted, context)?;
+        let policy = Policy::with_rules(self.downloading.max_size, self.rules.clone());
+        let volumes = super::volumes(
+            store,
+            self.http.clone(),
+            settings,
+            policy,
+            (counted, context),
+        )?;
         let volumes = volumes.counting(self.metrics.swaps.clone());
         let swept = volumes.sweep()?;
         tracing::info!(swept, "found the volumes on this node");
@@ -152,9 +166,13 @@ pub async fn serve(mut driver: Driver, stop: impl Future<Output = ()>) -> Result
     if let Some(watch) = driver.object_watch.take() {
         watch.begin(&driver.name);
     }
+    let policy_file = driver.policy_file.take();
     let driver = Arc::new(driver);
     let handle = Arc::new(VolumesHandle::shut(Linux::untested(), Pool::default()));
     let stopping = CancellationToken::new();
+    if let Some(file) = policy_file {
+        tokio::spawn(file.follow(handle.pool().clone(), stopping.clone()));
+    }
     // However this ends, nobody goes on.
     let _ends = stopping.clone().drop_guard();
     let (versions, commands) = (Versions::of_this_machine(), Commands::default());

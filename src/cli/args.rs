@@ -11,6 +11,7 @@ use clap::{
 };
 
 use super::exit;
+use super::policy_args::PolicyAction;
 use crate::config::{Downloading, Rooted, Secrets, Serving, Storing};
 use crate::telemetry::{Format, Level};
 
@@ -101,6 +102,10 @@ pub(super) enum Command {
     /// List the volumes on this machine
     #[command(after_help = exit::HELP)]
     Volumes(Storing),
+    /// Look at a policy file
+    #[command(after_help = exit::HELP)]
+    #[command(subcommand)]
+    Policy(PolicyAction),
 }
 
 #[derive(Args, Debug)]
@@ -276,6 +281,7 @@ impl Cli {
                 | Command::Mount(_)
                 | Command::Unmount(_)
                 | Command::Cache(_)
+                | Command::Policy(_)
                 | Command::Volumes(_) => "warn",
                 // kubelet reads stderr as a part of the answer.
                 Command::Flexvolume(_) => "off",

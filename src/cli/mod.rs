@@ -8,6 +8,8 @@ mod exit;
 mod fetch;
 mod flexvolume;
 mod list;
+mod policy;
+mod policy_args;
 mod progress;
 mod serve;
 mod usage;
@@ -20,6 +22,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use self::args::{Cli, Command, Mount, Unmount};
+use self::policy_args::PolicyAction;
 use self::voice::{Report, Voice};
 use crate::app::{self, Error, VolumeAccess};
 use crate::artifact::Bytes;
@@ -123,6 +126,7 @@ async fn command(command: &Command, voice: Voice) -> Result<Report, Error> {
         Command::Cache(action) => cache::run(action, voice).await,
         Command::Flexvolume(args) => flexvolume::run(args).await,
         Command::Volumes(storing) => volumes::run(storing, voice).await,
+        Command::Policy(PolicyAction::Check(args)) => policy::run(args),
     }
 }
 

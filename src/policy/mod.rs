@@ -1,22 +1,31 @@
 //! May this request have that artifact?
 //!
 //! Owns the [`Permit`], without which nothing is acquired, which nobody else can make, and which holds all that it
-//! permits. For now the rules are those that no configuration can lift; rules about namespaces, hosts and checksums find
-//! their place in [`Policy::check`].
+//! permits. The rules are those of a policy file ([`document`]), where there is one, and those that no file can lift.
 
 pub mod document;
 mod request;
+mod rules;
 
-use crate::artifact::{AddressRule, ArtifactUrl, Bytes, Promise};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ::url::Url;
+
+use self::document::{Grant, Proof, Refusal};
+use self::rules::NoGrant;
+use crate::artifact::{AddressRule, ArtifactUrl, Bytes, HashFunction, Promise, Reach};
 use crate::fault::{Fault, Flag, Setting};
 use crate::source;
 
 pub use self::request::{Pod, PullPolicy, Request, Subject, is_credential};
+pub use self::rules::Rules;
 
-/// The rules.
+/// The rules, and the largest artifact that the driver takes. Clones share the rules.
 #[derive(Clone, Debug)]
 pub struct Policy {
     largest: u64,
+    rules: Rules,
 }
 
 /// A permission to acquire one artifact: for whom, which, from where and how large.
@@ -34,6 +43,14 @@ pub enum Denied {
     /// The host is one that is never asked.
     #[error(transparent)]
     Host(source::Error),
+    /// A rule of the policy.
+    #[error("refused by the policy: {0}")]
+    Refused(Box<Refusal>),
+    /// Nobody knows what the policy says.
+    #[error(
+        "refused, because the policy cannot be read: {0}; ask the administrator of the cluster"
+    )]
+    Unreadable(Arc<str>),
 }
 
 impl Denied {
@@ -41,6 +58,9 @@ impl Denied {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Host(error) => error.fault(),
+            Self::Refused(refusal) => refusal.fault(),
+            // It may be mended while somebody waits.
+            Self::Unreadable(_) => Fault::Unavailable,
         }
     }
 }
@@ -55,6 +75,7 @@ pub struct Limit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
     Volume,
+    Rule,
     Driver,
 }
 
@@ -69,6 +90,7 @@ impl std::fmt::Display for Limit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.whose {
             Whose::Volume => write!(f, "the volume's {}", Setting::MaxSize)?,
+            Whose::Rule => f.write_str("the policy's maxSize")?,
             Whose::Driver => write!(f, "{}", Flag("--max-size"))?,
         }
         write!(f, " of {}", Bytes(self.bytes))
@@ -76,21 +98,55 @@ impl std::fmt::Display for Limit {
 }
 
 impl Policy {
-    /// Rules that allow everything up to so many bytes.
+    /// No rules: everything is allowed up to so many bytes.
     pub fn new(largest: u64) -> Self {
-        Self { largest }
+        Self::with_rules(largest, Rules::default())
     }
 
-    /// Judges a request: whether its host may be asked, and the smaller of the volume's limit and the driver's.
+    /// These rules, and at most so many bytes whatever they say.
+    pub fn with_rules(largest: u64, rules: Rules) -> Self {
+        Self { largest, rules }
+    }
+
+    /// What decides about somebody's requests: a rule, or a preset. Nothing where there are no rules, or the rule refuses
+    /// whatever is asked for: then [`check`](Self::check) says so.
+    pub fn decided_by(&self, subject: &Subject) -> Option<String> {
+        let grant = self.rules.judge(subject).ok().flatten();
+        grant.map(|grant| grant.cited().to_string())
+    }
+
+    /// Judges a request: whether somebody may have it at all, which hosts may be asked, and the smallest of the limits of
+    /// the volume, the rule and the driver.
     pub fn check(&self, subject: Subject, request: Request) -> Result<Permit, Denied> {
-        let address_rule = AddressRule::default();
-        for url in std::iter::once(&request.url).chain(&request.checksum_file) {
-            let allowed = address_rule.allows_url(url.as_url());
+        let refused = |refusal| Denied::Refused(Box::new(refusal));
+        let grant = self.rules.judge(&subject).map_err(|none| match none {
+            NoGrant::Refused(refusal) => refused(refusal),
+            NoGrant::Unreadable(why) => Denied::Unreadable(why),
+        })?;
+        let urls = || std::iter::once(&request.url).chain(&request.checksum_file);
+        for url in urls() {
+            let allowed = AddressRule::default().allows_url(url.as_url());
             allowed.map_err(|why| Denied::Host(source::Error::blocked(url, why)))?;
         }
-        let (bytes, whose) = match request.max_size {
-            Some(bytes) if bytes <= self.largest => (bytes, Whose::Volume),
-            Some(_) | None => (self.largest, Whose::Driver),
+        if let Some(grant) = &grant {
+            urls().try_for_each(|url| grant.allows_url(url.as_url()).map_err(refused))?;
+            grant.allows_proof(proof(&request)).map_err(refused)?;
+        }
+        let limits = [
+            (request.max_size, Whose::Volume),
+            (grant.as_ref().and_then(Grant::max_size), Whose::Rule),
+        ];
+        let limits = limits
+            .into_iter()
+            .filter_map(|(bytes, w)| Some((bytes?, w)));
+        let driver = (self.largest, Whose::Driver);
+        let (bytes, whose) = limits.fold(driver, |least, next| match next.0 <= least.0 {
+            true => next,
+            false => least,
+        });
+        let address_rule = match grant {
+            Some(grant) => AddressRule::of(Arc::new(grant)),
+            None => AddressRule::default(),
         };
         Ok(Permit {
             subject,
@@ -98,6 +154,33 @@ impl Policy {
             address_rule,
             limit: Limit { bytes, whose },
         })
+    }
+}
+
+/// What proves the content of what is asked for. A checksum beside the artifact in a Maven repository does where one is
+/// chosen that is not weak: without a choice there may be none.
+fn proof(request: &Request) -> Proof {
+    let sidecar = request.maven.as_ref().and_then(|maven| maven.sidecar);
+    let is_strong = sidecar.is_some_and(|function| function != HashFunction::Sha1);
+    match request.promise.is_some() || request.checksum_file.is_some() || is_strong {
+        true => Proof::Checksum,
+        false => Proof::Nothing,
+    }
+}
+
+/// For the source, which asks it for each redirect and each connection.
+impl Reach for Grant {
+    fn identity(&self) -> Vec<u8> {
+        self.identity()
+    }
+
+    fn allows_url(&self, url: &Url) -> Result<(), String> {
+        self.allows_url(url).map_err(|refusal| refusal.to_string())
+    }
+
+    fn allows_addr(&self, addr: IpAddr) -> Result<(), String> {
+        self.allows_addr(addr)
+            .map_err(|refusal| refusal.to_string())
     }
 }
 
@@ -155,6 +238,7 @@ mod tests {
         Subject {
             volume: "v".to_owned(),
             pod: None,
+            of_claim: false,
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Subject {
     /// The pod that the volume is for, as kubelet says; nothing for somebody at a command line, who has the rights of
     /// the node's administrator.
     pub pod: Option<Pod>,
+    /// Whether the volume is that of a claim: what it asks for was written by the author of its StorageClass.
+    pub of_claim: bool,
 }
 
 /// A pod, in kubelet's words (CSIDriver `podInfoOnMount`). What kubelet does not say is empty.

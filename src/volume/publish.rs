@@ -316,6 +316,7 @@ impl<M: Mounter> Shared<M> {
         let subject = Subject {
             volume: keyed.id.as_str().to_owned(),
             pod: keyed.request.pod.clone(),
+            of_claim: keyed.request.persistent_volume.is_some(),
         };
         let permit = self.policy.check(subject, request);
         Ok(permit.map_err(acquire::Error::from)?)

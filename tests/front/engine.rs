@@ -97,6 +97,7 @@ pub(crate) fn permit(policy: &Policy, request: &Request) -> Result<Permit, Error
     let subject = Subject {
         volume: "test".to_owned(),
         pod: None,
+        of_claim: false,
     };
     Ok(policy.check(subject, request.clone())?)
 }

@@ -31,6 +31,7 @@ mod node;
 mod objects;
 mod origin;
 mod pod;
+mod policy;
 mod proxy;
 mod raw;
 mod real_war;

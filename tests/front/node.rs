@@ -40,8 +40,17 @@ impl Node {
         Self::told_by(sandbox, Objects::new(WatchScope::Nothing))
     }
 
+    /// With a policy.
+    pub(crate) fn under(sandbox: &Sandbox, policy: Policy) -> Self {
+        Self::with(sandbox, Objects::new(WatchScope::Nothing), policy)
+    }
+
     /// With somebody who tells what objects say of themselves.
     pub(crate) fn told_by(sandbox: &Sandbox, objects: Objects) -> Self {
+        Self::with(sandbox, objects, Policy::new(1 << 40))
+    }
+
+    fn with(sandbox: &Sandbox, objects: Objects, policy: Policy) -> Self {
         let kubelet = sandbox.path("kubelet");
         fs::create_dir_all(&kubelet).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,7 +91,7 @@ impl Node {
             Volumes::open(
                 Arc::clone(&store),
                 Acquire::new(parts),
-                Policy::new(1 << 40),
+                policy,
                 mounter,
                 Context {
                     objects,

@@ -38,6 +38,7 @@ pub use self::reach::Reach;
 pub use self::refusal::{Cited, Refusal};
 
 use self::rule::{Common, Rule, judge};
+use crate::artifact::shown;
 
 /// A policy file that was read. The default is an empty one: the preset `internal` without rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +70,19 @@ impl Document {
     pub fn needs_namespace_labels(&self) -> bool {
         let mut rules = self.rules.iter().chain(&self.claims);
         rules.any(|rule| !rule.conditions.namespace_labels.is_empty())
+    }
+
+    /// What stands in it that is read and not heeded yet, if anything: a rule that says more than is done would allow more
+    /// than its author believes.
+    pub fn not_heeded(&self) -> Option<String> {
+        let mut rules = self.rules.iter().chain(&self.claims);
+        rules.find_map(|rule| {
+            let key = rule.not_heeded()?;
+            let (name, line) = (shown(&rule.name), rule.line);
+            Some(format!(
+                "line {line}: {key} in the rule {name} is not supported yet; remove it"
+            ))
+        })
     }
 
     /// Judges an asker. `own` are the addresses of the nodes and of the API server, as far as they are known, which

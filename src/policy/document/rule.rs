@@ -77,6 +77,29 @@ pub(super) fn judge(
 }
 
 impl Rule {
+    /// The key of something that nobody does what it says.
+    pub(super) fn not_heeded(&self) -> Option<&'static str> {
+        let conditions = [
+            (
+                !self.conditions.storage_classes.is_empty(),
+                "storageClasses",
+            ),
+            (
+                !self.conditions.namespace_labels.is_empty(),
+                "namespaceLabels",
+            ),
+        ];
+        let terms = match &self.decision {
+            Decision::Allow(terms) => [
+                (terms.cache_size.is_some(), "cacheSize"),
+                (terms.require == Proof::Signature, "require: signature"),
+            ],
+            Decision::Deny(_) => Default::default(),
+        };
+        let mut all = conditions.into_iter().chain(terms);
+        all.find_map(|(is_there, key)| is_there.then_some(key))
+    }
+
     fn decide(&self, asker: &Asker<'_>, common: &Common<'_>) -> Result<Grant, Refusal> {
         match &self.decision {
             Decision::Allow(terms) => Ok(common.grant(self.by(), terms)),

@@ -1,0 +1,115 @@
+//! The policy file: read once for a command, and again and again for a driver.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use crate::config::Downloading;
+use crate::fault;
+use crate::policy::document::Document;
+use crate::policy::{Policy, Rules};
+use crate::volume::Pool;
+
+/// How often a driver looks whether the file is another one: kubelet brings a changed ConfigMap within about a minute.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The policy of one command.
+///
+/// Errors: the file cannot be used.
+pub(super) fn of_command(settings: &Downloading) -> Result<Policy, Error> {
+    let rules = Rules::default();
+    if let Some(path) = &settings.policy {
+        rules.set(read(path)?);
+    }
+    Ok(Policy::with_rules(settings.max_size, rules))
+}
+
+/// Reads and checks a file.
+pub(super) fn read(path: &Path) -> Result<Document, Error> {
+    let bytes = std::fs::read(path).map_err(|e| wrong(path, &e.to_string()))?;
+    parse(path, &bytes)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Document, Error> {
+    let document = Document::parse(bytes).map_err(|e| wrong(path, &e.to_string()))?;
+    match document.not_heeded() {
+        None => Ok(document),
+        Some(what) => Err(wrong(path, &what)),
+    }
+}
+
+fn wrong(path: &Path, why: &str) -> Error {
+    Error::Setting(format!("the policy {}: {why}", path.display()))
+}
+
+/// The file of a driver, and the rules that follow it.
+#[derive(Clone, Debug)]
+pub(super) struct PolicyFile {
+    path: PathBuf,
+    rules: Rules,
+}
+
+impl PolicyFile {
+    /// The rules of a driver, and its file, where it has one. A file that cannot be used keeps no driver from starting:
+    /// what is mounted must be unmounted. Nothing new is mounted until it can.
+    pub(super) fn open(settings: &Downloading) -> (Rules, Option<Self>) {
+        let rules = Rules::new(own_addresses().into());
+        let file = settings.policy.clone().map(|path| Self {
+            path,
+            rules: rules.clone(),
+        });
+        if let Some(file) = &file {
+            file.take(&read(&file.path));
+        }
+        (rules, file)
+    }
+
+    fn take(&self, read: &Result<Document, Error>) {
+        match read {
+            Ok(document) => {
+                tracing::info!(file = %self.path.display(), preset = document.preset().name(), "the policy is in force");
+                self.rules.set(document.clone());
+            }
+            Err(error) => {
+                let why = fault::line(error);
+                tracing::error!("{why}; what was in force before stays in force");
+                self.rules.unreadable(&why);
+            }
+        }
+    }
+
+    /// Follows the file until the driver ends.
+    pub(super) async fn follow(self, pool: Pool, stopping: CancellationToken) {
+        let mut known = None;
+        loop {
+            let path = self.path.clone();
+            let read = pool.run(move || std::fs::read(path).map_err(|e| e.to_string()));
+            if let Ok(read) = read.await
+                && known.as_ref() != Some(&read)
+            {
+                // The first look was at the start.
+                if known.is_some() {
+                    let document = match &read {
+                        Ok(bytes) => parse(&self.path, bytes),
+                        Err(why) => Err(wrong(&self.path, why)),
+                    };
+                    self.take(&document);
+                }
+                known = Some(read);
+            }
+            let pause = stopping.run_until_cancelled(tokio::time::sleep(LOOK));
+            if pause.await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// The API server's address, as kubelet tells it to each container.
+fn own_addresses() -> Vec<IpAddr> {
+    let host = std::env::var("KUBERNETES_SERVICE_HOST").unwrap_or_default();
+    host.parse().into_iter().collect()
+}
