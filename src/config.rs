@@ -2,7 +2,7 @@
 //!
 //! Owns names, defaults and help texts of the settings. What they mean to each module is [`crate::app`]'s to say.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -193,6 +193,15 @@ pub struct Serving {
     /// Name of this node in the cluster; required unless --mode is controller
     #[arg(long, env = "WAR_VOL_NODE_ID", value_name = "NAME")]
     pub node_id: Option<String>,
+
+    /// Address of this node, which the presets of a policy refuse; several are separated by commas [default: none]
+    #[arg(
+        long,
+        env = "WAR_VOL_NODE_IP",
+        value_name = "ADDR",
+        value_delimiter = ','
+    )]
+    pub node_ip: Vec<IpAddr>,
 
     /// Driver name, as used in pods and StorageClasses
     #[arg(

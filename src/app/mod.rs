@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub use self::access::VolumeAccess;
 pub use self::cache::CacheAccess;
 pub use self::fetch::{Fetcher, Order, is_stdout};
+pub use self::policy::check as check_policy;
 pub use self::question::{Judged, Question};
 pub use self::serve::{Driver, serve};
 pub use self::versions::{CONTAINERD, KERNEL, KUBERNETES};

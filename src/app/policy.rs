@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use crate::config::Downloading;
+use crate::config::{Downloading, Serving};
 use crate::fault;
 use crate::policy::document::Document;
 use crate::policy::{Policy, Rules};
@@ -25,6 +25,11 @@ pub(super) fn of_command(settings: &Downloading) -> Result<Policy, Error> {
         rules.set(read(path)?);
     }
     Ok(Policy::with_rules(settings.max_size, rules))
+}
+
+/// Whether the file can be used.
+pub fn check(settings: &Downloading) -> Result<(), Error> {
+    of_command(settings).map(drop)
 }
 
 /// Reads and checks a file.
@@ -55,8 +60,9 @@ pub(super) struct PolicyFile {
 impl PolicyFile {
     /// The rules of a driver, and its file, where it has one. A file that cannot be used keeps no driver from starting:
     /// what is mounted must be unmounted. Nothing new is mounted until it can.
-    pub(super) fn open(settings: &Downloading) -> (Rules, Option<Self>) {
-        let rules = Rules::new(own_addresses().into());
+    pub(super) fn open(serving: &Serving, settings: &Downloading) -> (Rules, Option<Self>) {
+        let own = serving.node_ip.iter().copied().chain(api_server());
+        let rules = Rules::new(own.collect());
         let file = settings.policy.clone().map(|path| Self {
             path,
             rules: rules.clone(),
@@ -109,7 +115,7 @@ impl PolicyFile {
 }
 
 /// The API server's address, as kubelet tells it to each container.
-fn own_addresses() -> Vec<IpAddr> {
+fn api_server() -> Option<IpAddr> {
     let host = std::env::var("KUBERNETES_SERVICE_HOST").unwrap_or_default();
-    host.parse().into_iter().collect()
+    host.parse().ok()
 }

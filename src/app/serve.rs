@@ -85,7 +85,7 @@ impl Driver {
             (String::new(), None)
         };
         store_settings(storing)?;
-        let (rules, policy_file) = PolicyFile::open(downloading);
+        let (rules, policy_file) = PolicyFile::open(serving, downloading);
         let metrics = Metrics::new();
         let watch = ObjectWatch::new(serving, &node, &metrics)?;
         let (object_watch, context) = watch.unzip();

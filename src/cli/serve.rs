@@ -10,6 +10,8 @@ use crate::app::{self, Driver, Error};
 pub(super) async fn run(args: &Serve) -> Result<Report, Error> {
     let driver = Driver::new(&args.serving, &args.storing, &args.downloading)?;
     if args.check {
+        // It would keep no driver from starting.
+        app::check_policy(&args.downloading)?;
         return Ok(Report::done(
             "the settings are valid",
             json!({ "checked": true }),

@@ -240,4 +240,15 @@ fn the_command_line_heeds_a_file_and_says_what_it_says() {
         .must(2)
         .says("cacheSize in the rule \"a\" is not supported yet");
     run(&["fetch", &url]).must(2).says("policy.yaml");
+    let serve = [
+        "serve",
+        "--check",
+        "--mode",
+        "controller",
+        "--endpoint",
+        "unix:///run/csi.sock",
+    ];
+    run(&serve).must(2).says("policy.yaml");
+    fs::write(file, "preset: listed\n").unwrap();
+    run(&serve).must(0);
 }
