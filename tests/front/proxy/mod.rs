@@ -84,6 +84,27 @@ fn a_login_is_for_the_proxy_and_never_reaches_the_origin() {
     }
 }
 
+/// The administrator has set the proxy, and policies are about what volumes name.
+#[test]
+fn a_policy_is_about_the_origin_and_not_about_the_proxy() {
+    let (sandbox, origin) = (Sandbox::new(), Origin::start());
+    origin.put("/a.war", Object::new(b"bytes".to_vec()));
+    std::fs::write(sandbox.path("ca.pem"), &crate::origin::authority().pem).unwrap();
+    std::fs::write(sandbox.path("policy.yaml"), "preset: internal\n").unwrap();
+    let proxy = Proxy::start(Does::Work);
+    let through = proxy.url("http");
+    let set = [
+        ("HTTP_PROXY", through.as_str()),
+        ("WAR_VOL_POLICY", "policy.yaml"),
+    ];
+    fetch(&sandbox, &origin.url("/a.war"), &set)
+        .must(5)
+        .says("127.0.0.1 is a loopback address");
+    let by_name = format!("http://localhost:{}/a.war", origin.address().port());
+    fetch(&sandbox, &by_name, &set).must(0);
+    assert_eq!(proxy.asked().len(), 1);
+}
+
 #[test]
 fn a_link_local_address_is_refused_before_a_proxy_is_asked() {
     let (sandbox, proxy) = (Sandbox::new(), Proxy::start(Does::Work));

@@ -1,8 +1,9 @@
 //! Connections: to an origin, or to a proxy and through it to an origin.
 //!
 //! Owns who is connected, and who is named where that fails. A client that does this by itself hides which of the two
-//! answered, and with what. Every address is judged by the [`AddressRule`], a proxy's too; behind a proxy that resolves names
-//! itself only the URL is.
+//! answered, and with what. Every address is judged by the [`AddressRule`], and a proxy's by the default one: the
+//! administrator has set it, and no policy for volumes is about it. Behind a proxy that resolves names itself only the URL is
+//! judged.
 
 mod socks;
 mod stream;
@@ -47,13 +48,32 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 pub(super) type Connector = BoxCloneSyncService<Uri, Connection, Failure>;
 
 struct Inner {
-    tcp: HttpConnector<Names>,
+    origins: Dialer,
+    to_proxies: Dialer,
     names: Filtered,
-    address_rule: AddressRule,
     proxies: Arc<Proxies>,
     trust: Arc<Trust>,
     to_origins: Arc<ClientConfig>,
     connect_timeout: Duration,
+}
+
+/// Connects to what its rule allows.
+struct Dialer {
+    tcp: HttpConnector<Names>,
+    address_rule: AddressRule,
+}
+
+impl Dialer {
+    fn new(names: Names, address_rule: AddressRule, connect_timeout: Duration) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(names);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(connect_timeout));
+        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(KEEPALIVE));
+        tcp.set_keepalive_retries(Some(3));
+        tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        Self { tcp, address_rule }
+    }
 }
 
 /// One connection that is being made, and when it has to be there.
@@ -71,17 +91,11 @@ pub(super) fn connector(
     connect_timeout: Duration,
 ) -> Connector {
     let names = Filtered::new(address_rule.clone());
-    let mut tcp = HttpConnector::new_with_resolver(names.clone().service());
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(connect_timeout));
-    tcp.set_keepalive(Some(KEEPALIVE));
-    tcp.set_keepalive_interval(Some(KEEPALIVE));
-    tcp.set_keepalive_retries(Some(3));
-    tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    let of_proxies = Filtered::new(AddressRule::default()).service();
     let inner = Arc::new(Inner {
-        tcp,
+        origins: Dialer::new(names.clone().service(), address_rule, connect_timeout),
+        to_proxies: Dialer::new(of_proxies, AddressRule::default(), connect_timeout),
         names,
-        address_rule,
         proxies,
         trust,
         to_origins,
@@ -150,7 +164,7 @@ impl<'a> Way<'a> {
             .path_and_query("/")
             .build()
             .map_err(|_| who.unreachable("the host is neither a name nor an address"))?;
-        let connected = self.inner.tcp.clone().call(to);
+        let connected = self.dialer(who).tcp.clone().call(to);
         let connected = connected.map_err(|error| match find::<Refused>(&error) {
             Some(refused) => who.unresolved(refused),
             None => who.unreachable(cause::text(&error)),
@@ -165,8 +179,15 @@ impl<'a> Way<'a> {
     }
 
     fn judge(&self, who: Who<'_>, addr: IpAddr) -> Result<(), Failure> {
-        let allowed = self.inner.address_rule.allows_addr(addr);
+        let allowed = self.dialer(who).address_rule.allows_addr(addr);
         allowed.map_err(|why| who.blocked(addr, why))
+    }
+
+    fn dialer(&self, who: Who<'_>) -> &Dialer {
+        match who {
+            Who::Origin(_) => &self.inner.origins,
+            Who::Proxy(_) => &self.inner.to_proxies,
+        }
     }
 
     async fn to_proxy(&self, proxy: &Proxy) -> Result<Stream, Failure> {
