@@ -2,8 +2,9 @@
 
 pub(super) const DOCUMENT: &[&str] = &["preset", "contact", "rules", "claims"];
 
-/// Of a rule for inline volumes and the command line.
-pub(super) const RULE: &[&str] = &[
+/// Of a rule for claims.
+pub(super) const CLAIM: &[&str] = &[
+    "storageClasses",
     "name",
     "namespaces",
     "namespaceLabels",
@@ -16,20 +17,8 @@ pub(super) const RULE: &[&str] = &[
     "credentials",
 ];
 
-/// Of a rule for claims.
-pub(super) const CLAIM: &[&str] = &[
-    "name",
-    "storageClasses",
-    "namespaces",
-    "namespaceLabels",
-    "serviceAccounts",
-    "allow",
-    "deny",
-    "require",
-    "maxSize",
-    "cacheSize",
-    "credentials",
-];
+/// Of a rule for inline volumes and the command line, which have no StorageClass.
+pub(super) const RULE: &[&str] = CLAIM.split_at(1).1;
 
 pub(super) const ALLOW: &[&str] = &["urls", "plainHTTP", "addresses", "denyAddresses"];
 
