@@ -21,9 +21,9 @@ pub(super) struct Documents<'a> {
     pub(super) sidecars: &'a Sidecars,
 }
 
-/// A kind of files, and what is said of one that cannot be used.
+/// A kind of document, and what is said of one that cannot be used.
 #[derive(Clone, Copy)]
-pub(super) struct Kinds {
+pub(super) struct DocumentKind {
     /// Of one that is longer, in bytes, only the beginning is read, and one byte more.
     pub(super) longest: u64,
     pub(super) wrong: fn(&ArtifactUrl, String) -> Error,
@@ -34,9 +34,9 @@ impl Documents<'_> {
     pub(super) async fn read_if_there(
         &self,
         url: &ArtifactUrl,
-        kinds: Kinds,
+        kind: DocumentKind,
     ) -> Result<Option<Vec<u8>>, Error> {
-        match self.read(url, kinds).await {
+        match self.read(url, kind).await {
             Ok(text) => Ok(Some(text)),
             Err(Error::Source(no)) if no.kind() == Kind::Missing => Ok(None),
             Err(error) => Err(error),
@@ -44,7 +44,11 @@ impl Documents<'_> {
     }
 
     /// Reads a file. Credentials are for the artifact's own origin.
-    pub(super) async fn read(&self, url: &ArtifactUrl, kinds: Kinds) -> Result<Vec<u8>, Error> {
+    pub(super) async fn read(
+        &self,
+        url: &ArtifactUrl,
+        kind: DocumentKind,
+    ) -> Result<Vec<u8>, Error> {
         let request = self.permit.request();
         let is_same = url.as_url().origin() == request.url.as_url().origin();
         let credentials = match is_same {
@@ -56,7 +60,7 @@ impl Documents<'_> {
         let mut retries = Retries::new(self.retry_policy, self.progress);
         loop {
             self.progress.enter(Phase::Asking);
-            match self.attempt(&source, url, kinds).await {
+            match self.attempt(&source, url, kind).await {
                 Err(error) => retries.pause(error).await?,
                 read => return read,
             }
@@ -67,21 +71,21 @@ impl Documents<'_> {
         &self,
         source: &Source,
         url: &ArtifactUrl,
-        kinds: Kinds,
+        kind: DocumentKind,
     ) -> Result<Vec<u8>, Error> {
         let Answer::Object(object) = source.open(&Start::Beginning).await? else {
             return Err(source::Error::changed(url).into());
         };
         if let Some(coding) = object.facts.coding {
             let why = format!("comes with {coding}, which was not requested");
-            return Err((kinds.wrong)(url, why));
+            return Err((kind.wrong)(url, why));
         }
         let mut body = not_stalled(object.body.err_into().boxed(), url, self.retry_policy);
         let mut text = Vec::new();
         while let Some(bytes) = body.try_next().await? {
             text.extend_from_slice(&bytes);
-            if text.len() as u64 > kinds.longest {
-                text.truncate(usize::try_from(kinds.longest).map_or(usize::MAX, |n| n + 1));
+            if text.len() as u64 > kind.longest {
+                text.truncate(usize::try_from(kind.longest).map_or(usize::MAX, |n| n + 1));
                 return Ok(text);
             }
         }

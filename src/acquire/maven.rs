@@ -1,17 +1,17 @@
 //! Files in Maven repositories: which one coordinates mean now, and the checksum beside it.
 
 use super::Error;
-use super::document::{Documents, Kinds};
+use super::document::{DocumentKind, Documents};
 use crate::artifact::maven::{self, Answer, Reference, Resolved, Step};
 use crate::artifact::{ArtifactUrl, HashFunction, Promise};
 use crate::policy::Permit;
 
-const METADATA: Kinds = Kinds {
+const METADATA: DocumentKind = DocumentKind {
     longest: maven::LONGEST_METADATA as u64,
     wrong: |url, why| Error::Maven(format!("{url} {why}")),
 };
 
-const SIDECAR: Kinds = Kinds {
+const SIDECAR: DocumentKind = DocumentKind {
     longest: 4 << 10,
     wrong: |url, why| Error::sidecar(url, why),
 };

@@ -1,11 +1,11 @@
 //! What is asked before an artifact: where it is, and what it hashes to.
 
 use super::Error;
-use super::document::{Documents, Kinds};
+use super::document::{DocumentKind, Documents};
 use crate::artifact::{ArtifactUrl, Digest, checksum_file};
 use crate::policy::Permit;
 
-const CHECKSUM_FILE: Kinds = Kinds {
+const CHECKSUM_FILE: DocumentKind = DocumentKind {
     longest: checksum_file::LONGEST,
     wrong: |url, why| Error::checksum_file(url, why),
 };

@@ -42,7 +42,7 @@ impl Sidecars {
         }
         let repository = maven.repository().canonical().to_owned();
         let (known, at) = all.entry(repository).or_insert((function, Instant::now()));
-        // The time counts from when the stronger ones were asked for in vain.
+        // The hour begins when the stronger ones were found missing.
         if *known != function || at.elapsed() >= KNOWN {
             (*known, *at) = (function, Instant::now());
         }

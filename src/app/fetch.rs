@@ -21,14 +21,15 @@ pub struct Order {
 }
 
 impl Order {
-    /// As it was typed: a URL, or Maven coordinates, which are looked up in `repository`. `name` is that of the file in a
-    /// directory, if it is not the URL's.
+    /// As it was typed: a URL, or Maven coordinates, which are looked up in `repository`; a URL has no use for that. `name`
+    /// is that of the file in a directory, if it is not the URL's.
     pub fn new(
         url: &str,
         repository: Option<&str>,
         checksum: Option<&str>,
         name: Option<&str>,
     ) -> Result<Self, Error> {
+        let repository = repository.filter(|_| Coordinates::are_in(url));
         let repository = repository.map(|text| spec::value(Setting::Repository, text));
         let name = name.map(|text| spec::value(Setting::FileName, text));
         Ok(Self {
@@ -37,9 +38,12 @@ impl Order {
         })
     }
 
-    /// Whether something is named by Maven coordinates.
-    pub fn needs_repository(url: &str) -> bool {
-        Coordinates::are_in(url)
+    /// Refuses a repository that none of these is looked up in.
+    pub fn check_repository(orders: &[Self], repository: Option<&str>) -> Result<(), Error> {
+        match repository.is_some() && orders.iter().all(|order| order.artifact.maven.is_none()) {
+            true => Err(attributes::Error::NotMaven.into()),
+            false => Ok(()),
+        }
     }
 
     /// What is asked for, by whoever shows no credentials.

@@ -34,11 +34,15 @@ pub fn check(settings: &Downloading) -> Result<(), Error> {
 
 /// Reads and checks a file.
 pub(super) fn read(path: &Path) -> Result<Document, Error> {
-    let bytes = std::fs::read(path).map_err(|e| wrong(path, &e.to_string()))?;
-    parse(path, &bytes)
+    parse(path, &content(path))
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Document, Error> {
+fn content(path: &Path) -> Content {
+    std::fs::read(path).map_err(|e| e.to_string())
+}
+
+fn parse(path: &Path, content: &Content) -> Result<Document, Error> {
+    let bytes = content.as_ref().map_err(|why| wrong(path, why))?;
     let document = Document::parse(bytes).map_err(|e| wrong(path, &e.to_string()))?;
     match document.not_heeded() {
         None => Ok(document),
@@ -55,7 +59,12 @@ fn wrong(path: &Path, why: &str) -> Error {
 pub(super) struct PolicyFile {
     path: PathBuf,
     rules: Rules,
+    /// What the last look found.
+    known: Content,
 }
+
+/// The bytes of a file, or why they cannot be read.
+type Content = Result<Vec<u8>, String>;
 
 impl PolicyFile {
     /// The rules of a driver, and its file, where it has one. A file that cannot be used keeps no driver from starting:
@@ -64,17 +73,18 @@ impl PolicyFile {
         let own = serving.node_ip.iter().copied().chain(api_server());
         let rules = Rules::new(own.collect());
         let file = settings.policy.clone().map(|path| Self {
+            known: content(&path),
             path,
             rules: rules.clone(),
         });
         if let Some(file) = &file {
-            file.take(&read(&file.path));
+            file.take();
         }
         (rules, file)
     }
 
-    fn take(&self, read: &Result<Document, Error>) {
-        match read {
+    fn take(&self) {
+        match &parse(&self.path, &self.known) {
             Ok(document) => {
                 tracing::info!(file = %self.path.display(), preset = document.preset().name(), "the policy is in force");
                 self.rules.set(document.clone());
@@ -88,27 +98,14 @@ impl PolicyFile {
     }
 
     /// Follows the file until the driver ends.
-    pub(super) async fn follow(self, pool: Pool, stopping: CancellationToken) {
-        let mut known = None;
-        loop {
+    pub(super) async fn follow(mut self, pool: Pool, stopping: CancellationToken) {
+        while let Some(()) = stopping.run_until_cancelled(tokio::time::sleep(LOOK)).await {
             let path = self.path.clone();
-            let read = pool.run(move || std::fs::read(path).map_err(|e| e.to_string()));
-            if let Ok(read) = read.await
-                && known.as_ref() != Some(&read)
+            if let Ok(now) = pool.run(move || content(&path)).await
+                && now != self.known
             {
-                // The first look was at the start.
-                if known.is_some() {
-                    let document = match &read {
-                        Ok(bytes) => parse(&self.path, bytes),
-                        Err(why) => Err(wrong(&self.path, why)),
-                    };
-                    self.take(&document);
-                }
-                known = Some(read);
-            }
-            let pause = stopping.run_until_cancelled(tokio::time::sleep(LOOK));
-            if pause.await.is_none() {
-                return;
+                self.known = now;
+                self.take();
             }
         }
     }

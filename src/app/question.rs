@@ -48,8 +48,7 @@ impl Question<'_> {
             of_claim: self.of_claim,
         };
         let judged = urls.iter().map(|url| {
-            let repository = self.repository.filter(|_| Order::needs_repository(url));
-            let order = Order::new(url, repository, self.checksum, None)?;
+            let order = Order::new(url, self.repository, self.checksum, None)?;
             let request = order.request();
             Ok(Judged {
                 url: order.url(),

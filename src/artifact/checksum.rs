@@ -27,9 +27,9 @@ pub enum Checksum {
 pub struct ChecksumFile(String);
 
 impl Checksum {
-    /// Whether a text, or the beginning of one, names a file.
-    pub fn is_file(text: &str) -> bool {
-        text.starts_with(FILE)
+    /// Whether a text, or the beginning of one, names a file that has the checksum, so that it may be another one later.
+    pub fn is_in_file(text: &str) -> bool {
+        text.starts_with(FILE) || text.starts_with(SIDECAR)
     }
 }
 

@@ -36,14 +36,13 @@ fn orders(args: &Fetch) -> Result<Vec<Order>, Error> {
         ));
     }
     let repository = args.repository.as_deref();
-    let of =
-        |url: &str| repository.filter(|_| args.urls.len() == 1 || Order::needs_repository(url));
     let typed = args.urls.iter();
-    let typed = typed.map(|url| Order::new(url, of(url), checksum, None));
+    let typed = typed.map(|url| Order::new(url, repository, checksum, None));
     let mut orders = typed.collect::<Result<Vec<_>, _>>()?;
     if let Some(file) = &args.from_file {
         orders.extend(list::read(file, repository)?);
     }
+    Order::check_repository(&orders, repository)?;
     Ok(orders)
 }
 

@@ -1,4 +1,5 @@
-//! What `fetch --from-file` reads: a line for each artifact, `URL [CHECKSUM [NAME]]`, where Maven coordinates may stand for a URL.
+//! What `fetch --from-file` reads: a line for each artifact, `URL [CHECKSUM [NAME]]`. Maven coordinates may stand
+//! for a URL.
 
 use std::io::Read;
 use std::path::Path;
@@ -50,7 +51,5 @@ fn order(line: &str, repository: Option<&str>) -> Result<Order, Error> {
     let (checksum, name) = cut(rest);
     let name = Some(name).filter(|name| !name.is_empty());
     let checksum = Some(checksum).filter(|word| !word.is_empty() && *word != NONE);
-    // Of a list that has URLs, too, it is for the others.
-    let repository = repository.filter(|_| Order::needs_repository(url));
     Order::new(url, repository, checksum, name)
 }

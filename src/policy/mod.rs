@@ -59,7 +59,7 @@ impl Denied {
         match self {
             Self::Host(error) => error.fault(),
             Self::Refused(refusal) => refusal.fault(),
-            // It may be mended while somebody waits.
+            // The file may be corrected while the pod waits.
             Self::Unreadable(_) => Fault::Unavailable,
         }
     }

@@ -186,7 +186,7 @@ impl VolumeTemplate {
     /// Whether a file at a server says what the artifact must hash to.
     fn has_checksum_file(&self) -> bool {
         let checksum = self.checksum.as_ref();
-        checksum.is_some_and(|checksum| Checksum::is_file(checksum.head()))
+        checksum.is_some_and(|checksum| Checksum::is_in_file(checksum.head()))
     }
 
     fn templates(&self) -> impl Iterator<Item = (Setting, &Template)> {

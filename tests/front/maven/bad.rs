@@ -187,6 +187,11 @@ fn attributes_that_do_not_fit_say_what_does() {
         assert!(words.contains(says), "{n}: {words}");
     }
     assert!(scene.origin.log().is_empty());
+    // Whose checksum a file has may be another one later.
+    let chosen = scene.versioned("12", "2.0").with("refresh", "1m");
+    let chosen = chosen.with("checksum", "sidecar:sha1");
+    scene.deploy(RELEASE, 1, &["sha1"]);
+    node.publish(&chosen).unwrap();
     // A version may come from a variable.
     scene.deploy(RELEASE, 1, &["sha1"]);
     node.publish(&scene.versioned("11", "2.0")).unwrap();

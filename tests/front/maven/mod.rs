@@ -292,6 +292,10 @@ fn the_command_line_takes_coordinates_too() {
         .must(2)
         .says("--repository");
     // The node of the scene has the other store.
+    let url = scene.origin.url(&at(RELEASE));
+    run(&["fetch", &url, &url])
+        .must(2)
+        .says("only for Maven coordinates");
     let mount = ["mount", release, "dir", "--root", "root-of-its-own"];
     let wrong = [&mount[..], &["--checksum", "sidecar:sha1"]].concat();
     run(&wrong).must(3).says("does not exist");
